@@ -1,0 +1,135 @@
+//! What may go into a policy and what may leave it.
+//!
+//! A clamp is no guard: `f32::NAN.clamp(-1.0, 1.0)` is NaN. Observations are refused before the
+//! policy runs, actions before they reach an actuator, and one bad channel refuses all.
+
+use nalgebra::SVector;
+
+/// `value` kept within `low..=high`; NaN stays NaN. Unlike `f32::clamp` it has no panic in it.
+#[must_use]
+#[inline]
+pub fn limit(value: f32, low: f32, high: f32) -> f32 {
+    if value < low {
+        low
+    } else if value > high {
+        high
+    } else {
+        value
+    }
+}
+
+/// Why a vector was refused, with the first channel at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Fault {
+    /// NaN or infinite.
+    NotFinite {
+        /// Index of the channel.
+        channel: u16,
+    },
+    /// Below the declared range.
+    TooLow {
+        /// Index of the channel.
+        channel: u16,
+    },
+    /// Above the declared range.
+    TooHigh {
+        /// Index of the channel.
+        channel: u16,
+    },
+}
+
+impl core::fmt::Display for Fault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NotFinite { channel } => write!(f, "channel {channel} is not finite"),
+            Self::TooLow { channel } => write!(f, "channel {channel} is below its declared range"),
+            Self::TooHigh { channel } => write!(f, "channel {channel} is above its declared range"),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
+/// Declared range of every channel of an `N`-vector.
+#[derive(Clone, Copy, Debug)]
+pub struct Guard<const N: usize> {
+    ranges: [(f32, f32); N],
+}
+
+impl<const N: usize> Guard<N> {
+    /// A guard with `(low, high)` for every channel; both ends are inside.
+    #[must_use]
+    pub const fn new(ranges: [(f32, f32); N]) -> Self {
+        Self { ranges }
+    }
+
+    /// Passes a vector whose channels are all finite and in range. Never panics.
+    ///
+    /// # Errors
+    /// The first [`Fault`], by channel.
+    ///
+    /// ```
+    /// use daa_core::{SVector, guard::{Fault, Guard}};
+    /// let guard = Guard::new([(-1.0, 1.0), (0.0, 5.0)]);
+    /// assert_eq!(guard.check(&SVector::from([1.0, 0.0])), Ok(()));
+    /// assert_eq!(guard.check(&SVector::from([0.0, -0.1])), Err(Fault::TooLow { channel: 1 }));
+    /// assert_eq!(guard.check(&SVector::from([f32::NAN, 9.0])), Err(Fault::NotFinite { channel: 0 }));
+    /// ```
+    pub fn check(&self, values: &SVector<f32, N>) -> Result<(), Fault> {
+        for (channel, (value, (low, high))) in (0u16..).zip(values.iter().zip(&self.ranges)) {
+            if !value.is_finite() {
+                return Err(Fault::NotFinite { channel });
+            }
+            if value < low {
+                return Err(Fault::TooLow { channel });
+            }
+            if value > high {
+                return Err(Fault::TooHigh { channel });
+            }
+        }
+        Ok(())
+    }
+
+    /// The vector with every channel limited to its range.
+    ///
+    /// # Errors
+    /// [`Fault::NotFinite`] when any channel is NaN or infinite: then none may be used.
+    pub fn limit(&self, values: &SVector<f32, N>) -> Result<SVector<f32, N>, Fault> {
+        let mut limited = *values;
+        for (channel, (value, (low, high))) in (0u16..).zip(limited.iter_mut().zip(&self.ranges)) {
+            if !value.is_finite() {
+                return Err(Fault::NotFinite { channel });
+            }
+            *value = limit(*value, *low, *high);
+        }
+        Ok(limited)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_are_inside_and_one_ulp_beyond_is_outside() {
+        let guard = Guard::new([(-1.0, 1.0)]);
+        let check = |value| guard.check(&SVector::from([value]));
+        assert_eq!(check(-1.0), Ok(()));
+        assert_eq!(check(1.0), Ok(()));
+        assert_eq!(check((-1f32).next_down()), Err(Fault::TooLow { channel: 0 }));
+        assert_eq!(check(1f32.next_up()), Err(Fault::TooHigh { channel: 0 }));
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(check(value), Err(Fault::NotFinite { channel: 0 }));
+        }
+    }
+
+    #[test]
+    fn one_bad_channel_refuses_all_and_finite_ones_are_limited() {
+        let guard = Guard::new([(-1.0, 1.0), (0.0, 2.0)]);
+        let error = guard.limit(&SVector::from([0.0, f32::NAN])).unwrap_err();
+        assert_eq!(error, Fault::NotFinite { channel: 1 });
+        assert_eq!(guard.limit(&SVector::from([-3.0, 9.0])), Ok(SVector::from([-1.0, 2.0])));
+    }
+}

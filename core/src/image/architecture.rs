@@ -1,0 +1,166 @@
+//! Sizes and functions of the networks in an image: what a firmware is built for.
+
+use super::error::{ImageError, Section};
+use crate::dynamics::TransitionTarget;
+use crate::{Activation, MlpShape};
+
+/// Largest number of observation signals.
+pub const MAX_OBSERVATIONS: usize = 128;
+/// Largest number of actions.
+pub const MAX_ACTIONS: usize = 32;
+/// Largest hidden width: keeps every length below 2^31 bytes on a 32-bit machine.
+pub const MAX_HIDDEN: usize = 4096;
+/// Length of the architecture block in the header.
+pub const ARCHITECTURE_BYTES: usize = 24;
+
+/// Everything that a firmware must know at compile time about an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Architecture {
+    /// Number of observation signals.
+    pub observations: u16,
+    /// Number of actions.
+    pub actions: u16,
+    /// Hidden width of the policy.
+    pub policy_hidden: u16,
+    /// Hidden width of the transition network; 0 when the image has no dynamics and critic.
+    pub transition_hidden: u16,
+    /// Hidden width of the reward network; 0 likewise.
+    pub reward_hidden: u16,
+    /// Hidden width of the critic; 0 likewise.
+    pub critic_hidden: u16,
+    /// Between the policy's layers.
+    pub policy_activation: Activation,
+    /// Between the dynamics' layers.
+    pub model_activation: Activation,
+    /// Between the critic's layers.
+    pub critic_activation: Activation,
+    /// What the transition network predicts.
+    pub transition_target: TransitionTarget,
+}
+
+impl Architecture {
+    /// The block's bytes: six `u16`, four codes, the weights' type (0 = f32), zeros.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; ARCHITECTURE_BYTES] {
+        let mut bytes = [0; ARCHITECTURE_BYTES];
+        let sizes = [
+            self.observations,
+            self.actions,
+            self.policy_hidden,
+            self.transition_hidden,
+            self.reward_hidden,
+            self.critic_hidden,
+        ];
+        for (bytes, size) in bytes.chunks_exact_mut(2).zip(sizes) {
+            bytes.copy_from_slice(&size.to_le_bytes());
+        }
+        bytes[12] = self.policy_activation as u8;
+        bytes[13] = self.model_activation as u8;
+        bytes[14] = self.critic_activation as u8;
+        bytes[15] = self.transition_target as u8;
+        bytes
+    }
+
+    /// Reads a block and checks that its sizes are possible.
+    ///
+    /// # Errors
+    /// [`ImageError::Architecture`].
+    pub fn from_bytes(bytes: &[u8; ARCHITECTURE_BYTES]) -> Result<Self, ImageError> {
+        let size = |i: usize| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
+        let activation = |i: usize| Activation::from_code(bytes[i]).ok_or(ImageError::Architecture);
+        let architecture = Self {
+            observations: size(0),
+            actions: size(1),
+            policy_hidden: size(2),
+            transition_hidden: size(3),
+            reward_hidden: size(4),
+            critic_hidden: size(5),
+            policy_activation: activation(12)?,
+            model_activation: activation(13)?,
+            critic_activation: activation(14)?,
+            transition_target: TransitionTarget::from_code(bytes[15]).ok_or(ImageError::Architecture)?,
+        };
+        if bytes[16..].iter().any(|byte| *byte != 0) {
+            return Err(ImageError::Architecture);
+        }
+        architecture.check()?;
+        Ok(architecture)
+    }
+
+    /// Checks that the sizes are possible: something goes in and comes out, nothing is too large,
+    /// and dynamics and critic are all there or all absent.
+    ///
+    /// # Errors
+    /// [`ImageError::Architecture`].
+    pub fn check(&self) -> Result<(), ImageError> {
+        let within = |size: u16, low: usize, high: usize| (low..=high).contains(&usize::from(size));
+        let model = [self.transition_hidden, self.reward_hidden, self.critic_hidden];
+        let model_is_whole = model.iter().all(|h| *h == 0) || model.iter().all(|h| within(*h, 1, MAX_HIDDEN));
+        if within(self.observations, 1, MAX_OBSERVATIONS)
+            && within(self.actions, 1, MAX_ACTIONS)
+            && within(self.policy_hidden, 1, MAX_HIDDEN)
+            && model_is_whole
+        {
+            Ok(())
+        } else {
+            Err(ImageError::Architecture)
+        }
+    }
+
+    /// FNV-1a over [`to_bytes`](Self::to_bytes). Every step of FNV-1a is a bijection of the hash,
+    /// so no single changed byte goes unnoticed.
+    #[must_use]
+    pub fn hash(&self) -> u32 {
+        hash(&self.to_bytes())
+    }
+
+    /// Whether the image has dynamics and critic.
+    #[must_use]
+    pub const fn has_model(&self) -> bool {
+        self.transition_hidden > 0
+    }
+
+    /// Sizes of the policy's network.
+    #[must_use]
+    pub const fn policy(&self) -> MlpShape {
+        MlpShape::new(self.observations as usize, self.policy_hidden as usize, self.actions as usize)
+    }
+
+    /// Sizes of the transition network.
+    #[must_use]
+    pub const fn transition(&self) -> MlpShape {
+        let input = self.observations as usize + self.actions as usize;
+        MlpShape::new(input, self.transition_hidden as usize, self.observations as usize)
+    }
+
+    /// Sizes of the reward network.
+    #[must_use]
+    pub const fn reward(&self) -> MlpShape {
+        MlpShape::new(self.observations as usize + self.actions as usize, self.reward_hidden as usize, 1)
+    }
+
+    /// Sizes of the critic.
+    #[must_use]
+    pub const fn critic(&self) -> MlpShape {
+        MlpShape::new(self.observations as usize, self.critic_hidden as usize, 1)
+    }
+
+    /// Number of `f32` in a section; `golden` is the number of golden vectors.
+    #[must_use]
+    pub const fn section_len(&self, section: Section, golden: usize) -> usize {
+        let (observations, actions) = (self.observations as usize, self.actions as usize);
+        match section {
+            Section::Policy => self.policy().params() + actions,
+            Section::Golden => golden * (observations + actions),
+            _ if !self.has_model() => 0,
+            Section::Transition => observations + self.transition().params(),
+            Section::Reward => self.reward().params(),
+            Section::Critic => self.critic().params(),
+        }
+    }
+}
+
+pub(crate) fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}

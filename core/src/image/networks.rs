@@ -1,0 +1,107 @@
+//! Typed networks over an image's sections.
+
+use super::error::{ImageError, Section};
+use super::read::Image;
+use crate::dynamics::Dynamics;
+use crate::guard::Guard;
+use crate::imagination::LearnedModel;
+use crate::policy::{ActionLimits, Policy, PolicyError};
+use crate::{Mlp, SVector};
+
+impl From<PolicyError> for ImageError {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Normaliser(error) => Self::Normaliser(error),
+            _ => Self::Layout,
+        }
+    }
+}
+
+impl<'b> Image<'b> {
+    /// The image's policy. The const parameters are the architecture's sizes.
+    ///
+    /// # Errors
+    /// [`ImageError::Layout`] when they are not.
+    pub fn policy<const OBS: usize, const HIDDEN: usize, const ACT: usize>(
+        &self,
+    ) -> Result<Policy<'b, OBS, HIDDEN, ACT>, ImageError> {
+        let passport = self.passport();
+        let mut limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
+        if passport.observations.len() != OBS || passport.actions.len() != ACT {
+            return Err(ImageError::Layout);
+        }
+        for (limits, signal) in limits.iter_mut().zip(&passport.actions) {
+            *limits = ActionLimits { low: signal.low, high: signal.high };
+        }
+        let (mut mean, mut deviation) = (SVector::<f32, OBS>::zeros(), SVector::<f32, OBS>::zeros());
+        for ((mean, deviation), signal) in
+            mean.iter_mut().zip(deviation.iter_mut()).zip(&passport.observations)
+        {
+            (*mean, *deviation) = (signal.mean, signal.deviation);
+        }
+        let activation = self.architecture().policy_activation;
+        let clip = passport.observation_clip;
+        Ok(Policy::new(self.policy_weights(), activation, mean, &deviation, clip, limits)?)
+    }
+
+    /// The image's dynamics, critic and policy, or `None` when it has only a policy.
+    ///
+    /// # Errors
+    /// [`ImageError::Layout`] when the const parameters are not the architecture's sizes.
+    #[expect(clippy::type_complexity, reason = "seven sizes are what a learned model has")]
+    pub fn learned_model<
+        const OBS: usize,
+        const ACT: usize,
+        const IN: usize,
+        const PH: usize,
+        const TH: usize,
+        const RH: usize,
+        const CH: usize,
+    >(
+        &self,
+    ) -> Result<Option<LearnedModel<'b, OBS, ACT, IN, PH, TH, RH, CH>>, ImageError> {
+        if !self.architecture().has_model() {
+            return Ok(None);
+        }
+        let mut scale = SVector::<f32, OBS>::zeros();
+        for (slot, value) in scale.iter_mut().zip(self.transition_scale()) {
+            *slot = *value;
+        }
+        let weights = (self.transition_weights(), self.section(Section::Reward));
+        let architecture = self.architecture();
+        let (activation, target) = (architecture.model_activation, architecture.transition_target);
+        let clip = self.passport().observation_clip;
+        let dynamics = Dynamics::new(weights, activation, target, scale, clip)
+            .map_err(|_| ImageError::Layout)?;
+        let critic = Mlp::new(self.section(Section::Critic), architecture.critic_activation)
+            .map_err(|_| ImageError::Layout)?;
+        Ok(Some(LearnedModel { dynamics, critic, policy: self.policy()? }))
+    }
+
+    /// The guard of the declared observation ranges.
+    ///
+    /// # Errors
+    /// [`ImageError::SignalCount`] when `OBS` is not the number of observations.
+    pub fn observation_guard<const OBS: usize>(&self) -> Result<Guard<OBS>, ImageError> {
+        guard(self.passport().observations.iter().map(|signal| (signal.low, signal.high)))
+    }
+
+    /// The guard of the actuators' limits.
+    ///
+    /// # Errors
+    /// [`ImageError::SignalCount`] when `ACT` is not the number of actions.
+    pub fn action_guard<const ACT: usize>(&self) -> Result<Guard<ACT>, ImageError> {
+        guard(self.passport().actions.iter().map(|signal| (signal.low, signal.high)))
+    }
+}
+
+fn guard<const N: usize>(
+    signals: impl ExactSizeIterator<Item = (f32, f32)>,
+) -> Result<Guard<N>, ImageError> {
+    if signals.len() != N {
+        return Err(ImageError::SignalCount);
+    }
+    let mut ranges = [(0.0, 0.0); N];
+    ranges.iter_mut().zip(signals).for_each(|(slot, range)| *slot = range);
+    Ok(Guard::new(ranges))
+}

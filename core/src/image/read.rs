@@ -1,0 +1,236 @@
+//! Checked, zero-copy reading.
+
+use super::architecture::{self, ARCHITECTURE_BYTES, Architecture};
+use super::error::{ImageError, Section};
+use super::passport::Passport;
+use super::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+
+/// A golden pair: what the policy must answer, bit for bit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GoldenVector<'b> {
+    /// `[OBS]`, in the passport's units.
+    pub observation: &'b [f32],
+    /// `[ACT]`, in the passport's units.
+    pub action: &'b [f32],
+}
+
+/// A checked image over borrowed bytes.
+#[derive(Clone, Debug)]
+pub struct Image<'b> {
+    architecture: Architecture,
+    passport: Passport<'b>,
+    sections: [&'b [f32]; Section::ALL.len()],
+    checksum: u32,
+    total_len: usize,
+}
+
+fn u16_at(bytes: &[u8; HEADER_LEN], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8; HEADER_LEN], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// The header, once magic, version and header length hold; and the declared total length.
+fn header(bytes: &[u8]) -> Result<(&[u8; HEADER_LEN], usize), ImageError> {
+    let header = bytes.first_chunk::<HEADER_LEN>();
+    // Magic first: a short file that is something else is told so.
+    let magic = bytes.get(offset::MAGIC..MAGIC.len());
+    if magic.is_some_and(|magic| magic != MAGIC) {
+        return Err(ImageError::Magic);
+    }
+    let header = header.ok_or(ImageError::TooShort { len: bytes.len() })?;
+    let version = u16_at(header, offset::VERSION);
+    if version != FORMAT_VERSION {
+        return Err(ImageError::Version { found: version });
+    }
+    if usize::from(u16_at(header, offset::HEADER_LEN)) != HEADER_LEN {
+        return Err(ImageError::Layout);
+    }
+    Ok((header, u32_at(header, offset::TOTAL_LEN) as usize))
+}
+
+impl<'b> Image<'b> {
+    /// Checks `bytes`, which must be the image and nothing else, and decodes it.
+    ///
+    /// Order of the checks: magic, format version, length, architecture hash, CRC-32; only then
+    /// the passport is decoded, and passport and sections are checked. Never panics. Needs no heap;
+    /// weights stay where they are.
+    ///
+    /// # Errors
+    /// The first cause, as an [`ImageError`].
+    pub fn open(bytes: &'b [u8]) -> Result<Self, ImageError> {
+        let (header, total_len) = header(bytes)?;
+        if bytes.len() < total_len {
+            return Err(ImageError::Truncated { declared: total_len, found: bytes.len() });
+        }
+        if bytes.len() > total_len {
+            return Err(ImageError::TrailingBytes { declared: total_len, found: bytes.len() });
+        }
+        let mut block = [0; ARCHITECTURE_BYTES];
+        block.copy_from_slice(&header[offset::ARCHITECTURE..offset::ARCHITECTURE + ARCHITECTURE_BYTES]);
+        if architecture::hash(&block) != u32_at(header, offset::ARCHITECTURE_HASH) {
+            return Err(ImageError::ArchitectureHash);
+        }
+        let (stored, computed) = (u32_at(header, offset::CRC), checksum(bytes));
+        if stored != computed {
+            return Err(ImageError::Checksum { stored, computed });
+        }
+        if header[offset::RESERVED..].iter().any(|byte| *byte != 0) {
+            return Err(ImageError::Layout);
+        }
+
+        let architecture = Architecture::from_bytes(&block)?;
+        let body = bytes.get(HEADER_LEN..).ok_or(ImageError::Layout)?;
+        let passport_len = u32_at(header, offset::PASSPORT_LEN) as usize;
+        let (passport, numbers) = split_passport(body, passport_len)?;
+        let golden = u32_at(header, offset::GOLDEN_COUNT) as usize;
+        let sections = split_sections(numbers, &architecture, golden)?;
+
+        let (passport, rest) =
+            postcard::take_from_bytes::<Passport<'b>>(passport).map_err(|_| ImageError::Passport)?;
+        if !rest.is_empty() {
+            return Err(ImageError::Passport);
+        }
+        passport.check(&architecture)?;
+        let image = Self { architecture, passport, sections, checksum: stored, total_len };
+        image.check_numbers()?;
+        Ok(image)
+    }
+
+    /// [`open`](Self::open) for a flash region that may be larger than the image: the rest of the
+    /// region must be blank, all `0xFF` (erased) or all `0x00`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`ImageError::TrailingBytes`] when the rest is not blank.
+    pub fn open_region(region: &'b [u8]) -> Result<Self, ImageError> {
+        let (_, total_len) = header(region)?;
+        let (bytes, rest) = region
+            .split_at_checked(total_len)
+            .ok_or(ImageError::Truncated { declared: total_len, found: region.len() })?;
+        if !(rest.iter().all(|byte| *byte == 0xFF) || rest.iter().all(|byte| *byte == 0)) {
+            return Err(ImageError::TrailingBytes { declared: total_len, found: region.len() });
+        }
+        Self::open(bytes)
+    }
+
+    /// Passes an image of exactly the wanted networks.
+    ///
+    /// # Errors
+    /// [`ImageError::OtherArchitecture`].
+    pub fn expect(self, wanted: &Architecture) -> Result<Self, ImageError> {
+        if self.architecture == *wanted {
+            Ok(self)
+        } else {
+            let (wanted, found) = (wanted.hash(), self.architecture.hash());
+            Err(ImageError::OtherArchitecture { wanted, found })
+        }
+    }
+
+    fn check_numbers(&self) -> Result<(), ImageError> {
+        for (section, numbers) in Section::ALL.into_iter().zip(self.sections) {
+            if let Some(index) = numbers.iter().position(|number| !number.is_finite()) {
+                return Err(ImageError::NotFinite { section, index });
+            }
+        }
+        match self.transition_scale().iter().position(|scale| *scale <= 0.0) {
+            Some(index) => Err(ImageError::Scale { index }),
+            None => Ok(()),
+        }
+    }
+
+    /// Sizes and functions of the networks.
+    #[must_use]
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// What the image says about itself.
+    #[must_use]
+    pub fn passport(&self) -> &Passport<'b> {
+        &self.passport
+    }
+
+    /// CRC-32 of the image: its fingerprint in logs and replies.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        self.checksum
+    }
+
+    /// Length of the image in bytes.
+    #[must_use]
+    pub fn total_len(&self) -> usize {
+        self.total_len
+    }
+
+    /// All numbers of a section; empty when the image does not have it.
+    #[must_use]
+    pub fn section(&self, section: Section) -> &'b [f32] {
+        self.sections[section as usize]
+    }
+
+    /// The policy's parameters and `log_std [ACT]`, as [`Policy::new`](crate::Policy::new) takes them.
+    #[must_use]
+    pub fn policy_weights(&self) -> &'b [f32] {
+        self.section(Section::Policy)
+    }
+
+    /// `[OBS]` units of the transition network's outputs; empty without a model.
+    #[must_use]
+    pub fn transition_scale(&self) -> &'b [f32] {
+        let section = self.section(Section::Transition);
+        section.get(..usize::from(self.architecture.observations)).unwrap_or(&[])
+    }
+
+    /// The transition network's parameters; empty without a model.
+    #[must_use]
+    pub fn transition_weights(&self) -> &'b [f32] {
+        let section = self.section(Section::Transition);
+        section.get(usize::from(self.architecture.observations)..).unwrap_or(&[])
+    }
+
+    /// The golden vectors.
+    pub fn golden(&self) -> impl ExactSizeIterator<Item = GoldenVector<'b>> + use<'b> {
+        let observations = usize::from(self.architecture.observations);
+        let pair = observations + usize::from(self.architecture.actions);
+        self.section(Section::Golden).chunks_exact(pair).map(move |numbers| {
+            let (observation, action) = numbers.split_at(observations);
+            GoldenVector { observation, action }
+        })
+    }
+}
+
+/// Passport bytes and the numbers after their zero padding.
+fn split_passport(body: &[u8], len: usize) -> Result<(&[u8], &[u8]), ImageError> {
+    if len > body.len() {
+        return Err(ImageError::Layout);
+    }
+    let (passport, rest) = body.split_at(len);
+    let (padding, numbers) = rest.split_at_checked(padded(len) - len).ok_or(ImageError::Layout)?;
+    if padding.iter().any(|byte| *byte != 0) {
+        return Err(ImageError::Layout);
+    }
+    Ok((passport, numbers))
+}
+
+fn split_sections<'b>(
+    numbers: &'b [u8],
+    architecture: &Architecture,
+    golden: usize,
+) -> Result<[&'b [f32]; Section::ALL.len()], ImageError> {
+    // No golden count that could fit is anywhere near this; it keeps the product below from wrapping.
+    if golden > numbers.len() {
+        return Err(ImageError::Layout);
+    }
+    let mut rest: &'b [f32] = bytemuck::try_cast_slice(numbers).map_err(|error| match error {
+        bytemuck::PodCastError::TargetAlignmentGreaterAndInputNotAligned => ImageError::Misaligned,
+        _ => ImageError::Layout,
+    })?;
+    let mut sections: [&'b [f32]; Section::ALL.len()] = [&[]; Section::ALL.len()];
+    for (slot, section) in sections.iter_mut().zip(Section::ALL) {
+        let len = architecture.section_len(section, golden);
+        (*slot, rest) = rest.split_at_checked(len).ok_or(ImageError::Layout)?;
+    }
+    if rest.is_empty() { Ok(sections) } else { Err(ImageError::Layout) }
+}

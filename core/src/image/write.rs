@@ -1,0 +1,114 @@
+//! Writing: used on the workstation, but in need of nothing that the microcontroller lacks.
+
+use super::architecture::{ARCHITECTURE_BYTES, Architecture};
+use super::error::{ImageError, Section};
+use super::passport::Passport;
+use super::{FORMAT_VERSION, HEADER_LEN, Image, MAGIC, checksum, offset, padded};
+
+/// Bytes set aside for the passport by [`Contents::capacity`].
+pub const PASSPORT_CAPACITY: usize = 32 * 1024;
+
+/// Dynamics and critic to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'a> {
+    /// `[OBS]` units of the transition network's outputs.
+    pub transition_scale: &'a [f32],
+    /// Parameters of the transition network.
+    pub transition: &'a [f32],
+    /// Parameters of the reward network.
+    pub reward: &'a [f32],
+    /// Parameters of the critic.
+    pub critic: &'a [f32],
+}
+
+/// Everything that goes into an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents<'a> {
+    /// Sizes and functions of the networks.
+    pub architecture: Architecture,
+    /// What the image says about itself.
+    pub passport: &'a Passport<'a>,
+    /// Parameters of the policy, then `log_std [ACT]`.
+    pub policy: &'a [f32],
+    /// Dynamics and critic, exactly when the architecture has them.
+    pub model: Option<Model<'a>>,
+    /// `[count][OBS + ACT]` golden pairs.
+    pub golden: &'a [f32],
+}
+
+impl Contents<'_> {
+    /// A buffer of this many bytes is large enough for [`write()`].
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let numbers: usize = Section::ALL
+            .into_iter()
+            .map(|section| self.architecture.section_len(section, self.golden_count()))
+            .sum();
+        HEADER_LEN + PASSPORT_CAPACITY + 4 * numbers
+    }
+
+    fn golden_count(&self) -> usize {
+        let pair = usize::from(self.architecture.observations) + usize::from(self.architecture.actions);
+        self.golden.len() / pair.max(1)
+    }
+}
+
+/// Writes an image into `buffer`, reads it back with every check of [`Image::open`], and returns its
+/// length. `buffer` must be 4-byte aligned.
+///
+/// # Errors
+/// [`ImageError::SectionLength`] or [`ImageError::BufferTooSmall`], or what reading back finds:
+/// nothing that [`Image::open`] would refuse is ever called written.
+pub fn write(contents: &Contents<'_>, buffer: &mut [u8]) -> Result<usize, ImageError> {
+    contents.architecture.check()?;
+    let golden_count = contents.golden_count();
+    let body = buffer.get_mut(HEADER_LEN..).ok_or(ImageError::BufferTooSmall)?;
+    let passport_len = postcard::to_slice(contents.passport, body)
+        .map_err(|_| ImageError::BufferTooSmall)?
+        .len();
+    let mut end = HEADER_LEN + padded(passport_len);
+    buffer
+        .get_mut(HEADER_LEN + passport_len..end)
+        .ok_or(ImageError::BufferTooSmall)?
+        .fill(0);
+
+    let none = Model { transition_scale: &[], transition: &[], reward: &[], critic: &[] };
+    let model = contents.model.unwrap_or(none);
+    let parts: [(Section, [&[f32]; 2]); 5] = [
+        (Section::Policy, [contents.policy, &[]]),
+        (Section::Transition, [model.transition_scale, model.transition]),
+        (Section::Reward, [model.reward, &[]]),
+        (Section::Critic, [model.critic, &[]]),
+        (Section::Golden, [contents.golden, &[]]),
+    ];
+    for (section, numbers) in parts {
+        let expected = contents.architecture.section_len(section, golden_count);
+        let found = numbers[0].len() + numbers[1].len();
+        if expected != found {
+            return Err(ImageError::SectionLength { section, expected, found });
+        }
+        for number in numbers.into_iter().flatten() {
+            let slot = buffer.get_mut(end..end + 4).ok_or(ImageError::BufferTooSmall)?;
+            slot.copy_from_slice(&number.to_le_bytes());
+            end += 4;
+        }
+    }
+
+    let image = &mut buffer[..end];
+    let total_len = u32::try_from(end).map_err(|_| ImageError::Layout)?;
+    image[..HEADER_LEN].fill(0);
+    let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
+    put(offset::MAGIC, &MAGIC);
+    put(offset::VERSION, &FORMAT_VERSION.to_le_bytes());
+    put(offset::HEADER_LEN, &(HEADER_LEN as u16).to_le_bytes());
+    put(offset::TOTAL_LEN, &total_len.to_le_bytes());
+    put(offset::ARCHITECTURE_HASH, &contents.architecture.hash().to_le_bytes());
+    let architecture: [u8; ARCHITECTURE_BYTES] = contents.architecture.to_bytes();
+    put(offset::ARCHITECTURE, &architecture);
+    put(offset::PASSPORT_LEN, &(passport_len as u32).to_le_bytes());
+    put(offset::GOLDEN_COUNT, &(golden_count as u32).to_le_bytes());
+    let crc = checksum(image);
+    image[offset::CRC..offset::CRC + 4].copy_from_slice(&crc.to_le_bytes());
+    Image::open(image)?;
+    Ok(end)
+}

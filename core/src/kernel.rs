@@ -1,0 +1,192 @@
+//! One affine layer in one fixed order of operations.
+//!
+//! `y_o = (((b_o + w_0o x_0) + w_1o x_1) + ...)`: inputs in order, each product rounded, then
+//! added, never fused. IEEE 754 fixes the result of every step, so the value of `y_o` does not
+//! depend on how many outputs are computed side by side. What differs between machines is only the
+//! shape of the loop:
+//!
+//! | symbol | shape | meaning |
+//! |---|---|---|
+//! | `x` | `[IN]` | inputs |
+//! | `weights` | `[IN][OUT]` | input-major: one row of `OUT` weights for each input |
+//! | `bias` | `[OUT]` | start of every sum |
+//! | `y` | `[OUT]` | outputs |
+//!
+//! [`affine`] picks the loop that is fast where it runs. NaN is outside the promise: its sign bit
+//! differs between x86-64 and Arm. Inputs are checked by the [guard](crate::guard) before.
+
+/// Writes `bias + weights' x` into `y`, in the order above, with this machine's loop.
+///
+/// Shapes follow from the slices: `y` has `OUT` elements, `x` has `IN`. Cost: `IN * OUT`
+/// multiply-adds.
+///
+/// # Panics
+/// When `bias` is not `[OUT]` or `weights` is not `[IN][OUT]`. [`Mlp`](crate::Mlp) checks this
+/// once, at construction.
+#[inline]
+pub fn affine(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
+    if cfg!(target_arch = "arm") {
+        affine_blocked(weights, bias, x, y);
+    } else {
+        affine_rows(weights, bias, x, y);
+    }
+}
+
+/// [`affine`] for a machine with vector registers: four inputs in each pass over all outputs.
+///
+/// # Panics
+/// As [`affine`].
+pub fn affine_rows(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
+    let out = y.len();
+    assert!(bias.len() == out && weights.len() == x.len() * out, "layer shape");
+    y.copy_from_slice(bias);
+    if out == 0 {
+        return;
+    }
+    let mut inputs = x.chunks_exact(4);
+    let mut blocks = weights.chunks_exact(4 * out);
+    for (xs, block) in (&mut inputs).zip(&mut blocks) {
+        let (w01, w23) = block.split_at(2 * out);
+        let (w0, w1) = w01.split_at(out);
+        let (w2, w3) = w23.split_at(out);
+        for ((((y, w0), w1), w2), w3) in y.iter_mut().zip(w0).zip(w1).zip(w2).zip(w3) {
+            *y = (((*y + w0 * xs[0]) + w1 * xs[1]) + w2 * xs[2]) + w3 * xs[3];
+        }
+    }
+    for (x, row) in inputs.remainder().iter().zip(blocks.remainder().chunks_exact(out)) {
+        for (y, w) in y.iter_mut().zip(row) {
+            *y += w * x;
+        }
+    }
+}
+
+/// Outputs that [`affine_blocked`] keeps in registers at once: half of a Cortex-M4F's 32.
+const BLOCK: usize = 16;
+
+/// [`affine`] for a machine whose registers hold a block of outputs while the weights stream by.
+///
+/// # Panics
+/// As [`affine`].
+pub fn affine_blocked(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
+    let out = y.len();
+    assert!(bias.len() == out && weights.len() == x.len() * out, "layer shape");
+    if x.is_empty() {
+        y.copy_from_slice(bias);
+        return;
+    }
+    let (blocks, rest) = y.as_chunks_mut::<BLOCK>();
+    let mut column = 0;
+    for y in blocks {
+        block(&weights[column..], out, &bias[column..], x, y);
+        column += BLOCK;
+    }
+    let (weights, bias) = (&weights[column..], &bias[column..]);
+    // One exact block for the remainder: a loop over single outputs would reload x for each.
+    macro_rules! remainder {
+        ($($n:literal)*) => {
+            match rest.len() {
+                $($n => if let Ok(y) = <&mut [f32; $n]>::try_from(rest) {
+                    block(weights, out, bias, x, y);
+                },)*
+                _ => {}
+            }
+        };
+    }
+    remainder!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+}
+
+/// `B` neighbouring outputs. `stride` is a run-time value on purpose: a constant one makes the
+/// compiler unroll over rows and spill the accumulators.
+#[inline(never)]
+fn block<const B: usize>(weights: &[f32], stride: usize, bias: &[f32], x: &[f32], y: &mut [f32; B]) {
+    let mut sums = [0.0; B];
+    sums.copy_from_slice(&bias[..B]);
+    // The last row of a block that is not the leftmost is shorter than `stride`: `chunks`, not
+    // `chunks_exact`.
+    for (x, row) in x.iter().zip(weights.chunks(stride)) {
+        let row: &[f32; B] = row[..B].first_chunk().expect("B weights in each row");
+        for (sum, w) in sums.iter_mut().zip(row) {
+            *sum += w * x;
+        }
+    }
+    *y = sums;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::{DMatrix, DVector};
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    /// The definition, one output at a time.
+    fn reference(weights: &[f32], bias: &[f32], x: &[f32], out: usize) -> Vec<f32> {
+        (0..out)
+            .map(|o| {
+                let mut sum = bias[o];
+                for (i, x) in x.iter().enumerate() {
+                    sum += weights[i * out + o] * x;
+                }
+                sum
+            })
+            .collect()
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|v| v.to_bits()).collect()
+    }
+
+    #[test]
+    fn two_inputs_three_outputs_by_hand() {
+        let weights = [1.0, 2.0, 3.0, 10.0, 20.0, 30.0];
+        let bias = [0.5, 0.25, -1.0];
+        let mut y = [0.0; 3];
+        affine(&weights, &bias, &[2.0, -1.0], &mut y);
+        assert_eq!(y, [-7.5, -15.75, -25.0]);
+    }
+
+    #[test]
+    fn the_order_of_operations_is_visible_in_the_bits() {
+        // (1e8 + 1) - 1e8 is 0 in single precision; (1e8 - 1e8) + 1 is 1.
+        let mut y = [0.0];
+        affine(&[1.0, -1.0], &[1e8], &[1.0, 1e8], &mut y);
+        assert_eq!(y, [0.0]);
+        affine(&[-1.0, 1.0], &[1e8], &[1e8, 1.0], &mut y);
+        assert_eq!(y, [1.0]);
+        // A fused multiply-add would keep the low half of this product.
+        let a = 1.0 + f32::EPSILON;
+        affine(&[a], &[-(a * a)], &[a], &mut y);
+        assert_eq!(y, [0.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_loop_gives_the_bits_of_the_definition(
+            input in 0usize..40, out in 1usize..70, seed in any::<u64>(),
+        ) {
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                // Spread over magnitudes, so that the order of additions matters.
+                let exponent = ((state >> 60) as i32) - 8;
+                ((state >> 40) as f32 / (1u32 << 23) as f32 - 1.0) * libm::exp2f(exponent as f32)
+            };
+            let weights: Vec<f32> = (0..input * out).map(|_| next()).collect();
+            let bias: Vec<f32> = (0..out).map(|_| next()).collect();
+            let x: Vec<f32> = (0..input).map(|_| next()).collect();
+            let expected = reference(&weights, &bias, &x, out);
+            let (mut rows, mut blocked) = (std::vec![0.0; out], std::vec![0.0; out]);
+            affine_rows(&weights, &bias, &x, &mut rows);
+            affine_blocked(&weights, &bias, &x, &mut blocked);
+            // nalgebra is column-major: [in][out] is its OUT x IN matrix.
+            let matrix = DMatrix::from_column_slice(out, input, &weights);
+            let mut gemv = DVector::from_column_slice(&bias);
+            gemv.gemv(1.0, &matrix, &DVector::from_column_slice(&x), 1.0);
+            prop_assert_eq!(bits(&rows), bits(&expected));
+            prop_assert_eq!(bits(&blocked), bits(&expected));
+            if input > 0 {
+                prop_assert_eq!(bits(gemv.as_slice()), bits(&expected));
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Policies, dynamics models and all-action advantages with one arithmetic on every machine.
+//!
+//! This crate knows no operating system, no allocator, no clock, no random source and no hardware:
+//! time, noise and bytes come in as arguments. The same functions act for the trainer on the
+//! workstation, prove themselves in the emulator, and control the actuators on the board, and they
+//! give the same bits everywhere (see [`kernel`]).
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`kernel`] | one affine layer in one fixed order of operations |
+//! | [`mlp`] | two-hidden-layer networks over borrowed weights |
+//! | [`policy`] | observation -> normaliser -> network -> tanh -> action limits, and its Gaussian |
+//! | [`dynamics`] | transition and reward networks |
+//! | [`advantage`] | GAE, TD(lambda) and the advantages of imagined actions |
+//! | [`imagination`] | N actions, H steps through a model |
+//! | [`image`] | the `.daa` file: writing and checked reading |
+//! | [`guard`] | what may go into a policy and what may leave it |
+//! | [`link`] | framed messages between host and microcontroller |
+//!
+//! The algorithm is that of Nauman & Cygan, "On All-Action Policy Gradients" (2022); equation and
+//! section numbers in these pages are that paper's.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+#[cfg(test)]
+extern crate std;
+
+#[cfg(target_endian = "big")]
+compile_error!("policy images are little-endian and used in place: big-endian targets are not supported");
+
+pub mod activation;
+pub mod advantage;
+pub mod dynamics;
+pub mod guard;
+pub mod imagination;
+pub mod image;
+pub mod kernel;
+pub mod link;
+pub mod mlp;
+pub mod normaliser;
+pub mod policy;
+
+pub use activation::Activation;
+pub use mlp::{Mlp, MlpShape, MlpSlice};
+pub use nalgebra::SVector;
+pub use normaliser::Normaliser;
+pub use policy::{Policy, PolicySlice};

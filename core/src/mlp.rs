@@ -1,0 +1,234 @@
+//! Two-hidden-layer networks over borrowed weights.
+//!
+//! The parameters of a network lie in one flat slice, layer after layer, `[in][out]` weights and
+//! then `[out]` biases. That slice may be a file in memory, a row of the trainer's parameter store,
+//! or flash: nothing is copied.
+//!
+//! | symbol | shape | meaning |
+//! |---|---|---|
+//! | `weights` | `[PARAMS]` | `W1 [IN][HIDDEN], b1 [HIDDEN], W2 [HIDDEN][HIDDEN], b2, W3 [HIDDEN][OUT], b3 [OUT]` |
+//! | `x` | `[IN]` | inputs |
+//! | `y` | `[OUT]` | outputs, no activation on the last layer |
+
+use crate::{Activation, kernel};
+use nalgebra::SVector;
+
+/// Why a network cannot be built over a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum MlpError {
+    /// The slice does not hold as many parameters as the shape has.
+    WrongLength {
+        /// Parameters the shape has.
+        expected: usize,
+        /// Parameters in the slice.
+        found: usize,
+    },
+}
+
+impl core::fmt::Display for MlpError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::WrongLength { expected, found } => {
+                write!(f, "the network has {expected} parameters, but {found} were given")
+            }
+        }
+    }
+}
+
+impl core::error::Error for MlpError {}
+
+/// Sizes of a network with two hidden layers of equal width, as in the paper (Table 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct MlpShape {
+    /// Number of inputs.
+    pub input: usize,
+    /// Width of both hidden layers.
+    pub hidden: usize,
+    /// Number of outputs.
+    pub output: usize,
+}
+
+impl MlpShape {
+    /// A shape from its three sizes.
+    #[must_use]
+    pub const fn new(input: usize, hidden: usize, output: usize) -> Self {
+        Self { input, hidden, output }
+    }
+
+    /// `(inputs, outputs)` of the three layers.
+    #[must_use]
+    pub const fn layers(self) -> [(usize, usize); 3] {
+        [(self.input, self.hidden), (self.hidden, self.hidden), (self.hidden, self.output)]
+    }
+
+    /// Number of parameters.
+    ///
+    /// ```
+    /// use daa_core::MlpShape;
+    /// assert_eq!(MlpShape::new(2, 3, 1).params(), (2 * 3 + 3) + (3 * 3 + 3) + (3 * 1 + 1));
+    /// ```
+    #[must_use]
+    pub const fn params(self) -> usize {
+        self.multiply_adds() + 2 * self.hidden + self.output
+    }
+
+    /// Multiply-adds of one forward pass.
+    #[must_use]
+    pub const fn multiply_adds(self) -> usize {
+        self.input * self.hidden + self.hidden * self.hidden + self.hidden * self.output
+    }
+}
+
+/// The forward pass that both views below share. Lengths have been checked by their constructors.
+#[inline]
+fn forward(
+    shape: MlpShape,
+    weights: &[f32],
+    activation: Activation,
+    x: &[f32],
+    (first, second): (&mut [f32], &mut [f32]),
+    y: &mut [f32],
+) {
+    let (w1, rest) = weights.split_at(shape.input * shape.hidden);
+    let (b1, rest) = rest.split_at(shape.hidden);
+    let (w2, rest) = rest.split_at(shape.hidden * shape.hidden);
+    let (b2, rest) = rest.split_at(shape.hidden);
+    let (w3, b3) = rest.split_at(shape.hidden * shape.output);
+    kernel::affine(w1, b1, x, first);
+    activation.apply(first);
+    kernel::affine(w2, b2, first, second);
+    activation.apply(second);
+    kernel::affine(w3, b3, second, y);
+}
+
+/// A network whose sizes are known at compile time: the microcontroller's view.
+///
+/// ```
+/// use daa_core::{Activation, Mlp, SVector};
+/// // One input, one hidden unit, one output: y = 3 relu(2 relu(x + 1) + 0) - 1.
+/// let weights = [1.0, 1.0, 2.0, 0.0, 3.0, -1.0];
+/// let mlp = Mlp::<1, 1, 1>::new(&weights, Activation::Relu)?;
+/// assert_eq!(mlp.forward(&SVector::from([4.0])), SVector::from([29.0]));
+/// # Ok::<(), daa_core::mlp::MlpError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Mlp<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> {
+    weights: &'w [f32],
+    activation: Activation,
+}
+
+impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HIDDEN, OUT> {
+    /// The sizes, as a value.
+    pub const SHAPE: MlpShape = MlpShape::new(IN, HIDDEN, OUT);
+    /// Number of parameters.
+    pub const PARAMS: usize = Self::SHAPE.params();
+
+    /// A view over `weights`.
+    ///
+    /// # Errors
+    /// [`MlpError::WrongLength`] when the slice is not `[PARAMS]`.
+    pub fn new(weights: &'w [f32], activation: Activation) -> Result<Self, MlpError> {
+        const { assert!(IN > 0 && HIDDEN > 0 && OUT > 0, "a network has inputs, hidden units and outputs") };
+        if weights.len() == Self::PARAMS {
+            Ok(Self { weights, activation })
+        } else {
+            Err(MlpError::WrongLength { expected: Self::PARAMS, found: weights.len() })
+        }
+    }
+
+    /// The outputs for one input vector. Never panics. Cost: [`MlpShape::multiply_adds`].
+    #[must_use]
+    pub fn forward(&self, x: &SVector<f32, IN>) -> SVector<f32, OUT> {
+        let (mut first, mut second) = ([0.0; HIDDEN], [0.0; HIDDEN]);
+        let mut y = SVector::<f32, OUT>::zeros();
+        let hidden = (&mut first[..], &mut second[..]);
+        forward(Self::SHAPE, self.weights, self.activation, x.as_slice(), hidden, y.as_mut_slice());
+        y
+    }
+}
+
+/// A network whose sizes are known only at run time: the workstation's view, same arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub struct MlpSlice<'w> {
+    shape: MlpShape,
+    weights: &'w [f32],
+    activation: Activation,
+}
+
+impl<'w> MlpSlice<'w> {
+    /// A view over `weights`.
+    ///
+    /// # Errors
+    /// [`MlpError::WrongLength`] when the slice does not hold the shape's parameters.
+    pub fn new(shape: MlpShape, weights: &'w [f32], activation: Activation) -> Result<Self, MlpError> {
+        if weights.len() == shape.params() {
+            Ok(Self { shape, weights, activation })
+        } else {
+            Err(MlpError::WrongLength { expected: shape.params(), found: weights.len() })
+        }
+    }
+
+    /// The sizes.
+    #[must_use]
+    pub fn shape(&self) -> MlpShape {
+        self.shape
+    }
+
+    /// Writes the outputs for the inputs `x` into `y`, using `scratch` for the hidden layers.
+    ///
+    /// # Panics
+    /// When `x` is not `[input]`, `y` is not `[output]` or `scratch` is shorter than
+    /// `2 * hidden`.
+    pub fn forward(&self, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+        let (first, rest) = scratch.split_at_mut(self.shape.hidden);
+        let hidden = (first, &mut rest[..self.shape.hidden]);
+        forward(self.shape, self.weights, self.activation, x, hidden, y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A non-square, asymmetric network: a transposed or shifted layer changes every output.
+    fn weights() -> std::vec::Vec<f32> {
+        (0..MlpShape::new(2, 3, 4).params()).map(|i| (i as f32 - 9.0) / 8.0).collect()
+    }
+
+    #[test]
+    fn both_views_agree_in_bits() {
+        let weights = weights();
+        let fixed = Mlp::<2, 3, 4>::new(&weights, Activation::Tanh).unwrap();
+        let slice = MlpSlice::new(MlpShape::new(2, 3, 4), &weights, Activation::Tanh).unwrap();
+        let x = SVector::from([0.3, -1.7]);
+        let mut y = [0.0; 4];
+        slice.forward(x.as_slice(), &mut [0.0; 6], &mut y);
+        assert_eq!(fixed.forward(&x).as_slice(), y);
+    }
+
+    #[test]
+    fn a_hand_computed_network() {
+        // h1 = relu([1, 2] W1 + b1) with W1 = [[1, 0, -1], [0, 1, 1]], b1 = [0, 1, 0] = [1, 3, 1]
+        // h2 = relu(h1 W2) with W2 = rows [1, 1, 0], [0, -1, 1], [2, 0, 0], b2 = 0 = [3, 0, 3]
+        // y = h2 W3 + b3 with W3 = column [2, 5, -1], b3 = 0.5 = 3.5
+        #[rustfmt::skip]
+        let weights = [
+            1.0, 0.0, -1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0,
+            1.0, 1.0, 0.0, 0.0, -1.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+            2.0, 5.0, -1.0, 0.5,
+        ];
+        let mlp = Mlp::<2, 3, 1>::new(&weights, Activation::Relu).unwrap();
+        assert_eq!(mlp.forward(&SVector::from([1.0, 2.0]))[0], 3.5);
+    }
+
+    #[test]
+    fn a_slice_of_another_length_is_refused() {
+        let weights = weights();
+        let error = Mlp::<2, 3, 4>::new(&weights[1..], Activation::Relu).unwrap_err();
+        assert_eq!(error, MlpError::WrongLength { expected: 37, found: 36 });
+        assert!(MlpSlice::new(MlpShape::new(2, 3, 5), &weights, Activation::Relu).is_err());
+    }
+}

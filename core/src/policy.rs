@@ -1,0 +1,350 @@
+//! The whole map from observation to actuators, and the Gaussian around it.
+//!
+//! `z = normalise(observation)`, `mean = tanh(mlp(z))`, raw action `u = mean + exp(log_std) * noise`
+//! with a deviation that does not depend on the state, action `= centre + half_range * clamp(u)`.
+//! The mode is the action without noise. Log-probabilities are those of the raw action, before it is
+//! clamped, as in the paper's released code.
+//!
+//! | symbol | shape | meaning |
+//! |---|---|---|
+//! | `observation` | `[OBS]` | in the units of the passport |
+//! | `z` | `[OBS]` | normalised observation |
+//! | `mean`, `raw`, `noise`, `log_std` | `[ACT]` | in normalised control, limits -1 and 1 |
+//! | `action` | `[ACT]` | in the actuators' units |
+
+use crate::guard::limit;
+use crate::{Activation, Mlp, MlpSlice, Normaliser, mlp::MlpError, normaliser::NormaliserError};
+use core::f32::consts::PI;
+use nalgebra::SVector;
+
+/// `ln N(raw; mean, exp(log_std))`, summed over the action's dimensions (a diagonal Gaussian).
+///
+/// ```
+/// use daa_core::policy::log_prob;
+/// // One deviation from the mean, deviation 2: -1/2 - ln 2 - ln(2 pi)/2.
+/// let expected = -0.5 - 2f32.ln() - 0.5 * (2.0 * core::f32::consts::PI).ln();
+/// assert!((log_prob(&[3.0], &[1.0], &[2f32.ln()]) - expected).abs() < 1e-6);
+/// ```
+#[must_use]
+pub fn log_prob(raw: &[f32], mean: &[f32], log_std: &[f32]) -> f32 {
+    raw.iter().zip(mean).zip(log_std).fold(0.0, |sum, ((raw, mean), log_std)| {
+        let deviations = (raw - mean) * libm::expf(-log_std);
+        sum - 0.5 * deviations * deviations - log_std - 0.5 * libm::logf(2.0 * PI)
+    })
+}
+
+/// Differential entropy of the Gaussian, in nats: `sum (log_std + (1 + ln 2 pi) / 2)`.
+///
+/// ```
+/// use daa_core::policy::entropy;
+/// assert!((entropy(&[0.0]) - 1.418_938_5).abs() < 1e-6);
+/// ```
+#[must_use]
+pub fn entropy(log_std: &[f32]) -> f32 {
+    log_std.iter().fold(0.0, |sum, log_std| sum + log_std + 0.5 * (1.0 + libm::logf(2.0 * PI)))
+}
+
+/// Limits of one actuator, in its own units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ActionLimits {
+    /// Smallest command.
+    pub low: f32,
+    /// Largest command.
+    pub high: f32,
+}
+
+impl ActionLimits {
+    /// The actuator's command for a raw action: -1 is `low`, 1 is `high`, beyond is clamped.
+    ///
+    /// ```
+    /// use daa_core::policy::ActionLimits;
+    /// let rotor = ActionLimits { low: 0.0, high: 8.0 };
+    /// assert_eq!([-1.0, 0.0, 0.5, 7.0].map(|u| rotor.command(u)), [0.0, 4.0, 6.0, 8.0]);
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn command(self, raw: f32) -> f32 {
+        let (centre, half_range) = (0.5 * (self.low + self.high), 0.5 * (self.high - self.low));
+        limit(centre + half_range * limit(raw, -1.0, 1.0), self.low, self.high)
+    }
+}
+
+/// Why a policy cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The weights do not fit the shape.
+    Mlp(MlpError),
+    /// The observation statistics cannot be used.
+    Normaliser(NormaliserError),
+    /// Not one deviation and one pair of limits for each action.
+    WrongActionCount,
+}
+
+impl core::fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Mlp(error) => error.fmt(f),
+            Self::Normaliser(error) => error.fmt(f),
+            Self::WrongActionCount => {
+                write!(f, "a policy needs one deviation and one pair of limits for each action")
+            }
+        }
+    }
+}
+
+impl core::error::Error for PolicyError {}
+
+impl From<MlpError> for PolicyError {
+    fn from(error: MlpError) -> Self {
+        Self::Mlp(error)
+    }
+}
+
+impl From<NormaliserError> for PolicyError {
+    fn from(error: NormaliserError) -> Self {
+        Self::Normaliser(error)
+    }
+}
+
+/// A policy whose sizes are known at compile time: the microcontroller's.
+///
+/// The small vectors are held by value, the weights are borrowed (from flash).
+#[derive(Clone, Debug)]
+pub struct Policy<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> {
+    mlp: Mlp<'w, OBS, HIDDEN, ACT>,
+    log_std: SVector<f32, ACT>,
+    mean: SVector<f32, OBS>,
+    inverse_deviation: SVector<f32, OBS>,
+    clip: f32,
+    limits: [ActionLimits; ACT],
+}
+
+impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS, HIDDEN, ACT> {
+    /// A policy over `weights`: the network's parameters, then `log_std [ACT]`, as in an image.
+    ///
+    /// # Errors
+    /// [`PolicyError`] when sizes do not fit or statistics cannot be used.
+    pub fn new(
+        weights: &'w [f32],
+        activation: Activation,
+        mean: SVector<f32, OBS>,
+        deviation: &SVector<f32, OBS>,
+        clip: f32,
+        limits: [ActionLimits; ACT],
+    ) -> Result<Self, PolicyError> {
+        let params = Mlp::<OBS, HIDDEN, ACT>::PARAMS;
+        let (network, log_std) = weights.split_at_checked(params).unwrap_or((weights, &[]));
+        let mlp = Mlp::new(network, activation)?;
+        let log_std = <[f32; ACT]>::try_from(log_std).map_err(|_| PolicyError::WrongActionCount)?;
+        let mut inverse_deviation = SVector::<f32, OBS>::zeros();
+        Normaliser::new(mean.as_slice(), deviation.as_slice(), clip, inverse_deviation.as_mut_slice())?;
+        Ok(Self { mlp, log_std: log_std.into(), mean, inverse_deviation, clip, limits })
+    }
+
+    /// The normalised observation. Never panics.
+    #[must_use]
+    #[inline]
+    pub fn normalise(&self, observation: &SVector<f32, OBS>) -> SVector<f32, OBS> {
+        let mut z = SVector::<f32, OBS>::zeros();
+        for ((z, x), (mean, inverse)) in
+            z.iter_mut().zip(observation).zip(self.mean.iter().zip(&self.inverse_deviation))
+        {
+            *z = limit((x - mean) * inverse, -self.clip, self.clip);
+        }
+        z
+    }
+
+    /// `tanh(mlp(z))`: the Gaussian's mean for a normalised observation.
+    #[must_use]
+    #[inline]
+    pub fn mean(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        self.mlp.forward(z).map(libm::tanhf)
+    }
+
+    /// The network alone, for measurements.
+    #[must_use]
+    pub fn network(&self) -> &Mlp<'w, OBS, HIDDEN, ACT> {
+        &self.mlp
+    }
+
+    /// `log_std [ACT]`.
+    #[must_use]
+    pub fn log_std(&self) -> &SVector<f32, ACT> {
+        &self.log_std
+    }
+
+    /// The most probable action, in the actuators' units: what a controller does.
+    #[must_use]
+    #[inline]
+    pub fn mode(&self, observation: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        self.command(&self.mean(&self.normalise(observation)))
+    }
+
+    /// A raw action for a normalised observation, from standard normal `noise`.
+    #[must_use]
+    pub fn sample(&self, z: &SVector<f32, OBS>, noise: &SVector<f32, ACT>) -> SVector<f32, ACT> {
+        self.mean(z) + self.log_std.map(libm::expf).component_mul(noise)
+    }
+
+    /// The actuators' commands for a raw action.
+    #[must_use]
+    #[inline]
+    pub fn command(&self, raw: &SVector<f32, ACT>) -> SVector<f32, ACT> {
+        let mut command = *raw;
+        for (command, limits) in command.iter_mut().zip(&self.limits) {
+            *command = limits.command(*command);
+        }
+        command
+    }
+}
+
+/// A policy whose sizes are known only at run time: the workstation's, same arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicySlice<'w> {
+    mlp: MlpSlice<'w>,
+    log_std: &'w [f32],
+    normaliser: Normaliser<'w>,
+    limits: &'w [ActionLimits],
+}
+
+impl<'w> PolicySlice<'w> {
+    /// A policy over borrowed parts.
+    ///
+    /// # Errors
+    /// [`PolicyError::WrongActionCount`] when `log_std` or `limits` does not have one element for
+    /// each output of the network.
+    pub fn new(
+        mlp: MlpSlice<'w>,
+        log_std: &'w [f32],
+        normaliser: Normaliser<'w>,
+        limits: &'w [ActionLimits],
+    ) -> Result<Self, PolicyError> {
+        let actions = mlp.shape().output;
+        if log_std.len() != actions || limits.len() != actions {
+            return Err(PolicyError::WrongActionCount);
+        }
+        Ok(Self { mlp, log_std, normaliser, limits })
+    }
+
+    /// Elements of scratch that [`mean`](Self::mean) and [`mode`](Self::mode) need.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.mlp.shape().input + 2 * self.mlp.shape().hidden
+    }
+
+    /// Writes the Gaussian's mean for a raw `observation` into `mean`.
+    ///
+    /// # Panics
+    /// When a slice is not of the network's size or `scratch` is shorter than
+    /// [`scratch_len`](Self::scratch_len).
+    pub fn mean(&self, observation: &[f32], scratch: &mut [f32], mean: &mut [f32]) {
+        let (z, hidden) = scratch.split_at_mut(self.mlp.shape().input);
+        self.normaliser.normalise(observation, z);
+        self.mlp.forward(z, hidden, mean);
+        mean.iter_mut().for_each(|m| *m = libm::tanhf(*m));
+    }
+
+    /// Writes the most probable action, in the actuators' units, into `action`.
+    ///
+    /// # Panics
+    /// As [`mean`](Self::mean).
+    pub fn mode(&self, observation: &[f32], scratch: &mut [f32], action: &mut [f32]) {
+        self.mean(observation, scratch, action);
+        self.command(action);
+    }
+
+    /// Turns `mean` into a raw action by adding `exp(log_std) * noise`.
+    pub fn perturb(&self, mean: &mut [f32], noise: &[f32]) {
+        for ((mean, log_std), noise) in mean.iter_mut().zip(self.log_std).zip(noise) {
+            *mean += libm::expf(*log_std) * noise;
+        }
+    }
+
+    /// Turns a raw action into the actuators' commands.
+    pub fn command(&self, action: &mut [f32]) {
+        for (action, limits) in action.iter_mut().zip(self.limits) {
+            *action = limits.command(*action);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    const LIMITS: [ActionLimits; 2] =
+        [ActionLimits { low: -1.0, high: 1.0 }, ActionLimits { low: 0.0, high: 0.6 }];
+
+    fn weights() -> Vec<f32> {
+        (0..Mlp::<3, 5, 2>::PARAMS + 2).map(|i| libm::sinf(i as f32)).collect()
+    }
+
+    #[test]
+    fn both_views_choose_the_same_bits() {
+        let weights = weights();
+        let (mean, deviation) = (SVector::from([0.1, -2.0, 0.0]), SVector::from([0.3, 4.0, 1.0]));
+        let fixed =
+            Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, 5.0, LIMITS).unwrap();
+        let (network, log_std) = weights.split_at(Mlp::<3, 5, 2>::PARAMS);
+        let mut inverse = [0.0; 3];
+        let slice = PolicySlice::new(
+            MlpSlice::new(Mlp::<3, 5, 2>::SHAPE, network, Activation::Tanh).unwrap(),
+            log_std,
+            Normaliser::new(mean.as_slice(), deviation.as_slice(), 5.0, &mut inverse).unwrap(),
+            &LIMITS,
+        )
+        .unwrap();
+        let observation = SVector::from([0.7, -30.0, 2.5]);
+        let mut scratch = std::vec![0.0; slice.scratch_len()];
+        let mut action = [0.0; 2];
+        slice.mode(observation.as_slice(), &mut scratch, &mut action);
+        assert_eq!(fixed.mode(&observation).as_slice(), action);
+
+        let noise = SVector::from([0.4, -1.1]);
+        let raw = fixed.sample(&fixed.normalise(&observation), &noise);
+        slice.mean(observation.as_slice(), &mut scratch, &mut action);
+        slice.perturb(&mut action, noise.as_slice());
+        assert_eq!(raw.as_slice(), action);
+    }
+
+    #[test]
+    fn the_clip_reaches_the_network() {
+        let weights = weights();
+        let policy = |clip| {
+            let (mean, deviation) = (SVector::zeros(), SVector::from([1.0; 3]));
+            Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, clip, LIMITS).unwrap()
+        };
+        let (small, large) = (SVector::from([2.0, 0.0, 0.0]), SVector::from([200.0, 0.0, 0.0]));
+        assert_eq!(policy(2.0).mode(&small), policy(2.0).mode(&large));
+        assert_ne!(policy(3.0).mode(&small), policy(3.0).mode(&large));
+    }
+
+    #[test]
+    fn wrong_sizes_are_refused() {
+        let weights = weights();
+        let build = |weights| {
+            let ones = SVector::from([1.0; 3]);
+            Policy::<3, 5, 2>::new(weights, Activation::Relu, ones, &ones, 1.0, LIMITS).map(|_| ())
+        };
+        assert_eq!(build(&weights), Ok(()));
+        assert_eq!(build(&weights[..weights.len() - 1]), Err(PolicyError::WrongActionCount));
+        assert!(matches!(build(&weights[..9]), Err(PolicyError::Mlp(_))));
+    }
+
+    #[test]
+    fn log_probability_integrates_to_one_and_entropy_is_its_expectation() {
+        let (mean, log_std) = ([0.3], [-0.7]);
+        let (mut mass, mut expectation) = (0.0f64, 0.0f64);
+        for i in -4000..4000 {
+            let log_p = f64::from(log_prob(&[i as f32 * 1e-3 + 0.3], &mean, &log_std));
+            mass += libm::exp(log_p) * 1e-3;
+            expectation -= libm::exp(log_p) * log_p * 1e-3;
+        }
+        assert!((mass - 1.0).abs() < 1e-5);
+        assert!((expectation - f64::from(entropy(&log_std))).abs() < 1e-4);
+    }
+}

@@ -1,0 +1,185 @@
+//! Adam over a flat `[S, P]` store, with its state in the open.
+//!
+//! Kingma & Ba, Algorithm 1: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
+//! `p -= rate / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + epsilon)`.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+/// Against a division by a zero norm, as PyTorch's `clip_grad_norm_`.
+const NORM_EPSILON: f64 = 1e-6;
+
+/// Settings that stay the same over a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdamOptions {
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+/// First and second moments, `[S, P]` each, and the number of steps.
+#[derive(Debug)]
+pub struct Adam {
+    pub(super) first_moment: Tensor,
+    pub(super) second_moment: Tensor,
+    pub(super) steps: i64,
+    options: AdamOptions,
+}
+
+/// The numbers of one step, bias corrections included.
+#[derive(Clone, Copy)]
+struct StepSize {
+    rate: f64,
+    root_scale: f64,
+    epsilon: f64,
+}
+
+impl Adam {
+    /// Before the first step.
+    pub fn new(params: &Tensor, options: AdamOptions) -> Self {
+        let (first_moment, second_moment) = (params.zeros_like(), params.zeros_like());
+        Self { first_moment, second_moment, steps: 0, options }
+    }
+
+    /// Scales each seed's gradient to a norm of at most `max_norm` (if any) and makes one step.
+    pub fn step(
+        &mut self,
+        params: &mut Tensor,
+        grads: &Tensor,
+        learning_rate: f64,
+        max_norm: Option<f64>,
+    ) {
+        self.steps += 1;
+        let correction = |beta: f64| 1.0 - beta.powi(self.steps as i32);
+        let size = StepSize {
+            rate: learning_rate / correction(BETA_1),
+            root_scale: correction(BETA_2).sqrt().recip(),
+            epsilon: self.options.epsilon,
+        };
+        if params.device() == Device::Cpu {
+            self.step_in_one_pass(params, grads, size, max_norm);
+        } else {
+            self.step_by_tensors(params, grads, size, max_norm);
+        }
+    }
+
+    /// One pass over the four arrays: on the CPU the tensors' ten passes cost more than the
+    /// network's gradient.
+    fn step_in_one_pass(&mut self, params: &mut Tensor, grads: &Tensor, size: StepSize, max_norm: Option<f64>) {
+        let len = grads.size()[1] as usize;
+        let [first, second, params] = [&self.first_moment, &self.second_moment, params].map(|tensor| {
+            debug_assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float);
+            // SAFETY: a contiguous f32 tensor on the CPU is `numel` numbers at its data pointer. The
+            // three are separate allocations, made by `zeros_like` or owned by the caller, and are
+            // borrowed for the length of this call; nobody else writes to them.
+            unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel()) }
+        });
+        debug_assert!(grads.is_contiguous() && grads.kind() == Kind::Float);
+        // SAFETY: as above, and only read.
+        let grads = unsafe { std::slice::from_raw_parts(grads.data_ptr().cast::<f32>(), grads.numel()) };
+        let (b1, b2) = (BETA_1 as f32, BETA_2 as f32);
+        let (c1, c2) = ((1.0 - BETA_1) as f32, (1.0 - BETA_2) as f32);
+        let (rate, root_scale, epsilon) = (size.rate as f32, size.root_scale as f32, size.epsilon as f32);
+        let seeds = params.chunks_exact_mut(len).zip(grads.chunks_exact(len));
+        let seeds = seeds.zip(first.chunks_exact_mut(len).zip(second.chunks_exact_mut(len)));
+        for ((params, grads), (first, second)) in seeds {
+            let scale = max_norm.map_or(1.0, |max| (max / (norm(grads) + NORM_EPSILON)).min(1.0)) as f32;
+            for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
+                let g = g * scale;
+                *m = b1 * *m + c1 * g;
+                *v = b2 * *v + c2 * (g * g);
+                *p -= rate * *m / (v.sqrt() * root_scale + epsilon);
+            }
+        }
+    }
+
+    fn step_by_tensors(&mut self, params: &mut Tensor, grads: &Tensor, size: StepSize, max_norm: Option<f64>) {
+        let grads = match max_norm {
+            Some(max) => {
+                let norm = grads.square().sum_dim_intlist(&[1i64][..], true, Kind::Float).sqrt();
+                grads * (max * (norm + NORM_EPSILON).reciprocal()).clamp_max(1.0)
+            }
+            None => grads.shallow_clone(),
+        };
+        let _ = self.first_moment.lerp_(&grads, 1.0 - BETA_1);
+        let _ = self.second_moment.lerp_(&grads.square(), 1.0 - BETA_2);
+        let root = self.second_moment.sqrt() * size.root_scale + size.epsilon;
+        let _ = params.g_add_(&(&self.first_moment / root * -size.rate));
+    }
+}
+
+/// Euclidean norm, summed in eight lanes so that it vectorises in one fixed order.
+fn norm(values: &[f32]) -> f64 {
+    let mut lanes = [0.0f32; 8];
+    let chunks = values.chunks_exact(8);
+    let rest: f32 = chunks.remainder().iter().map(|v| v * v).sum();
+    for chunk in chunks {
+        for (lane, v) in lanes.iter_mut().zip(chunk) {
+            *lane += v * v;
+        }
+    }
+    (lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>() + f64::from(rest)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::network::to_vec;
+
+    const OPTIONS: AdamOptions = AdamOptions { epsilon: 1e-5 };
+
+    #[test]
+    fn the_first_step_is_the_learning_rate_against_the_sign() {
+        let mut params = Tensor::from_slice(&[1.0f32, 2.0, 3.0]).view([1, 3]);
+        let grads = Tensor::from_slice(&[0.5f32, -4.0, 0.0]).view([1, 3]);
+        Adam::new(&params, OPTIONS).step(&mut params, &grads, 0.1, None);
+        for (value, expected) in to_vec(&params).iter().zip([0.9, 2.1, 3.0]) {
+            assert!((value - expected).abs() < 1e-5, "{value} {expected}");
+        }
+    }
+
+    #[test]
+    fn one_pass_and_tensors_agree_and_clip_each_seed_by_itself() {
+        tch::manual_seed(3);
+        let start = Tensor::randn([2, 37], (Kind::Float, Device::Cpu));
+        let scale = Tensor::from_slice(&[0.01f32, 5.0]).view([2, 1]);
+        let (mut a, mut b) = (start.copy(), start.copy());
+        let (mut one_pass, mut tensors) = (Adam::new(&a, OPTIONS), Adam::new(&b, OPTIONS));
+        for t in 1..=20 {
+            let grads = Tensor::randn([2, 37], (Kind::Float, Device::Cpu)) * &scale;
+            one_pass.step(&mut a, &grads, 1e-2, Some(0.5));
+            tensors.steps = t;
+            let correction = |beta: f64| 1.0 - beta.powi(t as i32);
+            let (rate, root_scale) = (1e-2 / correction(BETA_1), correction(BETA_2).sqrt().recip());
+            let size = StepSize { rate, root_scale, epsilon: 1e-5 };
+            tensors.step_by_tensors(&mut b, &grads, size, Some(0.5));
+        }
+        assert!((&a - &b).abs().max().double_value(&[]) < 1e-5);
+        assert!((&a - &start).abs().min().double_value(&[]) > 0.0);
+    }
+
+    #[test]
+    fn pytorchs_own_adam_makes_the_same_steps() {
+        use tch::nn::{self, OptimizerConfig};
+        tch::manual_seed(4);
+        let store = nn::VarStore::new(Device::Cpu);
+        let theirs = store.root().randn("p", &[1, 23], 0.0, 1.0);
+        let mut optimiser = nn::Adam { eps: 1e-5, ..nn::Adam::default() }.build(&store, 3e-3).unwrap();
+        let mut ours = theirs.detach().copy();
+        let mut adam = Adam::new(&ours, OPTIONS);
+        for _ in 0..30 {
+            let target = Tensor::randn([1, 23], (Kind::Float, Device::Cpu));
+            let grads = (&ours - &target) * 2.0;
+            adam.step(&mut ours, &grads, 3e-3, None);
+            optimiser.backward_step(&(&theirs - &target).square().sum(Kind::Float));
+        }
+        assert!((&ours - theirs.detach()).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn a_norm_is_the_root_of_the_sum_of_squares() {
+        let values: Vec<f32> = (1..=11).map(|i| i as f32).collect();
+        assert!((norm(&values) - 506f64.sqrt()).abs() < 1e-9);
+    }
+}

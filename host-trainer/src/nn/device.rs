@@ -1,0 +1,110 @@
+//! Where the networks live: one binary for CPU and GPU.
+
+use std::path::Path;
+use tch::Device;
+
+/// Why a device cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// Not `cpu`, `cuda` or `cuda:N`.
+    #[error("unknown device {0:?}: use cpu, cuda or cuda:N")]
+    Unknown(String),
+    /// No CUDA library, driver or card.
+    #[error("no CUDA device was found ({0}): use --device cpu, or set LIBTORCH to a CUDA build of libtorch")]
+    NoCuda(String),
+    /// Fewer cards than asked for.
+    #[error("there is no CUDA device {wanted}, only {found}")]
+    NoSuchCard {
+        /// Index asked for.
+        wanted: usize,
+        /// Number of cards.
+        found: i64,
+    },
+}
+
+/// The device of that name. The binary is linked against the CPU library alone; the CUDA library is
+/// loaded here, when it is asked for.
+///
+/// # Errors
+/// [`DeviceError`], without having changed anything.
+pub fn select_device(name: &str) -> Result<Device, DeviceError> {
+    let card = match name {
+        "cpu" => return Ok(Device::Cpu),
+        "cuda" => 0,
+        other => other
+            .strip_prefix("cuda:")
+            .and_then(|card| card.parse().ok())
+            .ok_or_else(|| DeviceError::Unknown(other.to_owned()))?,
+    };
+    load_cuda()?;
+    if !tch::Cuda::is_available() {
+        return Err(DeviceError::NoCuda("the driver reports no card".to_owned()));
+    }
+    let found = tch::Cuda::device_count();
+    if card as i64 >= found {
+        return Err(DeviceError::NoSuchCard { wanted: card, found });
+    }
+    Ok(Device::Cuda(card))
+}
+
+/// Loads `libtorch_cuda.so`, whose constructors register the CUDA kernels.
+fn load_cuda() -> Result<(), DeviceError> {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    // SAFETY: the constructors of libtorch's own CUDA library run; it is made to be loaded beside
+    // the CPU library of the same version, and no other thread uses libtorch yet.
+    let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
+    match library {
+        Ok(library) => {
+            // Kernels stay registered: the library must never be unloaded.
+            std::mem::forget(library);
+            Ok(())
+        }
+        Err(_) => Err(DeviceError::NoCuda("libtorch_cuda.so does not load".to_owned())),
+    }
+}
+
+/// One thread inside libtorch: parallelism comes from seeds, environments and chunks, and two
+/// OpenMP threads collapse as soon as another process wants the core.
+pub fn use_one_thread() {
+    tch::set_num_threads(1);
+}
+
+/// What is wrong with the libtorch that the loader found, if anything: its `version.py` names
+/// another version than the one that this program is made for.
+pub fn torch_version_error() -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let library = maps.lines().find_map(|line| {
+        let path = &line[line.find('/')?..];
+        path.ends_with("/libtorch_cpu.so").then_some(path)
+    })?;
+    let version = Path::new(library).parent()?.parent()?.join("version.py");
+    let text = std::fs::read_to_string(&version).ok()?;
+    let wanted = env!("TORCH_VERSION");
+    if text.contains(&format!("'{wanted}")) {
+        return None;
+    }
+    let found = text.split('\'').nth(1).unwrap_or("unknown");
+    let place = version.display();
+    Some(format!("libtorch is version {found} ({place}), this program needs {wanted}: run `cargo xtask setup`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_devices_are_refused() {
+        for name in ["gpu", "cuda:", "cuda:x", ""] {
+            assert!(matches!(select_device(name), Err(DeviceError::Unknown(_))), "{name}");
+        }
+        assert_eq!(select_device("cpu").unwrap(), Device::Cpu);
+    }
+
+    #[test]
+    fn the_libtorch_of_this_test_is_the_right_one() {
+        // Uses libtorch, so that it is loaded.
+        assert_eq!(tch::Tensor::from_slice(&[1.0f32]).numel(), 1);
+        assert_eq!(torch_version_error(), None);
+    }
+}

@@ -1,0 +1,329 @@
+//! An agent's view of a task: reset, step, save, restore.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mujoco_rs::prelude::MjModel;
+
+use super::domain::{Attempts, Domain};
+use super::error::{Divergence, Error};
+use super::field::Field;
+use super::model::{self, Scenery};
+use super::physics::{Names, Physics, Stepping};
+use super::random::Random;
+use super::spec::Task;
+use super::state::State;
+
+/// What a decision led to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Sum of the rewards of the control steps.
+    pub reward: f64,
+    /// The episode ended because of what happened. Never so in this suite.
+    pub terminated: bool,
+    /// The episode ended because its time was up: the return goes on, bootstrap here.
+    pub truncated: bool,
+}
+
+/// A task being carried out, with its own model: it may be moved to any thread.
+#[derive(Debug)]
+pub struct Environment {
+    task: &'static Task,
+    physics: Physics,
+    domain: Domain,
+    random: Random,
+    action_repeat: u32,
+    /// Control steps made in the running episode.
+    step: Option<u32>,
+    /// The integration state before the current decision: MuJoCo loses it when it diverges.
+    before: Vec<f64>,
+}
+
+impl Environment {
+    /// Loads a task; an action is held for `action_repeat` control steps. Episodes are drawn
+    /// from `stream` of `seed`: give each environment of a run its own stream.
+    ///
+    /// # Errors
+    /// [`Error::Repeat`]; [`Error::ModelsMissing`], [`Error::ModelUnreadable`] and
+    /// [`Error::ModelDiffers`] where set-up has not done its work.
+    pub fn new(
+        task: &'static Task,
+        action_repeat: u32,
+        seed: u64,
+        stream: u64,
+    ) -> Result<Self, Error> {
+        if !(1..=task.episode_steps).contains(&action_repeat) {
+            return Err(Error::Repeat {
+                task: task.name.to_owned(),
+                got: action_repeat,
+                longest: task.episode_steps,
+            });
+        }
+        let model = model::load(task.variant, Scenery::Bare)?;
+        check(task, &model)?;
+        let names = Names { model: &model, file: task.variant.file() };
+        let domain = task.variant.bind(&names)?;
+        Ok(Self {
+            task,
+            physics: Physics::new(model),
+            domain,
+            random: Random::new(seed, stream),
+            action_repeat,
+            step: None,
+            before: Vec::new(),
+        })
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn task(&self) -> &'static Task {
+        self.task
+    }
+
+    /// Control steps for which an action is held.
+    #[must_use]
+    pub fn action_repeat(&self) -> u32 {
+        self.action_repeat
+    }
+
+    /// Draws a new episode and writes its first observation.
+    ///
+    /// # Errors
+    /// [`Error::Size`]; [`Error::NoStart`] when every start drawn collided; [`Error::Diverged`].
+    pub fn reset(&mut self, observation: &mut [f64]) -> Result<(), Error> {
+        self.check_size("the observation", observation.len(), self.task.observations.len())?;
+        self.step = None;
+        self.physics.reset();
+        self.physics.integration_state(&mut self.before);
+        self.domain.start(&mut self.physics, &mut self.random).map_err(|Attempts(attempts)| {
+            Error::NoStart {
+                task: self.task.name.to_owned(),
+                attempts,
+                seed: self.random.state().seed,
+            }
+        })?;
+        self.physics.settle();
+        self.step = Some(0);
+        self.check_divergence(0, &[])?;
+        self.domain.observe(&self.physics, observation);
+        Ok(())
+    }
+
+    /// Holds an action for the action repeat, or until the episode's time is up, and writes the
+    /// observation after it. Actions are clipped to [-1, 1]; -1 and 1 are the ends of each
+    /// actuator's range.
+    ///
+    /// # Errors
+    /// [`Error::Size`], [`Error::NotFinite`], [`Error::NoEpisode`] before anything happened;
+    /// [`Error::Diverged`] when the simulation blew up: the episode is over, reset.
+    pub fn step(&mut self, action: &[f64], observation: &mut [f64]) -> Result<Step, Error> {
+        self.check_size("the observation", observation.len(), self.task.observations.len())?;
+        let made = self.step.ok_or_else(|| Error::NoEpisode { task: self.task.name.to_owned() })?;
+        let steps = self.action_repeat.min(self.task.episode_steps - made);
+        let reward = self.hold(action, steps)?;
+        self.domain.observe(&self.physics, observation);
+        let truncated = made + steps == self.task.episode_steps;
+        self.step = (!truncated).then_some(made + steps);
+        Ok(Step { reward, terminated: false, truncated })
+    }
+
+    /// Sum of the rewards of `steps` control steps with one action.
+    pub(super) fn hold(&mut self, action: &[f64], steps: u32) -> Result<f64, Error> {
+        self.check_size("the action", action.len(), self.task.actions.len())?;
+        if let Some(at) = action.iter().position(|value| !value.is_finite()) {
+            return Err(Error::NotFinite {
+                task: self.task.name.to_owned(),
+                what: format!("action {:?}", self.task.actions[at].name),
+                value: action[at],
+            });
+        }
+        self.physics.integration_state(&mut self.before);
+        let signals = self.task.actions.iter();
+        for ((control, value), signal) in
+            self.physics.ctrl_mut().iter_mut().zip(action).zip(signals)
+        {
+            *control = to_control(*value, signal.low, signal.high);
+        }
+        let mut reward = 0.0;
+        for step in 0..steps {
+            self.physics.step(self.task.physics_steps);
+            self.check_divergence(step, action)?;
+            reward += self.domain.reward(&self.physics);
+        }
+        Ok(reward)
+    }
+
+    /// Writes the observation of the current state.
+    pub(super) fn observe(&self, observation: &mut [f64]) {
+        self.domain.observe(&self.physics, observation);
+    }
+
+    /// Everything the episode is.
+    #[must_use]
+    pub fn save(&self) -> State {
+        let mut integration = Vec::new();
+        self.physics.integration_state(&mut integration);
+        self.state_with(integration)
+    }
+
+    fn state_with(&self, integration: Vec<f64>) -> State {
+        let edited = self.task.variant.edited_fields().iter();
+        State {
+            task: self.task.name.to_owned(),
+            integration,
+            model: edited.map(|&field| (field, field.read(self.physics.model()))).collect(),
+            step: self.step,
+            random: self.random.state(),
+        }
+    }
+
+    /// Goes back to a saved episode, of this or of another environment of the task.
+    ///
+    /// # Errors
+    /// [`Error::OtherTask`], [`Error::Size`], [`Error::NotFinite`] with the environment
+    /// unchanged; [`Error::Diverged`] when MuJoCo takes the state for a blow-up.
+    pub fn restore(&mut self, state: &State) -> Result<(), Error> {
+        if state.task != self.task.name {
+            return Err(Error::OtherTask {
+                saved: state.task.clone(),
+                environment: self.task.name.to_owned(),
+            });
+        }
+        if let Some(step) = state.step
+            && step >= self.task.episode_steps
+        {
+            return Err(Error::Request(format!(
+                "control step {step} is not in an episode of {}",
+                self.task.episode_steps
+            )));
+        }
+        self.check_place(&state.integration, &state.model)?;
+        self.step = state.step;
+        self.random = Random::restore(state.random);
+        self.place(&state.integration, &state.model)
+    }
+
+    /// Whether a state fits the simulation.
+    pub(super) fn check_place(
+        &self,
+        integration: &[f64],
+        edits: &BTreeMap<Field, Vec<f64>>,
+    ) -> Result<(), Error> {
+        self.check_size("the state", integration.len(), self.physics.integration_size())?;
+        self.check_finite("the state", integration)?;
+        for (field, values) in edits {
+            let expected = field.read(self.physics.model()).len();
+            self.check_size(field.name(), values.len(), expected)?;
+            self.check_finite(field.name(), values)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the simulation to a state that has been checked.
+    pub(super) fn place(
+        &mut self,
+        integration: &[f64],
+        edits: &BTreeMap<Field, Vec<f64>>,
+    ) -> Result<(), Error> {
+        for (field, values) in edits {
+            let written = field.write(self.physics.model_mut(), values);
+            debug_assert!(written.is_ok(), "sizes were checked");
+        }
+        self.physics.set_integration_state(integration)?;
+        self.before.clear();
+        self.before.extend_from_slice(integration);
+        self.check_divergence(0, &[])
+    }
+
+    pub(super) fn set_stepping(&mut self, stepping: Stepping) {
+        self.physics.set_stepping(stepping);
+    }
+
+    /// Starts or stops measuring the time spent inside MuJoCo.
+    pub fn set_metering(&mut self, on: bool) {
+        self.physics.set_metering(on);
+    }
+
+    /// Time MuJoCo's steps took since metering was started.
+    #[must_use]
+    pub fn metered(&self) -> Duration {
+        self.physics.metered()
+    }
+
+    fn check_divergence(&mut self, step: u32, action: &[f64]) -> Result<(), Error> {
+        let Some(warning) = self.physics.divergence() else {
+            return Ok(());
+        };
+        let integration = std::mem::take(&mut self.before);
+        let before = self.state_with(integration);
+        let made = self.step.take().unwrap_or_default();
+        Err(Error::Diverged(Box::new(Divergence {
+            task: self.task.name.to_owned(),
+            seed: before.random.seed,
+            stream: before.random.stream,
+            step: made + step,
+            warning,
+            before,
+            action: action.to_vec(),
+        })))
+    }
+
+    fn check_size(&self, what: &str, got: usize, expected: usize) -> Result<(), Error> {
+        if got == expected {
+            return Ok(());
+        }
+        Err(Error::Size { task: self.task.name.to_owned(), what: what.to_owned(), got, expected })
+    }
+
+    fn check_finite(&self, what: &str, values: &[f64]) -> Result<(), Error> {
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(at) => Err(Error::NotFinite {
+                task: self.task.name.to_owned(),
+                what: format!("value {at} of {what}"),
+                value: values[at],
+            }),
+        }
+    }
+}
+
+/// Maps [-1, 1] to an actuator's range; the identity, to the bit, where that is [-1, 1].
+fn to_control(action: f64, low: f64, high: f64) -> f64 {
+    (low + high) / 2.0 + (high - low) / 2.0 * action.clamp(-1.0, 1.0)
+}
+
+/// Holds a task's description against its compiled model.
+fn check(task: &Task, model: &MjModel) -> Result<(), Error> {
+    let ranges = model.actuator_ctrlrange().iter();
+    let fits = task.actions.len() == model.actuator_ctrlrange().len()
+        && ranges.zip(&task.actions).all(|(range, signal)| *range == [signal.low, signal.high])
+        && model.opt().timestep == task.physics_timestep;
+    if fits {
+        return Ok(());
+    }
+    Err(Error::ModelDiffers {
+        file: task.variant.file().to_owned(),
+        what: format!("its actuators or time step are not those of {}", task.name),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_map_to_the_actuators_range() {
+        for action in [-1.0, -0.3, 0.1, 1.0] {
+            assert_eq!(to_control(action, -1.0, 1.0), action);
+        }
+        assert_eq!(to_control(1.0, -1.0, 1.1), 1.1);
+        assert_eq!(to_control(-1.0, -1.0, 1.1), -1.0);
+        assert_eq!(to_control(7.0, -0.8, 0.8), 0.8);
+    }
+
+    #[test]
+    fn an_environment_moves_between_threads() {
+        fn moves<T: Send>() {}
+        moves::<Environment>();
+    }
+}

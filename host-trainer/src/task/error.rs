@@ -1,0 +1,119 @@
+//! What can go wrong in a task, each with the way out.
+
+use super::spec::UnknownTask;
+use super::state::State;
+
+/// Why a task could not be loaded, reset, stepped or restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No task of that name.
+    #[error(transparent)]
+    UnknownTask(#[from] UnknownTask),
+    /// The model files are nowhere to be found.
+    #[error("the control suite's models are not in {searched}: run `cargo xtask setup`")]
+    ModelsMissing {
+        /// The folders that were looked at, for the message.
+        searched: String,
+    },
+    /// A model file is there but cannot be read.
+    #[error("cannot read {path}: {source}; run `cargo xtask setup` again")]
+    ModelUnreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A model file is not the one this task was written for.
+    #[error("{file}: {what}; it is not dm_control 1.0.50's: run `cargo xtask setup` again")]
+    ModelDiffers {
+        /// The file.
+        file: String,
+        /// The difference.
+        what: String,
+    },
+    /// A slice has another length than the task has signals.
+    #[error("{task}: {what} has {got} values, but the task has {expected}")]
+    Size {
+        /// The task.
+        task: String,
+        /// Which slice.
+        what: String,
+        /// Its length.
+        got: usize,
+        /// The length it must have.
+        expected: usize,
+    },
+    /// An infinity or a NaN where a number is needed.
+    #[error("{task}: {what} is {value}, not a finite number")]
+    NotFinite {
+        /// The task.
+        task: String,
+        /// Which value.
+        what: String,
+        /// The value.
+        value: f64,
+    },
+    /// Stepped before the first reset or after the last step.
+    #[error("{task}: no episode is running: reset the environment before stepping it")]
+    NoEpisode {
+        /// The task.
+        task: String,
+    },
+    /// An action repeat no episode can hold.
+    #[error("{task}: an action repeat of {got} is not in 1..={longest}")]
+    Repeat {
+        /// The task.
+        task: String,
+        /// The repeat asked for.
+        got: u32,
+        /// Control steps of one episode.
+        longest: u32,
+    },
+    /// No collision-free start was found.
+    #[error("{task}: no collision-free start in {attempts} attempts (seed {seed})")]
+    NoStart {
+        /// The task.
+        task: String,
+        /// Attempts made.
+        attempts: u32,
+        /// Seed of the environment.
+        seed: u64,
+    },
+    /// The saved state belongs to another task.
+    #[error("the saved state is of {saved}, the environment of {environment}")]
+    OtherTask {
+        /// Task of the state.
+        saved: String,
+        /// Task of the environment.
+        environment: String,
+    },
+    /// A request for a replay is not what it must be.
+    #[error("replay: {0}")]
+    Request(String),
+    /// The simulation blew up; MuJoCo has reset itself, the episode is lost.
+    #[error("{0}")]
+    Diverged(Box<Divergence>),
+}
+
+/// A diverged simulation, with what is needed to see it again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "{task}: the simulation diverged at control step {step} of an episode of seed {seed}, stream {stream} (MuJoCo warning {warning})"
+)]
+pub struct Divergence {
+    /// The task.
+    pub task: String,
+    /// Seed of the environment.
+    pub seed: u64,
+    /// Stream of the environment.
+    pub stream: u64,
+    /// Control step of the episode, the first being 0.
+    pub step: u32,
+    /// MuJoCo's name of the warning, such as `BADQACC`.
+    pub warning: &'static str,
+    /// The episode before the decision in which it diverged.
+    pub before: State,
+    /// The action of that decision.
+    pub action: Vec<f64>,
+}

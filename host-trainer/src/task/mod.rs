@@ -1,0 +1,40 @@
+//! Tasks of the DeepMind Control Suite, natively and exactly.
+//!
+//! The models are dm_control's own files, simulated by the same MuJoCo; observations and rewards
+//! equal Python dm_control 1.0.50 to rounding. [`find`] a [`Task`], make an [`Environment`] of
+//! it, [`Environment::reset`], [`Environment::step`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `spec`, `reference` | names, sizes, units, ranges, rates, published returns |
+//! | `environment`, `state` | an episode: reset, step, save, restore |
+//! | `physics` | MuJoCo, stepped as dm_control does |
+//! | `model`, `field` | model files, and the arrays an episode edits |
+//! | `domain` and one file a domain | starts, observations, rewards |
+//! | `reward` | `tolerance` and its sigmoids |
+//! | `replay` | recorded episodes as JSON |
+
+mod cartpole;
+mod domain;
+mod environment;
+mod error;
+mod field;
+mod model;
+mod physics;
+mod random;
+mod reference;
+pub mod replay;
+pub mod reward;
+mod spec;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use environment::{Environment, Step};
+pub use error::{Divergence, Error};
+pub use field::Field;
+pub use model::{SUITE_DIR_VARIABLE, Scenery, silence, suite_dir};
+pub use physics::Stepping;
+pub use random::RandomState;
+pub use spec::{Reference, Signal, Task, UnknownTask, all, find};
+pub use state::State;

@@ -1,0 +1,228 @@
+//! One MuJoCo simulation, stepped and reset exactly as dm_control does.
+
+use std::ops::Deref;
+use std::time::{Duration, Instant};
+
+use mujoco_rs::prelude::{MjData, MjModel, MjtObjBase, MjtState};
+use mujoco_rs::wrappers::mj_data::MjtWarning;
+use mujoco_rs::wrappers::mj_model::{MjtIntegrator, MjtSensor};
+
+use super::error::Error;
+
+/// Everything that decides the future of a simulation.
+const INTEGRATION: u32 = MjtState::mjSTATE_INTEGRATION as u32;
+
+/// `mjDSBL_ACTUATION`.
+const ACTUATION_OFF: i32 = 1 << 11;
+
+/// How one control step advances the simulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stepping {
+    /// dm_control's legacy step, which leaves positions, velocities and all that follows from
+    /// them of the same instant. The suite's tasks are defined by it.
+    Exact,
+    /// Plain `mj_step`: what one would write first, and another trajectory. Only tests use it.
+    Plain,
+}
+
+/// A simulation with its own model, which tasks may edit.
+#[derive(Debug)]
+pub(super) struct Physics {
+    data: MjData<Box<MjModel>>,
+    stepping: Stepping,
+    meter: Option<Duration>,
+}
+
+// Derived quantities are read through MjData's own accessors.
+impl Deref for Physics {
+    type Target = MjData<Box<MjModel>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.data
+    }
+}
+
+impl Physics {
+    pub(super) fn new(model: MjModel) -> Self {
+        Self { data: MjData::new(Box::new(model)), stepping: Stepping::Exact, meter: None }
+    }
+
+    pub(super) fn set_stepping(&mut self, stepping: Stepping) {
+        self.stepping = stepping;
+    }
+
+    /// Starts or stops the clock that runs while MuJoCo computes.
+    pub(super) fn set_metering(&mut self, on: bool) {
+        self.meter = on.then_some(Duration::ZERO);
+    }
+
+    /// Time spent in MuJoCo's steps since metering began.
+    pub(super) fn metered(&self) -> Duration {
+        self.meter.unwrap_or_default()
+    }
+
+    /// One control step of `steps` simulator steps with the controls that are set.
+    ///
+    /// Source: `dm_control/mujoco/engine.py`, `Physics.step`.
+    pub(super) fn step(&mut self, steps: u32) {
+        let started = self.meter.is_some().then(Instant::now);
+        let runge_kutta = self.model_opt().integrator == MjtIntegrator::mjINT_RK4 as i32;
+        match self.stepping {
+            Stepping::Exact if runge_kutta => {
+                (0..steps).for_each(|_| self.data.step());
+                self.data.step1();
+            }
+            Stepping::Exact => {
+                self.data.step2();
+                (1..steps).for_each(|_| self.data.step());
+                self.data.step1();
+            }
+            Stepping::Plain => (0..steps).for_each(|_| self.data.step()),
+        }
+        if let (Some(meter), Some(started)) = (&mut self.meter, started) {
+            *meter += started.elapsed();
+        }
+    }
+
+    /// Back to the model's default pose. Model edits stay.
+    pub(super) fn reset(&mut self) {
+        self.data.reset();
+        self.settle();
+    }
+
+    /// Recomputes what follows from positions and velocities, actuators off since there are no
+    /// meaningful controls yet.
+    pub(super) fn settle(&mut self) {
+        let flags = self.model_opt().disableflags;
+        self.data.model_opt_mut().disableflags = flags | ACTUATION_OFF;
+        self.data.forward();
+        self.data.model_opt_mut().disableflags = flags;
+    }
+
+    pub(super) fn qpos_mut(&mut self) -> &mut [f64] {
+        self.data.qpos_mut()
+    }
+
+    pub(super) fn qvel_mut(&mut self) -> &mut [f64] {
+        self.data.qvel_mut()
+    }
+
+    pub(super) fn ctrl_mut(&mut self) -> &mut [f64] {
+        self.data.ctrl_mut()
+    }
+
+    pub(super) fn set_time(&mut self, seconds: f64) {
+        self.data.set_time(seconds);
+    }
+
+    /// The model, for edits of numbers.
+    pub(super) fn model_mut(&mut self) -> &mut MjModel {
+        // SAFETY: the callers, all in this module's parent, write single numbers of the model;
+        // none replaces it or changes a size, an index or an address.
+        unsafe { self.data.model_mut() }
+    }
+
+    /// The full integration state, as `mj_getState(mjSTATE_INTEGRATION)` lays it out.
+    pub(super) fn integration_state(&self, into: &mut Vec<f64>) {
+        into.resize(self.integration_size(), 0.0);
+        self.data.read_state_into(INTEGRATION, into);
+    }
+
+    pub(super) fn integration_size(&self) -> usize {
+        self.model().state_size(INTEGRATION)
+    }
+
+    /// Continues from a full integration state of the right size.
+    pub(super) fn set_integration_state(&mut self, state: &[f64]) -> Result<(), Error> {
+        self.data.reset();
+        self.data
+            .set_state(state, INTEGRATION)
+            .map_err(|error| Error::Request(error.to_string()))?;
+        // Exact stepping takes the first half of a step to have been made at this state.
+        self.data.step1();
+        Ok(())
+    }
+
+    /// MuJoCo's name of the reason why the simulation has blown up, if it has.
+    pub(super) fn divergence(&self) -> Option<&'static str> {
+        [
+            (MjtWarning::mjWARN_BADQPOS, "BADQPOS"),
+            (MjtWarning::mjWARN_BADQVEL, "BADQVEL"),
+            (MjtWarning::mjWARN_BADQACC, "BADQACC"),
+            (MjtWarning::mjWARN_BADCTRL, "BADCTRL"),
+        ]
+        .into_iter()
+        .find(|(warning, _)| self.data.warning()[*warning as usize].number > 0)
+        .map(|(_, name)| name)
+    }
+}
+
+/// Index of a joint and addresses of its first coordinate and velocity.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Joint {
+    pub(super) qpos: usize,
+    pub(super) dof: usize,
+}
+
+/// Looks up names in a model.
+pub(super) struct Names<'m> {
+    pub(super) model: &'m MjModel,
+    pub(super) file: &'static str,
+}
+
+impl Names<'_> {
+    fn id(&self, kind: MjtObjBase, noun: &str, name: &str) -> Result<usize, Error> {
+        self.model.name_to_id(kind, name).ok_or_else(|| Error::ModelDiffers {
+            file: self.file.to_owned(),
+            what: format!("it has no {noun} {name:?}"),
+        })
+    }
+
+    pub(super) fn body(&self, name: &str) -> Result<usize, Error> {
+        self.id(MjtObjBase::mjOBJ_BODY, "body", name)
+    }
+
+    pub(super) fn geom(&self, name: &str) -> Result<usize, Error> {
+        self.id(MjtObjBase::mjOBJ_GEOM, "geom", name)
+    }
+
+    pub(super) fn site(&self, name: &str) -> Result<usize, Error> {
+        self.id(MjtObjBase::mjOBJ_SITE, "site", name)
+    }
+
+    pub(super) fn joint(&self, name: &str) -> Result<Joint, Error> {
+        let id = self.id(MjtObjBase::mjOBJ_JOINT, "joint", name)?;
+        Ok(Joint {
+            qpos: self.model.jnt_qposadr()[id] as usize,
+            dof: self.model.jnt_dofadr()[id] as usize,
+        })
+    }
+
+    /// Address of a sensor's first value.
+    pub(super) fn sensor(&self, name: &str) -> Result<usize, Error> {
+        let id = self.id(MjtObjBase::mjOBJ_SENSOR, "sensor", name)?;
+        Ok(self.model.sensor_adr()[id] as usize)
+    }
+
+    /// Addresses of all values of the sensors of some types, in the model's order.
+    pub(super) fn sensors_of(&self, types: &[MjtSensor]) -> Vec<usize> {
+        let model = self.model;
+        (0..model.sensor_type().len())
+            .filter(|&id| types.contains(&model.sensor_type()[id]))
+            .flat_map(|id| {
+                let start = model.sensor_adr()[id] as usize;
+                start..start + model.sensor_dim()[id] as usize
+            })
+            .collect()
+    }
+}
+
+/// Positions of the elements of a rotation matrix in MuJoCo's nine numbers, in dm_control's
+/// names: `XZ` is the x component of the frame's z axis.
+pub(super) mod element {
+    pub(crate) const XX: usize = 0;
+    pub(crate) const XZ: usize = 2;
+    pub(crate) const ZX: usize = 6;
+    pub(crate) const ZY: usize = 7;
+    pub(crate) const ZZ: usize = 8;
+}

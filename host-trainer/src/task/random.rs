@@ -1,0 +1,61 @@
+//! One stream of random numbers with an address: (seed, stream, position).
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use serde::{Deserialize, Serialize};
+
+/// A ChaCha8 stream. Streams of one seed are independent, so results depend on which environment
+/// draws, never on which thread runs it.
+#[derive(Debug, Clone)]
+pub(super) struct Random {
+    seed: u64,
+    stream: u64,
+    generator: ChaCha8Rng,
+}
+
+/// Where a [`Random`] stands: enough to continue it exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomState {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Stream within the seed: one an environment.
+    pub stream: u64,
+    /// 32-bit words drawn so far.
+    pub position: u64,
+}
+
+impl Random {
+    pub(super) fn new(seed: u64, stream: u64) -> Self {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        generator.set_stream(stream);
+        Self { seed, stream, generator }
+    }
+
+    pub(super) fn restore(state: RandomState) -> Self {
+        let mut random = Self::new(state.seed, state.stream);
+        random.generator.set_word_pos(u128::from(state.position));
+        random
+    }
+
+    pub(super) fn state(&self) -> RandomState {
+        RandomState {
+            seed: self.seed,
+            stream: self.stream,
+            // A stream ends after 2^64 blocks of 16 words; 2^64 words take a millennium to draw.
+            position: self.generator.get_word_pos() as u64,
+        }
+    }
+
+    /// Uniform in `low..high`, as `numpy.random.uniform`.
+    pub(super) fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        let unit: f64 = StandardUniform.sample(&mut self.generator);
+        low + (high - low) * unit
+    }
+
+    /// Standard normal, as `numpy.random.randn`.
+    pub(super) fn normal(&mut self) -> f64 {
+        StandardNormal.sample(&mut self.generator)
+    }
+}

@@ -1,0 +1,176 @@
+//! What is known of a task without loading it: names, sizes, units, ranges, rates.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use super::domain::Variant;
+use super::{cartpole, reference};
+
+/// One number of an observation or an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// Unique within its task, such as `pole_1_cos`.
+    pub name: String,
+    /// SI unit, `1` for a pure number.
+    pub unit: &'static str,
+    /// Least value: of a healthy observation, or of the actuator's control range.
+    pub low: f64,
+    /// Greatest value.
+    pub high: f64,
+}
+
+impl Signal {
+    pub(super) fn new(name: impl Into<String>, unit: &'static str, low: f64, high: f64) -> Self {
+        Self { name: name.into(), unit, low, high }
+    }
+
+    /// A signal in `-bound..=bound`.
+    pub(super) fn symmetric(name: impl Into<String>, unit: &'static str, bound: f64) -> Self {
+        Self::new(name, unit, -bound, bound)
+    }
+
+    /// A sine, a cosine, an element of a rotation matrix.
+    pub(super) fn direction(name: impl Into<String>) -> Self {
+        // Rotation matrices come from normalised quaternions: rounding leaves 1 by some 1e-15.
+        Self::symmetric(name, "1", 1.001)
+    }
+}
+
+/// A return others have published, to compare with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reference {
+    /// Algorithm.
+    pub method: &'static str,
+    /// Decisions (control steps / action repeat 4) of training.
+    pub decisions: u32,
+    /// Best point of the mean learning curve, or the final return.
+    pub best: f64,
+    /// Average over training, where it is known.
+    pub average: Option<f64>,
+}
+
+/// A task of the DeepMind Control Suite.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// `domain-task` in dm_control's words, such as `cartpole-swingup`.
+    pub name: &'static str,
+    /// The observation, in dm_control's order. The ranges hold every healthy reading.
+    pub observations: Vec<Signal>,
+    /// The action. -1 and 1 are mapped to `low` and `high`, the actuator's control range.
+    pub actions: Vec<Signal>,
+    /// Seconds of one step of the simulator.
+    pub physics_timestep: f64,
+    /// Steps of the simulator in one control step.
+    pub physics_steps: u32,
+    /// Control steps of an episode. Its end is a time limit, not a termination.
+    pub episode_steps: u32,
+    pub(super) variant: Variant,
+}
+
+impl Task {
+    /// Seconds of one control step.
+    #[must_use]
+    pub fn control_timestep(&self) -> f64 {
+        self.physics_timestep * f64::from(self.physics_steps)
+    }
+
+    /// Published returns, none where nothing is known.
+    #[must_use]
+    pub fn references(&self) -> &'static [Reference] {
+        reference::returns(self.name)
+    }
+}
+
+/// Every task, in alphabetical order.
+#[must_use]
+pub fn all() -> &'static [Task] {
+    static TASKS: LazyLock<Vec<Task>> = LazyLock::new(|| {
+        let mut tasks = Vec::new();
+        tasks.extend(cartpole::tasks());
+        tasks.sort_by_key(|task| task.name);
+        tasks
+    });
+    &TASKS
+}
+
+/// The task of that name.
+///
+/// ```
+/// use host_trainer::task;
+/// assert_eq!(task::find("cartpole-swingup").unwrap().observations.len(), 5);
+/// let error = task::find("cartpole-swing").unwrap_err().to_string();
+/// assert!(error.contains("did you mean cartpole-swingup?"));
+/// ```
+///
+/// # Errors
+/// [`UnknownTask`], with the nearest name, where there is none.
+pub fn find(name: &str) -> Result<&'static Task, UnknownTask> {
+    all().iter().find(|task| task.name == name).ok_or_else(|| UnknownTask {
+        name: name.to_owned(),
+        nearest: all()
+            .iter()
+            .map(|task| task.name)
+            .min_by_key(|known| distance(known, name))
+            .unwrap_or_default(),
+    })
+}
+
+/// No task has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct UnknownTask {
+    /// The name that was asked for.
+    pub name: String,
+    /// The known name most like it.
+    pub nearest: &'static str,
+}
+
+impl fmt::Display for UnknownTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown task {:?}: did you mean {}?", self.name, self.nearest)
+    }
+}
+
+/// Levenshtein distance.
+pub(super) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edit_distances_are_those_of_the_textbook() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("walker-run", "walker-run"), 0);
+    }
+
+    #[test]
+    fn every_task_is_well_formed() {
+        for task in all() {
+            assert!(task.physics_steps >= 1 && task.episode_steps == 1000);
+            for signals in [&task.observations, &task.actions] {
+                let mut names: Vec<_> = signals.iter().map(|signal| &signal.name).collect();
+                names.sort();
+                names.dedup();
+                assert_eq!(names.len(), signals.len(), "{}: names repeat", task.name);
+                for signal in signals {
+                    assert!(signal.low < signal.high, "{} {}", task.name, signal.name);
+                    assert!(signal.low.is_finite() && signal.high.is_finite());
+                }
+            }
+        }
+    }
+}
