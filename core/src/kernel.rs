@@ -77,16 +77,15 @@ pub fn affine_blocked(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     let (blocks, rest) = y.as_chunks_mut::<BLOCK>();
     let mut column = 0;
     for y in blocks {
-        block(&weights[column..], out, &bias[column..], x, y);
+        block(weights, out, column, bias, x, y);
         column += BLOCK;
     }
-    let (weights, bias) = (&weights[column..], &bias[column..]);
     // One exact block for the remainder: a loop over single outputs would reload x for each.
     macro_rules! remainder {
         ($($n:literal)*) => {
             match rest.len() {
                 $($n => if let Ok(y) = <&mut [f32; $n]>::try_from(rest) {
-                    block(weights, out, bias, x, y);
+                    block(weights, out, column, bias, x, y);
                 },)*
                 _ => {}
             }
@@ -95,16 +94,22 @@ pub fn affine_blocked(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     remainder!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
 }
 
-/// `B` neighbouring outputs. `stride` is a run-time value on purpose: a constant one makes the
-/// compiler unroll over rows and spill the accumulators.
+/// `B` neighbouring outputs, from `column` on. `stride` is a run-time value on purpose: a constant
+/// one makes the compiler unroll over rows and spill the accumulators.
 #[inline(never)]
-fn block<const B: usize>(weights: &[f32], stride: usize, bias: &[f32], x: &[f32], y: &mut [f32; B]) {
+fn block<const B: usize>(
+    weights: &[f32],
+    stride: usize,
+    column: usize,
+    bias: &[f32],
+    x: &[f32],
+    y: &mut [f32; B],
+) {
     let mut sums = [0.0; B];
-    sums.copy_from_slice(&bias[..B]);
-    // The last row of a block that is not the leftmost is shorter than `stride`: `chunks`, not
-    // `chunks_exact`.
-    for (x, row) in x.iter().zip(weights.chunks(stride)) {
-        let row: &[f32; B] = row[..B].first_chunk().expect("B weights in each row");
+    sums.copy_from_slice(&bias[column..column + B]);
+    // Whole rows: their length is known before the loop, so no check is left inside.
+    for (x, row) in x.iter().zip(weights.chunks_exact(stride)) {
+        let row: &[f32; B] = row[column..column + B].first_chunk().expect("B weights in each row");
         for (sum, w) in sums.iter_mut().zip(row) {
             *sum += w * x;
         }

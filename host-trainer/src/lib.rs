@@ -1,3 +1,26 @@
 //! Trains all-action policy gradients on the DeepMind Control Suite and exports policy images.
+//!
+//! The algorithm is [`train`], from top to bottom. Who supplies the extra actions of each state is
+//! [`estimator`], what is done with them is [`update`]. Networks, `[S, P]` for `S` seeds at once, are
+//! [`nn`]; acting and advantages are `daa-core`'s, the code that runs on the microcontroller.
+
+pub mod agent;
+pub mod cli;
+pub mod config;
+pub mod doctor;
+pub mod drive;
+pub mod dynamics;
+pub mod estimator;
+pub mod evaluate;
+pub mod export;
+pub mod inspect;
 pub mod nn;
+pub mod random;
+pub mod replay;
+pub mod rollout;
+pub mod run;
+pub mod session;
+pub mod statistics;
 pub mod task;
+pub mod train;
+pub mod update;

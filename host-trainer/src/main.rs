@@ -1,1 +1,5 @@
-fn main(){}
+//! The `host-trainer` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    host_trainer::cli::main()
+}

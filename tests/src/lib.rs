@@ -1,1 +1,137 @@
-//! Whole-system tests: see the `tests` folder of this package.
+//! Whole-system tests: the programs as a user runs them. The tests are in this package's `tests`
+//! folder; here is what they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is the report")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the repository")
+}
+
+/// Builds a program of the workspace, once a test process, and says where it is.
+fn program(package: &str) -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--release", "--package", package])
+        .current_dir(root())
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "{package} does not build");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("release").join(package)
+}
+
+/// The program `host-trainer`, in a folder.
+#[must_use]
+pub fn host_trainer(folder: &Path) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(|| program("host-trainer")));
+    command.current_dir(folder);
+    command
+}
+
+/// The program behind `cargo xtask`, in the repository.
+#[must_use]
+pub fn xtask() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(|| program("xtask")));
+    command.current_dir(root());
+    command
+}
+
+/// What a program wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs a program to its end.
+#[must_use]
+pub fn run(command: &mut Command) -> Outcome {
+    let Output { status, stdout, stderr } = command.output().expect("the program starts");
+    Outcome {
+        code: status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}
+
+/// Runs a program that must succeed, and gives its standard output.
+#[must_use]
+pub fn succeed(command: &mut Command) -> String {
+    let outcome = run(command);
+    assert_eq!(outcome.code, 0, "{command:?}: {}{}", outcome.stdout, outcome.stderr);
+    outcome.stdout
+}
+
+/// Runs a program that must fail with exit code 1 and one line that says all of `words`; nothing
+/// may have panicked.
+pub fn refuse(command: &mut Command, words: &[&str]) {
+    let outcome = run(command);
+    assert_eq!(outcome.code, 1, "{command:?}: {outcome:?}");
+    let lines: Vec<_> = outcome.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(lines.len(), 1, "{command:?}: {outcome:?}");
+    assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+    for word in words {
+        assert!(lines[0].contains(word), "{command:?}: no {word:?} in {:?}", lines[0]);
+    }
+}
+
+/// `train` arguments of a run that takes seconds: both estimator phases, evaluations, three updates.
+pub const SMALL_RUN: [&str; 20] = [
+    "--set", "decisions=6144", "--set", "trajectory_len=256", "--set", "model_start=2048",
+    "--set", "model_first_steps=60", "--set", "model_steps=30", "--set", "num_actions=4",
+    "--set", "horizon=3", "--set", "epochs=3", "--set", "evaluate_every=1", "--set", "evaluate_episodes=2",
+];
+
+/// An image trained for a few seconds, made once a test process.
+#[must_use]
+pub fn small_image() -> &'static Path {
+    static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, image) = IMAGE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run_dir = folder.path().join("run");
+        let mut command = host_trainer(folder.path());
+        command.arg("train").args(SMALL_RUN).arg("-q").arg("--run-dir").arg(&run_dir);
+        let _ = succeed(&mut command);
+        let image = run_dir.join("policy.daa");
+        (folder, image)
+    });
+    image
+}
+
+/// Bytes where an image can be used in place.
+#[derive(Clone, Debug)]
+pub struct Aligned {
+    words: Vec<u32>,
+    len: usize,
+}
+
+impl Aligned {
+    /// A copy of some bytes.
+    #[must_use]
+    pub fn copy(bytes: &[u8]) -> Self {
+        let mut words = vec![0u32; bytes.len().div_ceil(4)];
+        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self { words, len: bytes.len() }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.len]
+    }
+
+    /// The bytes, to change them.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
+    }
+}

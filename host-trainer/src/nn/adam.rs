@@ -42,6 +42,15 @@ impl Adam {
         Self { first_moment, second_moment, steps: 0, options }
     }
 
+    pub(super) fn options(&self) -> AdamOptions {
+        self.options
+    }
+
+    /// An optimiser of nothing.
+    pub(super) fn empty(options: AdamOptions) -> Self {
+        Self::new(&Tensor::zeros([0], (Kind::Float, Device::Cpu)), options)
+    }
+
     /// Scales each seed's gradient to a norm of at most `max_norm` (if any) and makes one step.
     pub fn step(
         &mut self,

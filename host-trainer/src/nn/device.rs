@@ -64,8 +64,10 @@ fn load_cuda() -> Result<(), DeviceError> {
     }
 }
 
-/// One thread inside libtorch: parallelism comes from seeds, environments and chunks, and two
-/// OpenMP threads collapse as soon as another process wants the core.
+/// One thread inside libtorch, for the calling thread: parallelism comes from seeds, environments
+/// and pieces of work, and two OpenMP threads collapse as soon as another process wants the core.
+///
+/// OpenMP keeps this number for each thread: every thread that computes has to call it.
 pub fn use_one_thread() {
     tch::set_num_threads(1);
 }

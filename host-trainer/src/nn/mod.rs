@@ -18,4 +18,5 @@ mod network;
 pub use adam::{Adam, AdamOptions};
 pub use device::{DeviceError, select_device, torch_version_error, use_one_thread};
 pub use init::orthogonal;
-pub use network::{Cache, Network, NetworkState};
+pub(crate) use network::to_vec;
+pub use network::{Cache, Network, NetworkState, Reader};

@@ -34,6 +34,23 @@ pub struct Network {
     adam: Adam,
 }
 
+/// A network that can only be read. libtorch's tensors can be sent to another thread but not
+/// borrowed by it: each thread gets a reader of its own.
+#[derive(Debug)]
+pub struct Reader(Network);
+
+impl Reader {
+    /// Outputs `[S, B, out]` for inputs `[S, B, in]`.
+    pub fn predict(&self, x: &Tensor) -> Tensor {
+        self.0.predict(x)
+    }
+
+    /// The parameters behind the layers, `[S, extra]`.
+    pub fn extra(&self) -> Tensor {
+        self.0.extra()
+    }
+}
+
 /// Everything a network is, for checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkState {
@@ -175,6 +192,14 @@ impl Network {
     /// Outputs alone.
     pub fn predict(&self, x: &Tensor) -> Tensor {
         self.forward(x).0
+    }
+
+    /// The same parameters, to be read in another thread. They follow this network's steps.
+    pub fn reader(&self) -> Reader {
+        let (params, grads) = (self.params.shallow_clone(), self.grads.shallow_clone());
+        let adam = Adam::empty(self.adam.options());
+        let (shape, activation, extra) = (self.shape, self.activation, self.extra);
+        Reader(Self { shape, activation, extra, params, grads, adam })
     }
 
     /// Sets the gradients of all layers from `dy [S, B, out]`, the loss's derivative by the outputs,

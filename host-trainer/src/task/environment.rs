@@ -1,18 +1,16 @@
 //! An agent's view of a task: reset, step, save, restore.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mujoco_rs::prelude::MjModel;
 
-use super::domain::{Attempts, Domain};
+use super::domain::Domain;
 use super::error::{Divergence, Error};
-use super::field::Field;
 use super::model::{self, Scenery};
 use super::physics::{Names, Physics, Stepping};
 use super::random::Random;
 use super::spec::Task;
-use super::state::State;
+use super::start::Attempts;
 
 /// What a decision led to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,15 +26,15 @@ pub struct Step {
 /// A task being carried out, with its own model: it may be moved to any thread.
 #[derive(Debug)]
 pub struct Environment {
-    task: &'static Task,
-    physics: Physics,
+    pub(super) task: &'static Task,
+    pub(super) physics: Physics,
     domain: Domain,
-    random: Random,
+    pub(super) random: Random,
     action_repeat: u32,
     /// Control steps made in the running episode.
-    step: Option<u32>,
+    pub(super) step: Option<u32>,
     /// The integration state before the current decision: MuJoCo loses it when it diverges.
-    before: Vec<f64>,
+    pub(super) before: Vec<f64>,
 }
 
 impl Environment {
@@ -158,81 +156,10 @@ impl Environment {
         self.domain.observe(&self.physics, observation);
     }
 
-    /// Everything the episode is.
-    #[must_use]
-    pub fn save(&self) -> State {
-        let mut integration = Vec::new();
-        self.physics.integration_state(&mut integration);
-        self.state_with(integration)
-    }
-
-    fn state_with(&self, integration: Vec<f64>) -> State {
-        let edited = self.task.variant.edited_fields().iter();
-        State {
-            task: self.task.name.to_owned(),
-            integration,
-            model: edited.map(|&field| (field, field.read(self.physics.model()))).collect(),
-            step: self.step,
-            random: self.random.state(),
-        }
-    }
-
-    /// Goes back to a saved episode, of this or of another environment of the task.
-    ///
-    /// # Errors
-    /// [`Error::OtherTask`], [`Error::Size`], [`Error::NotFinite`] with the environment
-    /// unchanged; [`Error::Diverged`] when MuJoCo takes the state for a blow-up.
-    pub fn restore(&mut self, state: &State) -> Result<(), Error> {
-        if state.task != self.task.name {
-            return Err(Error::OtherTask {
-                saved: state.task.clone(),
-                environment: self.task.name.to_owned(),
-            });
-        }
-        if let Some(step) = state.step
-            && step >= self.task.episode_steps
-        {
-            return Err(Error::Request(format!(
-                "control step {step} is not in an episode of {}",
-                self.task.episode_steps
-            )));
-        }
-        self.check_place(&state.integration, &state.model)?;
-        self.step = state.step;
-        self.random = Random::restore(state.random);
-        self.place(&state.integration, &state.model)
-    }
-
-    /// Whether a state fits the simulation.
-    pub(super) fn check_place(
-        &self,
-        integration: &[f64],
-        edits: &BTreeMap<Field, Vec<f64>>,
-    ) -> Result<(), Error> {
-        self.check_size("the state", integration.len(), self.physics.integration_size())?;
-        self.check_finite("the state", integration)?;
-        for (field, values) in edits {
-            let expected = field.read(self.physics.model()).len();
-            self.check_size(field.name(), values.len(), expected)?;
-            self.check_finite(field.name(), values)?;
-        }
-        Ok(())
-    }
-
-    /// Sets the simulation to a state that has been checked.
-    pub(super) fn place(
-        &mut self,
-        integration: &[f64],
-        edits: &BTreeMap<Field, Vec<f64>>,
-    ) -> Result<(), Error> {
-        for (field, values) in edits {
-            let written = field.write(self.physics.model_mut(), values);
-            debug_assert!(written.is_ok(), "sizes were checked");
-        }
-        self.physics.set_integration_state(integration)?;
-        self.before.clear();
-        self.before.extend_from_slice(integration);
-        self.check_divergence(0, &[])
+    /// Numbers of positions and of velocities.
+    #[cfg(test)]
+    pub(super) fn coordinates(&self) -> (usize, usize) {
+        (self.physics.qpos().len(), self.physics.qvel().len())
     }
 
     pub(super) fn set_stepping(&mut self, stepping: Stepping) {
@@ -244,13 +171,13 @@ impl Environment {
         self.physics.set_metering(on);
     }
 
-    /// Time MuJoCo's steps took since metering was started.
+    /// Time MuJoCo took since metering was started.
     #[must_use]
     pub fn metered(&self) -> Duration {
         self.physics.metered()
     }
 
-    fn check_divergence(&mut self, step: u32, action: &[f64]) -> Result<(), Error> {
+    pub(super) fn check_divergence(&mut self, step: u32, action: &[f64]) -> Result<(), Error> {
         let Some(warning) = self.physics.divergence() else {
             return Ok(());
         };
@@ -268,14 +195,14 @@ impl Environment {
         })))
     }
 
-    fn check_size(&self, what: &str, got: usize, expected: usize) -> Result<(), Error> {
+    pub(super) fn check_size(&self, what: &str, got: usize, expected: usize) -> Result<(), Error> {
         if got == expected {
             return Ok(());
         }
         Err(Error::Size { task: self.task.name.to_owned(), what: what.to_owned(), got, expected })
     }
 
-    fn check_finite(&self, what: &str, values: &[f64]) -> Result<(), Error> {
+    pub(super) fn check_finite(&self, what: &str, values: &[f64]) -> Result<(), Error> {
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(at) => Err(Error::NotFinite {

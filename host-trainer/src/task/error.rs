@@ -88,6 +88,14 @@ pub enum Error {
         /// Task of the environment.
         environment: String,
     },
+    /// The saved state is of this task but cannot be.
+    #[error("{task}: the saved state does not fit: {what}")]
+    State {
+        /// The task.
+        task: String,
+        /// Why not.
+        what: String,
+    },
     /// A request for a replay is not what it must be.
     #[error("replay: {0}")]
     Request(String),

@@ -10,25 +10,38 @@
 //! | `environment`, `state` | an episode: reset, step, save, restore |
 //! | `physics` | MuJoCo, stepped as dm_control does |
 //! | `model`, `field` | model files, and the arrays an episode edits |
-//! | `domain` and one file a domain | starts, observations, rewards |
+//! | `domain`, `start` and one file a domain | starts, observations, rewards |
+//! | `speed` | decisions per CPU second, and how many of them MuJoCo takes |
 //! | `reward` | `tolerance` and its sigmoids |
 //! | `replay` | recorded episodes as JSON |
 
+mod acrobot;
+mod ball_in_cup;
 mod cartpole;
+mod cheetah;
 mod domain;
 mod environment;
 mod error;
 mod field;
+mod finger;
+mod humanoid;
 mod model;
+mod pendulum;
 mod physics;
+mod point_mass;
+mod quadruped;
 mod random;
+mod reacher;
 mod reference;
 pub mod replay;
 pub mod reward;
 mod spec;
+mod speed;
+mod start;
 mod state;
 #[cfg(test)]
 mod tests;
+mod walker;
 
 pub use environment::{Environment, Step};
 pub use error::{Divergence, Error};
@@ -37,4 +50,5 @@ pub use model::{SUITE_DIR_VARIABLE, Scenery, silence, suite_dir};
 pub use physics::Stepping;
 pub use random::RandomState;
 pub use spec::{Reference, Signal, Task, UnknownTask, all, find};
+pub use speed::{Speed, measure};
 pub use state::State;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mujoco_rs::prelude::{MjData, MjModel, MjtObjBase, MjtState};
 use mujoco_rs::wrappers::mj_data::MjtWarning;
-use mujoco_rs::wrappers::mj_model::{MjtIntegrator, MjtSensor};
+use mujoco_rs::wrappers::mj_model::{MjtIntegrator, MjtJoint, MjtSensor};
 
 use super::error::Error;
 
@@ -56,7 +56,7 @@ impl Physics {
         self.meter = on.then_some(Duration::ZERO);
     }
 
-    /// Time spent in MuJoCo's steps since metering began.
+    /// Time spent in MuJoCo since metering began.
     pub(super) fn metered(&self) -> Duration {
         self.meter.unwrap_or_default()
     }
@@ -65,28 +65,25 @@ impl Physics {
     ///
     /// Source: `dm_control/mujoco/engine.py`, `Physics.step`.
     pub(super) fn step(&mut self, steps: u32) {
-        let started = self.meter.is_some().then(Instant::now);
         let runge_kutta = self.model_opt().integrator == MjtIntegrator::mjINT_RK4 as i32;
-        match self.stepping {
+        let stepping = self.stepping;
+        self.compute(|data| match stepping {
             Stepping::Exact if runge_kutta => {
-                (0..steps).for_each(|_| self.data.step());
-                self.data.step1();
+                (0..steps).for_each(|_| data.step());
+                data.step1();
             }
             Stepping::Exact => {
-                self.data.step2();
-                (1..steps).for_each(|_| self.data.step());
-                self.data.step1();
+                data.step2();
+                (1..steps).for_each(|_| data.step());
+                data.step1();
             }
-            Stepping::Plain => (0..steps).for_each(|_| self.data.step()),
-        }
-        if let (Some(meter), Some(started)) = (&mut self.meter, started) {
-            *meter += started.elapsed();
-        }
+            Stepping::Plain => (0..steps).for_each(|_| data.step()),
+        });
     }
 
     /// Back to the model's default pose. Model edits stay.
     pub(super) fn reset(&mut self) {
-        self.data.reset();
+        self.compute(MjData::reset);
         self.settle();
     }
 
@@ -95,8 +92,17 @@ impl Physics {
     pub(super) fn settle(&mut self) {
         let flags = self.model_opt().disableflags;
         self.data.model_opt_mut().disableflags = flags | ACTUATION_OFF;
-        self.data.forward();
+        self.compute(MjData::forward);
         self.data.model_opt_mut().disableflags = flags;
+    }
+
+    /// Lets MuJoCo compute, with the clock running if it is to run.
+    fn compute(&mut self, work: impl FnOnce(&mut MjData<Box<MjModel>>)) {
+        let started = self.meter.is_some().then(Instant::now);
+        work(&mut self.data);
+        if let (Some(meter), Some(started)) = (&mut self.meter, started) {
+            *meter += started.elapsed();
+        }
     }
 
     pub(super) fn qpos_mut(&mut self) -> &mut [f64] {
@@ -190,12 +196,25 @@ impl Names<'_> {
         self.id(MjtObjBase::mjOBJ_SITE, "site", name)
     }
 
+    pub(super) fn joint_id(&self, name: &str) -> Result<usize, Error> {
+        self.id(MjtObjBase::mjOBJ_JOINT, "joint", name)
+    }
+
     pub(super) fn joint(&self, name: &str) -> Result<Joint, Error> {
-        let id = self.id(MjtObjBase::mjOBJ_JOINT, "joint", name)?;
-        Ok(Joint {
+        self.joint_id(name).map(|id| self.joint_at(id))
+    }
+
+    fn joint_at(&self, id: usize) -> Joint {
+        Joint {
             qpos: self.model.jnt_qposadr()[id] as usize,
             dof: self.model.jnt_dofadr()[id] as usize,
-        })
+        }
+    }
+
+    /// All joints of a type, in the model's order.
+    pub(super) fn joints_of(&self, kind: MjtJoint) -> Vec<Joint> {
+        let types = self.model.jnt_type();
+        (0..types.len()).filter(|&id| types[id] == kind).map(|id| self.joint_at(id)).collect()
     }
 
     /// Address of a sensor's first value.
@@ -225,4 +244,16 @@ pub(super) mod element {
     pub(crate) const ZX: usize = 6;
     pub(crate) const ZY: usize = 7;
     pub(crate) const ZZ: usize = 8;
+}
+
+/// Distance of two points.
+pub(super) fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
+    squares.sum::<f64>().sqrt()
+}
+
+/// A point of the world, as seen from a frame with its origin at `origin`.
+pub(super) fn into_frame(frame: &[f64; 9], origin: &[f64; 3], point: &[f64; 3]) -> [f64; 3] {
+    let offset = [0, 1, 2].map(|axis| point[axis] - origin[axis]);
+    [0, 1, 2].map(|axis| (0..3).map(|row| offset[row] * frame[3 * row + axis]).sum())
 }

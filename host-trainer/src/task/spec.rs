@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::domain::Variant;
-use super::{cartpole, reference};
+use super::domain::{self, Variant};
+use super::reference;
 
 /// One number of an observation or an action.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,8 +85,7 @@ impl Task {
 #[must_use]
 pub fn all() -> &'static [Task] {
     static TASKS: LazyLock<Vec<Task>> = LazyLock::new(|| {
-        let mut tasks = Vec::new();
-        tasks.extend(cartpole::tasks());
+        let mut tasks = domain::tasks();
         tasks.sort_by_key(|task| task.name);
         tasks
     });

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::environment::Environment;
+use super::error::Error;
 use super::field::Field;
-use super::random::RandomState;
+use super::random::{Random, RandomState};
 
 /// An episode at the end of a decision. Restored, it goes on bit for bit, in any environment of
 /// the same task.
@@ -22,4 +24,89 @@ pub struct State {
     pub step: Option<u32>,
     /// The generator that draws the next episodes.
     pub random: RandomState,
+}
+
+impl Environment {
+    /// Everything the episode is.
+    #[must_use]
+    pub fn save(&self) -> State {
+        let mut integration = Vec::new();
+        self.physics.integration_state(&mut integration);
+        self.state_with(integration)
+    }
+
+    pub(super) fn state_with(&self, integration: Vec<f64>) -> State {
+        let edited = self.task.variant.edited_fields().iter();
+        State {
+            task: self.task.name.to_owned(),
+            integration,
+            model: edited.map(|&field| (field, field.read(self.physics.model()))).collect(),
+            step: self.step,
+            random: self.random.state(),
+        }
+    }
+
+    /// Goes back to a saved episode, of this or of another environment of the task.
+    ///
+    /// # Errors
+    /// [`Error::OtherTask`], [`Error::Size`], [`Error::NotFinite`], [`Error::State`] with the
+    /// environment unchanged; [`Error::Diverged`] when MuJoCo takes the state for a blow-up.
+    pub fn restore(&mut self, state: &State) -> Result<(), Error> {
+        if state.task != self.task.name {
+            return Err(Error::OtherTask {
+                saved: state.task.clone(),
+                environment: self.task.name.to_owned(),
+            });
+        }
+        if let Some(step) = state.step
+            && step >= self.task.episode_steps
+        {
+            let steps = self.task.episode_steps;
+            return Err(self.unfit(format!("control step {step} is not in an episode of {steps}")));
+        }
+        let edited = self.task.variant.edited_fields();
+        if !state.model.keys().eq(edited) {
+            return Err(self.unfit("its edited arrays are not those of the task".into()));
+        }
+        self.check_place(&state.integration, &state.model)?;
+        self.step = state.step;
+        self.random = Random::restore(state.random);
+        self.place(&state.integration, &state.model)
+    }
+
+    fn unfit(&self, what: String) -> Error {
+        Error::State { task: self.task.name.to_owned(), what }
+    }
+
+    /// Whether a state fits the simulation.
+    pub(super) fn check_place(
+        &self,
+        integration: &[f64],
+        edits: &BTreeMap<Field, Vec<f64>>,
+    ) -> Result<(), Error> {
+        self.check_size("the state", integration.len(), self.physics.integration_size())?;
+        self.check_finite("the state", integration)?;
+        for (field, values) in edits {
+            let expected = field.read(self.physics.model()).len();
+            self.check_size(field.name(), values.len(), expected)?;
+            self.check_finite(field.name(), values)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the simulation to a state that has been checked.
+    pub(super) fn place(
+        &mut self,
+        integration: &[f64],
+        edits: &BTreeMap<Field, Vec<f64>>,
+    ) -> Result<(), Error> {
+        for (field, values) in edits {
+            let written = field.write(self.physics.model_mut(), values);
+            debug_assert!(written.is_ok(), "sizes were checked");
+        }
+        self.physics.set_integration_state(integration)?;
+        self.before.clear();
+        self.before.extend_from_slice(integration);
+        self.check_divergence(0, &[])
+    }
 }

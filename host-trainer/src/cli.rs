@@ -1,0 +1,367 @@
+//! The command line: raw arguments in, exit code out.
+//!
+//! Exit codes: 0 done, 1 failed (one line on standard error says why and what to do), 2 arguments not
+//! understood, 130 interrupted (what was reached is saved).
+
+use crate::config::{self, Config, Sources};
+use crate::evaluate::{Evaluation, Summary, evaluate};
+use crate::export::{AlignedImage, agent_of, export};
+use crate::run::checkpoint;
+use crate::run::directory::{RunDirectory, write_atomically};
+use crate::run::progress::Show;
+use crate::session::{Ending, Session};
+use crate::train::Trainer;
+use crate::{doctor, drive, inspect, nn, task};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tch::Device;
+
+/// Trains all-action policy gradients (DAA-PPO) on the DeepMind Control Suite and exports policies
+/// for microcontrollers.
+#[derive(Parser, Debug)]
+#[command(name = "host-trainer", version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Train a policy and export its image; without arguments, the preset quickstart
+    #[command(after_long_help = config::help(), after_help = "--help lists the keys of --set.")]
+    Train(TrainArgs),
+    /// Run episodes with a policy's most probable actions
+    Evaluate(EvaluateArgs),
+    /// Write the policy image of a run
+    Export(ExportArgs),
+    /// Show what is in a policy image
+    Inspect {
+        /// The image
+        image: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replay recorded actions from a saved simulator state; prints JSON
+    Replay {
+        /// JSON: {"task", "state", "model" (optional), "actions", "repeat"}
+        file: PathBuf,
+    },
+    /// Drive the simulator with a microcontroller that runs an image, and compare every action
+    Drive(DriveArgs),
+    /// List the tasks
+    Tasks {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the native libraries
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+struct TrainArgs {
+    /// Start from a preset: quickstart or paper-2022
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// Values from a TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Task, such as cartpole-swingup
+    #[arg(long)]
+    task: Option<String>,
+    /// One value, such as num_actions=16; may be given many times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Device of the networks: cpu, cuda or cuda:N
+    #[arg(long)]
+    device: Option<String>,
+    /// Directory of the run; default: the next free one below runs/
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// Worker threads; 0: one for each core
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "device", "run_dir", "threads"])]
+    resume: Option<PathBuf>,
+    /// Print one JSON object an update, and a last one with the results
+    #[arg(long)]
+    json: bool,
+    /// Print only errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Args, Debug)]
+struct EvaluateArgs {
+    /// A run directory or an image
+    #[arg(value_name = "RUN|IMAGE")]
+    what: PathBuf,
+    /// Number of episodes
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    episodes: u32,
+    /// Seed of the starts
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Worker threads; 0: one for each core
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print {"mean", "stderr", "returns"}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct ExportArgs {
+    /// The run directory
+    run: PathBuf,
+    /// Where the image goes; default: policy.daa in the run directory
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Which of the run's seeds; default: the first
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct DriveArgs {
+    /// The image that the microcontroller runs
+    image: PathBuf,
+    /// FIFO or serial port that takes requests
+    #[arg(long, value_name = "PATH")]
+    request: PathBuf,
+    /// FIFO or serial port that gives replies
+    #[arg(long, value_name = "PATH")]
+    reply: PathBuf,
+    /// Number of episodes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    episodes: u32,
+    /// Seed of the starts
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Clock ticks of one instruction: 21.504 in the emulator, 1 on a board (then they are cycles)
+    #[arg(long, default_value_t = 21.504)]
+    ticks_per_instruction: f64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    nn::use_one_thread();
+    let result = match nn::torch_version_error() {
+        Some(error) => Err(anyhow::anyhow!(error)),
+        None => run(cli.command),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Train(args) => return train(&args),
+        Command::Evaluate(args) => evaluate_command(&args)?,
+        Command::Export(args) => export_command(&args)?,
+        Command::Inspect { image, json } => inspect::inspect(&image, json)?,
+        Command::Replay { file } => replay(&file)?,
+        Command::Drive(args) => drive_command(&args)?,
+        Command::Tasks { json } => tasks(json)?,
+        Command::Doctor { json } => doctor_command(json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn train(args: &TrainArgs) -> Result<ExitCode> {
+    let show = match (args.json, args.quiet) {
+        (true, _) => Show::Json,
+        (false, true) => Show::Nothing,
+        (false, false) => Show::Human,
+    };
+    let session = match &args.resume {
+        Some(run) => Session::resume(run, show)?,
+        None => {
+            let config = resolve(args)?;
+            let device = nn::select_device(&config.device)?;
+            Session::start(config, device, args.run_dir.as_deref(), show)?
+        }
+    };
+    match session.run()? {
+        Ending::Finished => Ok(ExitCode::SUCCESS),
+        Ending::Interrupted => Ok(ExitCode::from(130)),
+    }
+}
+
+fn resolve(args: &TrainArgs) -> Result<Config> {
+    // Flags are assignments, the last word among them.
+    let mut set = args.set.clone();
+    let mut assign = |key: &str, value: Option<String>| set.extend(value.map(|value| format!("{key}={value}")));
+    assign("task", args.task.clone());
+    assign("seeds", args.seed.map(|seed| format!("[{seed}]")));
+    assign("device", args.device.clone());
+    assign("threads", args.threads.map(|threads| threads.to_string()));
+    let sources = Sources { preset: args.preset.clone(), file: args.config.clone(), set };
+    Ok(config::resolve(&sources)?)
+}
+
+/// A run's trainer, as its newest checkpoint left it.
+fn load(path: &Path) -> Result<(RunDirectory, Trainer)> {
+    let (directory, config) = RunDirectory::open(path)?;
+    let mut trainer = Trainer::new(config, Device::Cpu)?;
+    checkpoint::load(&directory, &mut trainer)?;
+    Ok((directory, trainer))
+}
+
+fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
+    let threads = match args.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let (agent, task, action_repeat) = if args.what.is_dir() {
+        let (_, trainer) = load(&args.what)?;
+        (trainer.agent(0), trainer.task(), trainer.config().action_repeat)
+    } else {
+        let file = AlignedImage::read(&args.what)?;
+        let image = file.open().with_context(|| args.what.display().to_string())?;
+        let task = task::find(image.passport().task)?;
+        (agent_of(&image), task, drive::action_repeat(&image, task)?)
+    };
+    let episodes = args.episodes as usize;
+    let what = Evaluation { task, action_repeat, episodes, seed: args.seed, threads };
+    let episodes = evaluate(&agent, &what)?;
+    let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
+    let Summary { mean, standard_error } = Summary::of(&returns);
+    if args.json {
+        println!("{}", serde_json::json!({ "mean": mean, "stderr": standard_error, "returns": returns }));
+    } else {
+        for (index, value) in returns.iter().enumerate() {
+            println!("episode {index:>3}  {value:8.2}");
+        }
+        println!("mean return {mean:.2} +- {standard_error:.2} ({}, {} episodes, seed {})", task.name, returns.len(), args.seed);
+    }
+    Ok(())
+}
+
+fn export_command(args: &ExportArgs) -> Result<()> {
+    let (directory, trainer) = load(&args.run)?;
+    let seeds = &trainer.config().seeds;
+    let seed_index = match args.seed {
+        None => 0,
+        Some(seed) => seeds.iter().position(|known| *known == seed).with_context(|| {
+            format!("{} has no seed {seed}, only {seeds:?}", args.run.display())
+        })?,
+    };
+    let path = args.output.clone().unwrap_or_else(|| directory.image());
+    let exported = export(&trainer, seed_index, &path)?;
+    record_latest(&path)?;
+    if args.json {
+        println!("{}", serde_json::json!({ "image": path, "exported": exported }));
+    } else {
+        println!(
+            "{}: {} bytes, {} golden vectors, return {:.1} +- {:.1}, core and libtorch differ by at most {:.1e}",
+            path.display(), exported.bytes, exported.golden_vectors, exported.mean, exported.stderr,
+            exported.largest_difference
+        );
+    }
+    Ok(())
+}
+
+/// Keeps a copy of the last exported image where a firmware build looks when it is told nothing.
+pub(crate) fn record_latest(image: &Path) -> Result<()> {
+    let runs = Path::new("runs");
+    if !runs.is_dir() {
+        return Ok(());
+    }
+    let bytes = std::fs::read(image).with_context(|| format!("cannot read {}", image.display()))?;
+    write_atomically(&runs.join("latest.daa"), &bytes)
+}
+
+fn replay(file: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    println!("{}", task::replay::replay(&text).with_context(|| file.display().to_string())?);
+    Ok(())
+}
+
+fn drive_command(args: &DriveArgs) -> Result<()> {
+    if !(args.ticks_per_instruction.is_finite() && args.ticks_per_instruction > 0.0) {
+        bail!("--ticks-per-instruction {} is not above 0", args.ticks_per_instruction);
+    }
+    let options = drive::Options {
+        image: args.image.clone(),
+        request: args.request.clone(),
+        reply: args.reply.clone(),
+        episodes: args.episodes as usize,
+        seed: args.seed,
+        ticks_per_instruction: args.ticks_per_instruction,
+    };
+    let report = drive::drive(&options, |index, episode| {
+        if !args.json {
+            println!(
+                "episode {index:>3}  host {:8.2}  microcontroller {:8.2}  differing actions {}  instructions/decision {:.0}",
+                episode.host_return, episode.mcu_return, episode.differing_actions, episode.instructions_per_decision
+            );
+        }
+    })?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    }
+    Ok(())
+}
+
+fn tasks(json: bool) -> Result<()> {
+    let best = |task: &task::Task| task.references().iter().map(|r| r.best).fold(f64::NAN, f64::max);
+    if json {
+        let tasks: Vec<_> = task::all()
+            .iter()
+            .map(|task| {
+                serde_json::json!({
+                    "name": task.name, "observations": task.observations.len(), "actions": task.actions.len(),
+                    "control_timestep": task.control_timestep(), "episode_steps": task.episode_steps,
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string(&tasks)?);
+        return Ok(());
+    }
+    println!("{:<26} {:>12} {:>8} {:>13} {:>22}", "task", "observations", "actions", "control rate", "best published return");
+    for task in task::all() {
+        let best = if best(task).is_nan() { "-".to_owned() } else { format!("{:.0}", best(task)) };
+        println!(
+            "{:<26} {:>12} {:>8} {:>10.0} Hz {:>22}",
+            task.name, task.observations.len(), task.actions.len(), 1.0 / task.control_timestep(), best
+        );
+    }
+    Ok(())
+}
+
+fn doctor_command(json: bool) -> Result<()> {
+    let diagnosis = doctor::diagnose();
+    if json {
+        println!("{}", serde_json::to_string(&diagnosis)?);
+    } else {
+        println!("libtorch {}, CUDA {}", diagnosis.torch, if diagnosis.cuda { "found" } else { "not found" });
+        println!("matrix product: largest error {:.1e}", diagnosis.matmul_error);
+        println!("MuJoCo {}, models: {}", diagnosis.mujoco, diagnosis.models);
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! From raw sources to a checked [`Config`].
+
+use super::Config;
+use crate::task::UnknownTask;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// Built-in presets: name, contents, one line about it.
+pub const PRESETS: [(&str, &str, &str); 2] = [
+    (
+        "quickstart",
+        include_str!("../presets/quickstart.toml"),
+        "DAA-PPO in under a minute, networks that suit a microcontroller",
+    ),
+    (
+        "paper-2022",
+        include_str!("../presets/paper-2022.toml"),
+        "DAA-PPO with the paper's choices (Table 2), warts included",
+    ),
+];
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No task of that name.
+    #[error(transparent)]
+    Task(#[from] UnknownTask),
+    /// No preset of that name.
+    #[error("unknown preset {name:?}: did you mean {nearest}?")]
+    UnknownPreset {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest one there is.
+        nearest: &'static str,
+    },
+    /// A key that no option has.
+    #[error("unknown key {key:?} in {source_name}: did you mean {nearest}?")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// Where it stands.
+        source_name: String,
+        /// The nearest key there is.
+        nearest: String,
+    },
+    /// A value that cannot be.
+    #[error("{key} = {value} is impossible: {possible}")]
+    Impossible {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be possible.
+        possible: &'static str,
+    },
+    /// `--set` without an equals sign.
+    #[error("--set {0:?}: write key=value")]
+    NoEqualsSign(String),
+    /// A value of another type.
+    #[error("{source_name}: {message}")]
+    Value {
+        /// Where it stands.
+        source_name: String,
+        /// What the parser said.
+        message: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Where values come from, weakest first.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Name of a preset.
+    pub preset: Option<String>,
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// `key=value` pairs.
+    pub set: Vec<String>,
+}
+
+/// The nearest of `known` to a word.
+fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
+    known.min_by_key(|known| strsim::damerau_levenshtein(word, known)).unwrap_or_default()
+}
+
+fn defaults() -> Result<Table, ConfigError> {
+    Table::try_from(Config::default()).map_err(|error| value_error("defaults", &error))
+}
+
+fn value_error(source_name: &str, error: &impl std::fmt::Display) -> ConfigError {
+    // The parser's message has a picture of the line; its last line says what is wrong.
+    let message = error.to_string();
+    let message = message.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    ConfigError::Value { source_name: source_name.to_owned(), message: message.trim().to_owned() }
+}
+
+/// Lays `layer` over `base`, and checks that the result still is a configuration.
+fn lay_over(base: &mut Table, layer: Table, source_name: &str) -> Result<(), ConfigError> {
+    for (key, mut value) in layer {
+        let Some(slot) = base.get_mut(&key) else {
+            let nearest = nearest(&key, base.keys().map(String::as_str)).to_owned();
+            return Err(ConfigError::UnknownKey { key, source_name: source_name.to_owned(), nearest });
+        };
+        // `learning_rate = 1` is a float to everybody but TOML.
+        if let (Value::Float(_), Value::Integer(number)) = (&*slot, &value) {
+            value = Value::Float(*number as f64);
+        }
+        *slot = value;
+        let parsed: Result<Config, _> = base.clone().try_into();
+        parsed.map_err(|error| value_error(&format!("{source_name}, {key}"), &error))?;
+    }
+    Ok(())
+}
+
+fn read_table(text: &str, source_name: &str) -> Result<Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| ConfigError::Value {
+        source_name: source_name.to_owned(),
+        message: error.message().to_owned(),
+    })
+}
+
+fn read_file(path: &Path) -> Result<Table, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+    read_table(&text, &path.display().to_string())
+}
+
+/// `key=value` as a TOML table; a value that is not TOML is taken for a string.
+fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
+    let (key, value) =
+        assignment.split_once('=').ok_or_else(|| ConfigError::NoEqualsSign(assignment.to_owned()))?;
+    let (key, value) = (key.trim(), value.trim());
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
+    let mut table = Table::new();
+    table.insert(key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
+    Ok(table)
+}
+
+/// Resolves and checks a configuration.
+///
+/// # Errors
+/// [`ConfigError`]: one line that names the key, the source and what would be right.
+pub fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
+    let mut table = defaults()?;
+    let file = sources.file.as_deref().map(read_file).transpose()?;
+    let from_file = file.as_ref().and_then(|file| file.get("preset")).and_then(Value::as_str);
+    let name = sources.preset.as_deref().or(from_file).unwrap_or("quickstart").to_owned();
+    let preset = PRESETS.iter().find(|(known, ..)| *known == name).ok_or_else(|| {
+        let nearest = nearest(&name, PRESETS.iter().map(|(known, ..)| *known));
+        ConfigError::UnknownPreset { name: name.clone(), nearest }
+    })?;
+    lay_over(&mut table, read_table(preset.1, preset.0)?, preset.0)?;
+    if let (Some(file), Some(path)) = (file, &sources.file) {
+        lay_over(&mut table, file, &path.display().to_string())?;
+    }
+    for assignment in &sources.set {
+        lay_over(&mut table, parse_assignment(assignment)?, &format!("--set {assignment}"))?;
+    }
+    table.insert("preset".to_owned(), Value::String(name));
+    let config: Config = table.try_into().map_err(|error| value_error("configuration", &error))?;
+    config.check()?;
+    Ok(config)
+}
+
+/// One line for each option, with its default: the long help of `train`. The words are those of the
+/// documentation of [`Config`]'s fields.
+#[must_use]
+pub fn help() -> String {
+    let source = include_str!("mod.rs");
+    let body = source.split("pub struct Config {").nth(1).and_then(|rest| rest.split("\n}").next());
+    let defaults = defaults().unwrap_or_default();
+    let mut text = String::from("Keys of --set and of a configuration file, with their defaults:\n");
+    let mut lines = body.unwrap_or_default().lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        let (Some(words), Some(field)) = (line.strip_prefix("/// "), lines.peek()) else { continue };
+        let key = field.trim_start_matches("pub ").split(':').next().unwrap_or_default();
+        if let Some(value) = defaults.get(key) {
+            text.push_str(&format!("  {:<44} {words}\n", format!("{key} = {value}")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(assignments: &[&str]) -> Result<Config, ConfigError> {
+        resolve(&Sources {
+            set: assignments.iter().map(|s| (*s).to_owned()).collect(),
+            ..Sources::default()
+        })
+    }
+
+    fn message(assignments: &[&str]) -> String {
+        set(assignments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "clip = 0.3\nepochs = 7\n").unwrap();
+        let preset = Some("paper-2022".to_owned());
+        let config = resolve(&Sources { preset, file: Some(path), set: vec!["epochs=9".to_owned()] });
+        let config = config.unwrap();
+        assert_eq!((config.clip, config.epochs, config.actor_hidden), (0.3, 9, 512));
+        assert_eq!(config.preset, "paper-2022");
+    }
+
+    #[test]
+    fn every_preset_is_possible() {
+        for (name, ..) in PRESETS {
+            resolve(&Sources { preset: Some(name.to_owned()), ..Sources::default() }).unwrap();
+        }
+    }
+
+    #[test]
+    fn words_need_no_quotes_and_numbers_no_point() {
+        let config = set(&["task=cartpole-balance", "learning_rate=1", "seeds=[3, 4]"]).unwrap();
+        assert_eq!((config.task.as_str(), config.learning_rate), ("cartpole-balance", 1.0));
+        assert_eq!(config.seeds, [3, 4]);
+    }
+
+    #[test]
+    fn refusals_name_the_key_and_the_way_out() {
+        assert!(message(&["learning_rat=1"]).contains("did you mean learning_rate?"));
+        assert!(message(&["clip"]).contains("write key=value"));
+        assert!(message(&["clip=-1"]).contains("clip = -1.0 is impossible: above 0"));
+        assert!(message(&["epochs=many"]).contains("epochs"));
+        assert!(message(&["minibatch=100"]).contains("divisor"));
+        assert!(message(&["task=cartpole-swing"]).contains("did you mean cartpole-swingup?"));
+        assert!(message(&["seeds=[1, 1]"]).contains("different seeds"));
+        assert!(message(&["gamma=nan"]).contains("gamma"));
+        let preset = Some("quick-start".to_owned());
+        let error = resolve(&Sources { preset, ..Sources::default() }).unwrap_err();
+        assert!(error.to_string().contains("did you mean quickstart?"));
+    }
+
+    #[test]
+    fn the_help_has_a_line_for_every_key() {
+        let help = help();
+        for key in defaults().unwrap().keys() {
+            assert!(help.contains(&format!("\n  {key} = ")), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_resolved_configuration_is_its_own_source() {
+        let config = set(&["epochs=3"]).unwrap();
+        let text = toml::to_string(&config).unwrap();
+        let table = read_table(&text, "run").unwrap();
+        assert_eq!(table.try_into::<Config>().unwrap(), config);
+    }
+}

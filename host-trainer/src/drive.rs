@@ -1,0 +1,245 @@
+//! Drives the simulator with a microcontroller, real or emulated, and holds every action against the
+//! workstation's, bit by bit.
+
+use crate::evaluate::{Evaluation, run_episode};
+use crate::export::{AlignedImage, agent_of};
+use crate::task;
+use anyhow::{Context, Result, bail};
+use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
+use daa_core::link::{FrameReader, Identity, Measurement, PROTOCOL_VERSION, Reply, Request, encode, frame_capacity};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+const CAPACITY: usize = frame_capacity(MAX_OBSERVATIONS);
+
+/// What to drive with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The image that the microcontroller runs.
+    pub image: PathBuf,
+    /// Where requests go: a FIFO, or a serial port.
+    pub request: PathBuf,
+    /// Where replies come from: a FIFO, or the same serial port.
+    pub reply: PathBuf,
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Episode `i` starts from stream `i` of this seed.
+    pub seed: u64,
+    /// Clock ticks of one instruction: 21.504 in the emulator with `-icount shift=7`, where the core
+    /// runs at 168 MHz and an instruction takes 128 ns; 1 on a board, where they are cycles.
+    pub ticks_per_instruction: f64,
+}
+
+/// One episode, driven twice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EpisodeReport {
+    /// Return with the workstation's actions.
+    pub host_return: f64,
+    /// Return with the microcontroller's.
+    pub mcu_return: f64,
+    /// Decisions whose action differs in any bit.
+    pub differing_actions: usize,
+    /// Decisions of the episode.
+    pub decisions: usize,
+    /// Mean over the decisions, from the decoded observation to the limited action.
+    pub instructions_per_decision: f64,
+}
+
+/// Cost of one call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cost {
+    /// Instructions, the reading of the clock subtracted.
+    pub instructions: u64,
+    /// Multiply-adds of the policy's network.
+    pub multiply_adds: usize,
+}
+
+/// Everything `drive` finds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Episode by episode.
+    pub episodes: Vec<EpisodeReport>,
+    /// The policy's network alone.
+    pub network: Cost,
+    /// A whole decision: guard, normaliser, network, tanh, limits, guard.
+    pub decision: Cost,
+    /// Most bytes of stack that were ever in use.
+    pub stack_high_water_bytes: u32,
+    /// Golden vectors that were equal in bits at boot.
+    pub golden_vectors: u32,
+}
+
+/// The link to a microcontroller.
+struct Link {
+    request: File,
+    reply: File,
+    reader: FrameReader<CAPACITY>,
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Link {
+    fn open(options: &Options) -> Result<Self> {
+        let open = |path: &Path, write: bool| {
+            File::options().read(!write).write(write).open(path).with_context(|| format!("cannot open {}", path.display()))
+        };
+        // The other side opens in the same order: a FIFO's two ends wait for each other.
+        let request = open(&options.request, true)?;
+        let reply = open(&options.reply, false)?;
+        Ok(Self { request, reply, reader: FrameReader::new(), bytes: Vec::new(), taken: 0 })
+    }
+
+    fn send(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<()> {
+        let mut buffer = [0; CAPACITY];
+        let frame = encode(request, &mut buffer)?;
+        self.request.write_all(frame).context("the microcontroller hung up")
+    }
+
+    fn ask(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<Reply<MAX_ACTIONS>> {
+        self.send(request)?;
+        loop {
+            while let Some(byte) = self.bytes.get(self.taken) {
+                self.taken += 1;
+                if let Some(reply) = self.reader.push(*byte) {
+                    return reply.context("a damaged reply");
+                }
+            }
+            self.bytes.resize(512, 0);
+            let len = self.reply.read(&mut self.bytes).context("reading the reply")?;
+            self.bytes.truncate(len);
+            self.taken = 0;
+            if len == 0 {
+                bail!("the microcontroller hung up");
+            }
+        }
+    }
+
+    fn hello(&mut self) -> Result<Identity> {
+        match self.ask(&Request::Hello)? {
+            Reply::Hello(identity) => Ok(identity),
+            other => bail!("an unexpected reply to Hello: {other:?}"),
+        }
+    }
+
+    fn measure(&mut self, observation: &[f32]) -> Result<Measurement> {
+        match self.ask(&Request::Measure { observation: vector(observation)? })? {
+            Reply::Measured(measurement) => Ok(measurement),
+            other => bail!("an unexpected reply to Measure: {other:?}"),
+        }
+    }
+}
+
+fn vector(numbers: &[f32]) -> Result<heapless::Vec<f32, MAX_OBSERVATIONS>> {
+    heapless::Vec::from_slice(numbers).map_err(|_| anyhow::anyhow!("too many observations"))
+}
+
+/// Errors of an episode: of the simulator or of the link.
+struct DriveError(anyhow::Error);
+
+impl From<task::Error> for DriveError {
+    fn from(error: task::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Drives whole episodes.
+///
+/// # Errors
+/// When the image is refused, the microcontroller runs another one, refuses an observation or hangs
+/// up, or the simulator fails.
+pub fn drive(options: &Options, mut shown: impl FnMut(usize, &EpisodeReport)) -> Result<Report> {
+    let file = AlignedImage::read(&options.image)?;
+    let image = file.open().with_context(|| options.image.display().to_string())?;
+    let passport = image.passport();
+    let task = task::find(passport.task)?;
+    let agent = agent_of(&image);
+    let action_repeat = action_repeat(&image, task)?;
+    let what = Evaluation { task, action_repeat, episodes: options.episodes, seed: options.seed, threads: 1 };
+
+    let mut link = Link::open(options)?;
+    let identity = link.hello()?;
+    if identity.protocol != PROTOCOL_VERSION {
+        bail!("the firmware speaks protocol {}, this program {PROTOCOL_VERSION}: build it again", identity.protocol);
+    }
+    if identity.image_checksum != image.checksum() {
+        bail!(
+            "the microcontroller runs image {:08x}, not {:08x}: flash this one",
+            identity.image_checksum,
+            image.checksum()
+        );
+    }
+    let middle: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
+    let measured = link.measure(&middle)?;
+    let instructions = |ticks: u32| {
+        (f64::from(ticks.saturating_sub(measured.empty)) / options.ticks_per_instruction).round()
+    };
+
+    let mut inverse = vec![0.0; agent.shape.input];
+    let policy = agent.policy(&mut inverse)?;
+    let (mut scratch, mut sequence) = (vec![0.0; policy.scratch_len()], 0u32);
+    let mut episodes = Vec::new();
+    for index in 0..options.episodes {
+        let mut on_host = |observation: &[f32], action: &mut [f32]| {
+            policy.mode(observation, &mut scratch, action);
+            Ok::<(), task::Error>(())
+        };
+        let host = run_episode(&what, index, &mut on_host)?;
+        let (mut differing, mut spent) = (0, 0.0);
+        let mcu = run_episode(&what, index, |observation, action| {
+            on_host(observation, action)?;
+            sequence = sequence.wrapping_add(1);
+            let request = Request::Decide { sequence, observation: vector(observation).map_err(DriveError)? };
+            match link.ask(&request).map_err(DriveError)? {
+                Reply::Action { sequence: of, action: theirs, ticks } if of == sequence && theirs.len() == action.len() => {
+                    differing += usize::from(theirs.iter().zip(&*action).any(|(a, b)| a.to_bits() != b.to_bits()));
+                    spent += instructions(ticks);
+                    action.copy_from_slice(&theirs);
+                    Ok(())
+                }
+                Reply::Refused { reason, .. } => Err(DriveError(anyhow::anyhow!("the microcontroller refused: {reason}"))),
+                other => Err(DriveError(anyhow::anyhow!("an unexpected reply to Decide: {other:?}"))),
+            }
+        })
+        .map_err(|DriveError(error)| error)?;
+        let decisions = mcu.actions.len() / agent.shape.output;
+        let report = EpisodeReport {
+            host_return: host.total,
+            mcu_return: mcu.total,
+            differing_actions: differing,
+            decisions,
+            instructions_per_decision: spent / decisions as f64,
+        };
+        shown(index, &report);
+        episodes.push(report);
+    }
+    let last = link.measure(&middle)?;
+    link.send(&Request::Goodbye)?;
+    let multiply_adds = image.architecture().policy().multiply_adds();
+    let cost = |ticks: u32| Cost { instructions: instructions(ticks) as u64, multiply_adds };
+    Ok(Report {
+        episodes,
+        network: cost(measured.network),
+        decision: cost(measured.decision),
+        stack_high_water_bytes: last.stack_high_water,
+        golden_vectors: identity.golden_vectors,
+    })
+}
+
+/// Control steps of one decision: the image's period in the task's.
+///
+/// # Errors
+/// When the period is not a whole number of them, or signals differ in number.
+pub fn action_repeat(image: &Image<'_>, task: &task::Task) -> Result<u32> {
+    let passport = image.passport();
+    let step = task.control_timestep() * 1e6;
+    let repeat = (f64::from(passport.control_period_us) / step).round();
+    if repeat < 1.0 || (repeat * step - f64::from(passport.control_period_us)).abs() > 1.0 {
+        bail!("the image's period of {} us is no multiple of the task's {step} us", passport.control_period_us);
+    }
+    if passport.observations.len() != task.observations.len() || passport.actions.len() != task.actions.len() {
+        bail!("the image's signals are not those of {}", task.name);
+    }
+    Ok(repeat as u32)
+}

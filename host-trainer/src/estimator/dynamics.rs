@@ -1,0 +1,149 @@
+//! DAA: N actions of every state, H steps each through the learned model.
+
+use super::{Imagination, Readers, RealRollout};
+use crate::nn::{Network, to_vec, use_one_thread};
+use crate::random::{Purpose, fill_normal, stream};
+use daa_core::advantage::imagined_advantages;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tch::{Device, Tensor};
+
+/// Imagined trajectories of one piece of work on a CPU: their activations stay in its cache.
+const ROWS_ON_CPU: usize = 1024;
+/// On a GPU few large pieces cost less than many small ones.
+const ROWS_ON_GPU: usize = 1 << 18;
+
+/// States `first..first + count` of every seed.
+struct Piece {
+    index: usize,
+    z: Tensor,
+    mean: Tensor,
+    values: Tensor,
+}
+
+/// Raw actions and advantages of a piece, `[S, count, N, A]` and `[S, count, N]`.
+struct Result {
+    actions: Tensor,
+    advantages: Tensor,
+}
+
+/// N extra raw actions `[S, T, N, A]` of every state and their advantages `[S, T, N]`. The result
+/// does not depend on the number of threads: noise belongs to (seed, iteration, piece).
+#[must_use]
+pub fn imagine(what: &Imagination<'_>, actor: &Network, real: &RealRollout, mean: &Tensor) -> (Tensor, Tensor) {
+    let states = real.z.size()[1] as usize;
+    let on_gpu = real.z.device() != Device::Cpu;
+    let rows = if on_gpu { ROWS_ON_GPU } else { ROWS_ON_CPU };
+    let len = (rows / what.num_actions).clamp(1, states);
+    let pieces: Vec<Mutex<Option<Piece>>> = (0..states.div_ceil(len))
+        .map(|index| {
+            let (first, count) = ((index * len) as i64, len.min(states - index * len) as i64);
+            let cut = |tensor: &Tensor| tensor.narrow(1, first, count);
+            let (z, mean, values) = (cut(&real.z), cut(mean), cut(&real.values));
+            Mutex::new(Some(Piece { index, z, mean, values }))
+        })
+        .collect();
+    let results: Vec<Mutex<Option<Result>>> = pieces.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let settings = Settings::of(what);
+    let threads = if on_gpu { 1 } else { what.threads.clamp(1, pieces.len()) };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let model = what.model.reader(what.changes, what.observation_clip);
+            let readers = Readers { actor: actor.reader(), critic: what.critic.reader(), model };
+            let (pieces, results, next, settings) = (&pieces, &results, &next, &settings);
+            scope.spawn(move || {
+                use_one_thread();
+                while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(piece) = piece.lock().ok().and_then(|mut piece| piece.take()) else { continue };
+                    let index = piece.index;
+                    let result = settings.run(&readers, &piece);
+                    if let Ok(mut slot) = results[index].lock() {
+                        *slot = Some(result);
+                    }
+                }
+            });
+        }
+    });
+    let results: Vec<Result> =
+        results.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect();
+    let join = |part: fn(&Result) -> &Tensor| {
+        Tensor::cat(&results.iter().map(|result| part(result).shallow_clone()).collect::<Vec<_>>(), 1)
+    };
+    (join(|result| &result.actions), join(|result| &result.advantages))
+}
+
+/// What every thread needs to know.
+struct Settings<'a> {
+    num_actions: usize,
+    horizon: usize,
+    antithetic: bool,
+    discount: daa_core::advantage::Discount,
+    seeds: &'a [u64],
+    iteration: u64,
+}
+
+impl<'a> Settings<'a> {
+    fn of(what: &Imagination<'a>) -> Self {
+        let Imagination { num_actions, horizon, antithetic, discount, seeds, iteration, .. } = *what;
+        Self { num_actions, horizon, antithetic, discount, seeds, iteration }
+    }
+
+    /// Noise `[H, S, rows, A]` of a piece: the first step's in opposite pairs when antithetic.
+    fn noise(&self, piece: &Piece, rows: usize, actions: usize) -> Vec<f32> {
+        let block = rows * actions;
+        let mut noise = vec![0.0; self.horizon * self.seeds.len() * block];
+        for (s, seed) in self.seeds.iter().enumerate() {
+            let number = (self.iteration << 20) | piece.index as u64;
+            let mut rng = stream(*seed, Purpose::Imagination, number);
+            for h in 0..self.horizon {
+                let start = (h * self.seeds.len() + s) * block;
+                fill_normal(&mut rng, &mut noise[start..start + block]);
+            }
+            if self.antithetic {
+                let first = &mut noise[s * block..(s + 1) * block];
+                for state in first.chunks_exact_mut(self.num_actions * actions) {
+                    for pair in state.chunks_exact_mut(2 * actions) {
+                        let (plus, minus) = pair.split_at_mut(actions);
+                        minus.iter_mut().zip(plus).for_each(|(minus, plus)| *minus = -*plus);
+                    }
+                }
+            }
+        }
+        noise
+    }
+
+    fn run(&self, readers: &Readers, piece: &Piece) -> Result {
+        let _no_grad = tch::no_grad_guard();
+        let (seeds, count, actions) = (piece.z.size()[0], piece.z.size()[1], piece.mean.size()[2]);
+        let (n, horizon) = (self.num_actions as i64, self.horizon as i64);
+        let rows = count * n;
+        let device = piece.z.device();
+        let noise = self.noise(piece, rows as usize, actions as usize);
+        let noise = Tensor::from_slice(&noise).view([horizon, seeds, rows, actions]).to_device(device);
+        let deviation = readers.actor.extra().exp().unsqueeze(1);
+        let repeat = |tensor: &Tensor| tensor.repeat_interleave_self_int(n, 1, None::<i64>);
+
+        let mut z = repeat(&piece.z);
+        let first = repeat(&piece.mean).addcmul(&noise.get(0), &deviation);
+        let mut values = vec![repeat(&piece.values.unsqueeze(2))];
+        let mut rewards = Vec::new();
+        let mut raw = first.shallow_clone();
+        for h in 0..horizon {
+            let (next, reward) = readers.model.step(&z, &raw);
+            z = next;
+            rewards.push(reward);
+            values.push(readers.critic.predict(&z));
+            if h + 1 < horizon {
+                raw = readers.actor.predict(&z).tanh().addcmul(&noise.get(h + 1), &deviation);
+            }
+        }
+        let (rewards, values) = (to_vec(&Tensor::cat(&rewards, 2)), to_vec(&Tensor::cat(&values, 2)));
+        let mut advantages = vec![0.0; (seeds * rows) as usize];
+        imagined_advantages(&rewards, &values, self.horizon, self.discount, &mut advantages);
+        Result {
+            actions: first.view([seeds, count, n, actions]),
+            advantages: Tensor::from_slice(&advantages).view([seeds, count, n]).to_device(device),
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! From a trained seed to a policy image that has been checked three times: `core` against libtorch,
+//! the written bytes against `core`'s reader, and the file against the bytes.
+
+use crate::agent::Agent;
+use crate::config::Config;
+use crate::evaluate::{Episode, Evaluation, Summary, evaluate};
+use crate::nn::to_vec;
+use crate::random::{Purpose, stream};
+use crate::run::directory::write_atomically;
+use crate::train::Trainer;
+use anyhow::{Context, Result, bail};
+use daa_core::image::{
+    ActionSignal, Architecture, Contents, Image, Model, ObservationSignal, Passport, Provenance, Return,
+};
+use rand::RngExt as _;
+use std::path::Path;
+use tch::Tensor;
+
+/// Episodes behind the return in the passport.
+const EPISODES: usize = 20;
+/// Golden vectors of visited observations; those of the limits come on top.
+const GOLDEN_VISITED: usize = 32;
+/// Observations on which `core` is held against libtorch.
+const CHECKED: usize = 1000;
+/// Largest difference between the two means, both within -1 to 1.
+const TOLERANCE: f32 = 1e-4;
+
+/// What was exported.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Exported {
+    /// Seed of the policy.
+    pub seed: u64,
+    /// Bytes of the image.
+    pub bytes: usize,
+    /// Golden vectors in it.
+    pub golden_vectors: usize,
+    /// Mean return of the most probable actions.
+    pub mean: f64,
+    /// Its standard error.
+    pub stderr: f64,
+    /// Largest difference between `core` and libtorch.
+    pub largest_difference: f32,
+}
+
+/// Writes the image of one seed of a trainer to `path`.
+///
+/// # Errors
+/// Refuses weights that are not finite, observations outside their declared ranges, and a file that
+/// does not read back; nothing is written then.
+pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Exported> {
+    let config = trainer.config();
+    let seed = *config.seeds.get(seed_index).context("no such seed in this run")?;
+    let agent = trainer.agent(seed_index);
+    if let Some(at) = agent.weights.iter().position(|weight| !weight.is_finite()) {
+        bail!("weight {at} of the policy is {}: nothing was exported", agent.weights[at]);
+    }
+    let what = Evaluation {
+        task: trainer.task(),
+        action_repeat: config.action_repeat,
+        episodes: EPISODES,
+        seed,
+        threads: config.num_threads(),
+    };
+    let episodes = evaluate(&agent, &what)?;
+    let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
+    let summary = Summary::of(&returns);
+    let visited: Vec<f32> = episodes.iter().flat_map(|episode: &Episode| episode.observations.clone()).collect();
+    check_ranges(trainer, &visited)?;
+
+    let largest_difference = compare_with_libtorch(trainer, seed_index, &agent, &visited)?;
+    let golden = golden_vectors(trainer, &agent, &visited)?;
+    let passport = passport(trainer, &agent, seed_index, summary)?;
+    let image = build(trainer, seed_index, &agent, &passport, &golden)?;
+    write_atomically(path, &image)?;
+    read_back(path, &image)?;
+    let pair = agent.shape.input + agent.shape.output;
+    Ok(Exported {
+        seed,
+        bytes: image.len(),
+        golden_vectors: golden.len() / pair,
+        mean: summary.mean,
+        stderr: summary.standard_error,
+        largest_difference,
+    })
+}
+
+/// Every visited observation must pass the guard that the image will carry.
+fn check_ranges(trainer: &Trainer, visited: &[f32]) -> Result<()> {
+    let signals = &trainer.task().observations;
+    for observation in visited.chunks_exact(signals.len()) {
+        for (value, signal) in observation.iter().zip(signals) {
+            if !(signal.low as f32..=signal.high as f32).contains(value) {
+                let (name, low, high) = (&signal.name, signal.low, signal.high);
+                bail!("{name} was seen at {value}, outside its declared range {low} to {high}: nothing was exported");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Largest difference between the means that `core` and libtorch compute on [`CHECKED`]
+/// observations: visited ones and, for a tenth, any that the guard would pass.
+fn compare_with_libtorch(trainer: &Trainer, seed_index: usize, agent: &Agent, visited: &[f32]) -> Result<f32> {
+    let (observations, actions) = (agent.shape.input, agent.shape.output);
+    let mut rng = stream(trainer.config().seeds[seed_index], Purpose::Export, 0);
+    let rows = visited.len() / observations;
+    let mut chosen = Vec::with_capacity(CHECKED * observations);
+    for i in 0..CHECKED {
+        if i % 10 == 0 {
+            let signals = trainer.task().observations.iter();
+            chosen.extend(signals.map(|signal| rng.random_range(signal.low as f32..=signal.high as f32)));
+        } else {
+            let row = rng.random_range(0..rows);
+            chosen.extend_from_slice(&visited[row * observations..(row + 1) * observations]);
+        }
+    }
+    let mut z = vec![0.0; chosen.len()];
+    let each = chosen.chunks_exact(observations).zip(z.chunks_exact_mut(observations));
+    each.for_each(|(raw, z)| agent.scale.normalise(raw, z));
+    // All seeds go through the network together; the others' outputs are not looked at.
+    let seeds = trainer.config().num_seeds() as i64;
+    let z = Tensor::from_slice(&z).view([1, CHECKED as i64, observations as i64]).repeat([seeds, 1, 1]);
+    let theirs = to_vec(&trainer.actor.predict(&z.to_device(trainer.actor.params().device())).tanh().get(seed_index as i64));
+
+    let mut inverse = vec![0.0; observations];
+    let policy = agent.policy(&mut inverse).context("the policy does not fit its parts")?;
+    let (mut scratch, mut ours) = (vec![0.0; policy.scratch_len()], vec![0.0; actions]);
+    let mut largest = 0f32;
+    for (raw, theirs) in chosen.chunks_exact(observations).zip(theirs.chunks_exact(actions)) {
+        policy.mean(raw, &mut scratch, &mut ours);
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            largest = largest.max((ours - theirs).abs());
+        }
+    }
+    if largest.is_nan() || largest > TOLERANCE {
+        bail!("core and libtorch differ by {largest} on the policy's mean (at most {TOLERANCE} is allowed): nothing was exported");
+    }
+    Ok(largest)
+}
+
+/// Observations spread over the visited ones, then the limits: all low, all high, and in turns.
+fn golden_vectors(trainer: &Trainer, agent: &Agent, visited: &[f32]) -> Result<Vec<f32>> {
+    let (observations, actions) = (agent.shape.input, agent.shape.output);
+    let rows = visited.len() / observations;
+    let spread = (0..GOLDEN_VISITED).map(|i| {
+        let row = i * (rows - 1) / (GOLDEN_VISITED - 1);
+        visited[row * observations..(row + 1) * observations].to_vec()
+    });
+    let signals = &trainer.task().observations;
+    let limits = [[false, false], [true, true], [false, true], [true, false]].map(|high| {
+        let side = |(i, signal): (usize, &crate::task::Signal)| {
+            (if high[i % 2] { signal.high } else { signal.low }) as f32
+        };
+        signals.iter().enumerate().map(side).collect::<Vec<f32>>()
+    });
+    let mut inverse = vec![0.0; observations];
+    let policy = agent.policy(&mut inverse).context("the policy does not fit its parts")?;
+    let (mut scratch, mut action) = (vec![0.0; policy.scratch_len()], vec![0.0; actions]);
+    let mut golden = Vec::new();
+    for observation in spread.chain(limits) {
+        policy.mode(&observation, &mut scratch, &mut action);
+        golden.extend_from_slice(&observation);
+        golden.extend_from_slice(&action);
+    }
+    Ok(golden)
+}
+
+fn passport<'a>(trainer: &'a Trainer, agent: &Agent, seed_index: usize, summary: Summary) -> Result<Passport<'a>> {
+    let (config, task): (&Config, _) = (trainer.config(), trainer.task());
+    let unit = |unit: &'static str| if unit == "1" { "" } else { unit };
+    let mut observations = heapless::Vec::new();
+    for (signal, (mean, deviation)) in task.observations.iter().zip(agent.scale.mean.iter().zip(&agent.scale.deviation)) {
+        let signal = ObservationSignal {
+            name: &signal.name,
+            unit: unit(signal.unit),
+            low: signal.low as f32,
+            high: signal.high as f32,
+            mean: *mean,
+            deviation: *deviation,
+        };
+        if observations.push(signal).is_err() {
+            bail!("{} has more than {} observations", task.name, daa_core::image::MAX_OBSERVATIONS);
+        }
+    }
+    let mut actions = heapless::Vec::new();
+    for signal in &task.actions {
+        // Normalised control: the environment, or the firmware's board, maps it to the actuator.
+        if actions.push(ActionSignal { name: &signal.name, unit: "", low: -1.0, high: 1.0 }).is_err() {
+            bail!("{} has more than {} actions", task.name, daa_core::image::MAX_ACTIONS);
+        }
+    }
+    let period = task.control_timestep() * f64::from(config.action_repeat) * 1e6;
+    Ok(Passport {
+        task: task.name,
+        control_period_us: period.round() as u32,
+        observation_clip: agent.scale.clip,
+        gamma: config.gamma,
+        lambda: config.lambda,
+        reward_scale: trainer.reward_scale(seed_index),
+        observations,
+        actions,
+        provenance: Provenance {
+            commit: env!("DAA_COMMIT"),
+            preset: &config.preset,
+            seed: config.seeds[seed_index],
+            decisions: trainer.decisions(),
+            evaluation: Some(Return {
+                mean: summary.mean as f32,
+                standard_error: summary.standard_error as f32,
+                episodes: EPISODES as u32,
+            }),
+        },
+    })
+}
+
+/// The image's bytes; `core` has read them back.
+fn build(trainer: &Trainer, seed_index: usize, agent: &Agent, passport: &Passport<'_>, golden: &[f32]) -> Result<Vec<u8>> {
+    let config = trainer.config();
+    let size = |size: usize, what: &str| u16::try_from(size).with_context(|| format!("{what} is too large for an image"));
+    let model_size = |size: usize| if trainer.model.is_some() { size } else { 0 };
+    let architecture = Architecture {
+        observations: size(agent.shape.input, "the number of observations")?,
+        actions: size(agent.shape.output, "the number of actions")?,
+        policy_hidden: size(config.actor_hidden, "actor_hidden")?,
+        transition_hidden: size(model_size(config.transition_hidden), "transition_hidden")?,
+        reward_hidden: size(model_size(config.reward_hidden), "reward_hidden")?,
+        critic_hidden: size(model_size(config.critic_hidden), "critic_hidden")?,
+        policy_activation: config.activation,
+        model_activation: config.model_activation,
+        critic_activation: config.activation,
+        transition_target: config.transition_target,
+    };
+    let weights = trainer.model.as_ref().map(|model| {
+        [
+            trainer.change_scale(seed_index),
+            model.transition.seed_params(seed_index),
+            model.reward.seed_params(seed_index),
+            trainer.critic.seed_params(seed_index),
+        ]
+    });
+    let model = weights.as_ref().map(|[transition_scale, transition, reward, critic]| Model {
+        transition_scale,
+        transition,
+        reward,
+        critic,
+    });
+    let contents = Contents { architecture, passport, policy: &agent.weights, model, golden };
+    // Words, not bytes: the image is used in place and must be aligned.
+    let mut words = vec![0u32; contents.capacity().div_ceil(4)];
+    let buffer = bytemuck::cast_slice_mut(&mut words);
+    let len = daa_core::image::write(&contents, buffer).context("nothing was exported")?;
+    Ok(buffer[..len].to_vec())
+}
+
+/// The file, read again, must be the image.
+fn read_back(path: &Path, written: &[u8]) -> Result<()> {
+    let file = AlignedImage::read(path)?;
+    if file.bytes() != written {
+        bail!("{} does not read back as it was written", path.display());
+    }
+    file.open().map(|_| ()).with_context(|| path.display().to_string())
+}
+
+/// Bytes of an image file, aligned so that weights can be used in place.
+#[derive(Clone, Debug)]
+pub struct AlignedImage {
+    words: Vec<u32>,
+    len: usize,
+}
+
+/// No image that a header could declare for networks of the largest sizes is larger.
+const LARGEST_FILE: u64 = 512 << 20;
+
+impl AlignedImage {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is far too large.
+    pub fn read(path: &Path) -> Result<Self> {
+        let about = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+        if about.len() > LARGEST_FILE {
+            bail!("{} is no image: it has {} bytes", path.display(), about.len());
+        }
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Self::copy(&bytes))
+    }
+
+    /// Copies bytes to where they are aligned.
+    #[must_use]
+    pub fn copy(bytes: &[u8]) -> Self {
+        let mut words = vec![0u32; bytes.len().div_ceil(4)];
+        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self { words, len: bytes.len() }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.len]
+    }
+
+    /// The image in them.
+    ///
+    /// # Errors
+    /// [`daa_core::image::ImageError`].
+    pub fn open(&self) -> Result<Image<'_>, daa_core::image::ImageError> {
+        Image::open(self.bytes())
+    }
+}
+
+/// The policy of an image, to act with on the workstation.
+#[must_use]
+pub fn agent_of(image: &Image<'_>) -> Agent {
+    let passport = image.passport();
+    let scale = crate::statistics::ObservationScale {
+        mean: passport.observations.iter().map(|signal| signal.mean).collect(),
+        deviation: passport.observations.iter().map(|signal| signal.deviation).collect(),
+        inverse_deviation: passport.observations.iter().map(|signal| 1.0 / signal.deviation).collect(),
+        clip: passport.observation_clip,
+    };
+    let architecture = image.architecture();
+    let weights = image.policy_weights().to_vec();
+    let mut agent = Agent::new(architecture.policy(), architecture.policy_activation, weights, scale);
+    agent.limits = passport
+        .actions
+        .iter()
+        .map(|signal| daa_core::policy::ActionLimits { low: signal.low, high: signal.high })
+        .collect();
+    agent
+}

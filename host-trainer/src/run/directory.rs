@@ -1,0 +1,233 @@
+//! The run directory.
+//!
+//! | file | what |
+//! |---|---|
+//! | `config.toml` | the resolved configuration |
+//! | `metrics.csv` | one line an iteration |
+//! | `checkpoints/ITERATION/` | weights (safetensors) and everything else a run is |
+//! | `policy.daa` | the exported image, once there is one |
+//! | `summary.json` | the last line of `train --json` |
+
+use super::metrics::Metrics;
+use crate::config::Config;
+use anyhow::{Context, Result, bail};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A directory that holds one run.
+#[derive(Clone, Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+}
+
+impl RunDirectory {
+    /// Makes the directory of a new run: `path`, or the next free one below `runs/`.
+    ///
+    /// # Errors
+    /// When `path` already holds something, or cannot be written to.
+    pub fn create(path: Option<&Path>, config: &Config) -> Result<Self> {
+        let path = match path {
+            Some(path) => {
+                Self::make(path)?;
+                path.to_owned()
+            }
+            None => Self::next_free(config)?,
+        };
+        let directory = Self { path };
+        let text = toml::to_string(config).context("writing the configuration")?;
+        write_atomically(&directory.config(), text.as_bytes())?;
+        write_atomically(&directory.metrics(), format!("{}\n", Metrics::COLUMNS.join(",")).as_bytes())?;
+        Ok(directory)
+    }
+
+    fn make(path: &Path) -> Result<()> {
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        match fs::create_dir(path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+                if empty {
+                    return Ok(());
+                }
+                let place = path.display();
+                if path.join("config.toml").exists() {
+                    bail!("{place} already holds a run: choose another --run-dir, or go on with it: host-trainer train --resume {place}");
+                }
+                bail!("{place} is not empty and holds no run: choose another --run-dir");
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot make {}", path.display())),
+        }
+    }
+
+    fn next_free(config: &Config) -> Result<PathBuf> {
+        let runs = Path::new("runs");
+        fs::create_dir_all(runs).context("cannot make the folder runs")?;
+        for number in 1..100_000 {
+            let path = runs.join(format!("{}-{}-{number}", config.task, config.preset));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot make {}", path.display())),
+            }
+        }
+        bail!("the folder runs is full: delete old runs or choose a --run-dir")
+    }
+
+    /// The directory of a run that exists, and its configuration.
+    ///
+    /// # Errors
+    /// When there is no such run.
+    pub fn open(path: &Path) -> Result<(Self, Config)> {
+        let directory = Self { path: path.to_owned() };
+        let place = directory.config();
+        let text = fs::read_to_string(&place)
+            .with_context(|| format!("{} is no run: cannot read {}", path.display(), place.display()))?;
+        let config: Config =
+            toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {}", place.display(), error.message()))?;
+        config.check()?;
+        Ok((directory, config))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.csv")
+    }
+
+    /// Where checkpoints are.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Where the exported image is.
+    #[must_use]
+    pub fn image(&self) -> PathBuf {
+        self.path.join("policy.daa")
+    }
+
+    /// Where the summary is.
+    #[must_use]
+    pub fn summary(&self) -> PathBuf {
+        self.path.join("summary.json")
+    }
+
+    /// Adds an iteration to `metrics.csv`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn append(&self, metrics: &Metrics) -> Result<()> {
+        let place = self.metrics();
+        let mut file = File::options()
+            .append(true)
+            .open(&place)
+            .with_context(|| format!("cannot open {}", place.display()))?;
+        writeln!(file, "{}", metrics.csv()).with_context(|| format!("cannot write {}", place.display()))
+    }
+
+    /// Drops the lines of `metrics.csv` after an iteration: they will be made again.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn rewind_metrics(&self, iteration: u64) -> Result<()> {
+        let place = self.metrics();
+        let text = fs::read_to_string(&place).with_context(|| format!("cannot read {}", place.display()))?;
+        let kept = text.lines().filter(|line| match line.split(',').next().map(str::parse::<u64>) {
+            Some(Ok(number)) => number <= iteration,
+            _ => true,
+        });
+        let text: String = kept.flat_map(|line| [line, "\n"]).collect();
+        write_atomically(&place, text.as_bytes())
+    }
+}
+
+/// Replaces a file whole: written beside it, synced, renamed. A full disk or a killed process leaves
+/// the old one.
+///
+/// # Errors
+/// With the file's name.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}", std::process::id()));
+    let beside = folder.join(beside);
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    });
+    if let Err(error) = written {
+        // Nothing of use is lost: the file beside was never the user's.
+        let _ = fs::remove_file(&beside);
+        return Err(error).with_context(|| format!("cannot write {}", path.display()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_a_run_is_refused_and_an_empty_one_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        let config = Config::default();
+        RunDirectory::create(Some(&path), &config).unwrap();
+        let error = RunDirectory::create(Some(&path), &config).unwrap_err().to_string();
+        assert!(error.contains("already holds a run") && error.contains("--resume"), "{error}");
+        assert_eq!(RunDirectory::open(&path).unwrap().1, config);
+
+        let other = folder.path().join("other");
+        fs::create_dir(&other).unwrap();
+        RunDirectory::create(Some(&other), &config).unwrap();
+        let full = folder.path().join("full");
+        fs::create_dir(&full).unwrap();
+        fs::write(full.join("thesis.tex"), "x").unwrap();
+        let error = RunDirectory::create(Some(&full), &config).unwrap_err().to_string();
+        assert!(error.contains("holds no run"), "{error}");
+        assert!(RunDirectory::open(&folder.path().join("none")).unwrap_err().to_string().contains("is no run"));
+    }
+
+    #[test]
+    fn metrics_are_rewound_to_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = RunDirectory::create(Some(&folder.path().join("r")), &Config::default()).unwrap();
+        for iteration in 1..=5 {
+            directory.append(&Metrics { iteration, ..Metrics::default() }).unwrap();
+        }
+        directory.rewind_metrics(3).unwrap();
+        let text = fs::read_to_string(directory.metrics()).unwrap();
+        assert_eq!(text.lines().count(), 4);
+        assert!(text.starts_with("iteration,") && text.lines().last().unwrap().starts_with("3,"));
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomically(&path, b"old").unwrap();
+        write_atomically(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        let blocked = folder.path().join("folder");
+        fs::create_dir_all(blocked.join("inside")).unwrap();
+        assert!(write_atomically(&blocked, b"x").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

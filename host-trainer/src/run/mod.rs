@@ -1,0 +1,6 @@
+//! A run on disk: directory, metrics, checkpoints; and what a person sees of it.
+
+pub mod checkpoint;
+pub mod directory;
+pub mod metrics;
+pub mod progress;

@@ -1,0 +1,130 @@
+//! Running statistics: of observations, of their changes, of discounted returns.
+
+use serde::{Deserialize, Serialize};
+
+/// Mean and variance of vectors that arrive in batches (Chan et al.), in double precision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunningStatistics {
+    count: f64,
+    mean: Vec<f64>,
+    /// Sum of squared deviations from the mean.
+    squares: Vec<f64>,
+}
+
+/// Below this a deviation is taken for a constant signal and left alone.
+const SMALLEST_DEVIATION: f64 = 1e-4;
+
+impl RunningStatistics {
+    /// Of vectors of length `len`, before the first.
+    #[must_use]
+    pub fn new(len: usize) -> Self {
+        Self { count: 0.0, mean: vec![0.0; len], squares: vec![0.0; len] }
+    }
+
+    /// Takes `[count, len]` vectors.
+    pub fn update(&mut self, vectors: &[f32]) {
+        let len = self.mean.len();
+        for vector in vectors.chunks_exact(len) {
+            self.count += 1.0;
+            for ((value, mean), squares) in vector.iter().zip(&mut self.mean).zip(&mut self.squares) {
+                let before = f64::from(*value) - *mean;
+                *mean += before / self.count;
+                *squares += before * (f64::from(*value) - *mean);
+            }
+        }
+    }
+
+    /// Number of vectors taken.
+    #[must_use]
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// Means; 0 before the first vector.
+    #[must_use]
+    pub fn mean(&self) -> Vec<f32> {
+        self.mean.iter().map(|mean| *mean as f32).collect()
+    }
+
+    /// Standard deviations; 1 before the second vector and for signals that do not vary.
+    #[must_use]
+    pub fn deviation(&self) -> Vec<f32> {
+        let deviation = |squares: &f64| {
+            let deviation = (squares / self.count.max(1.0)).sqrt();
+            if deviation > SMALLEST_DEVIATION { deviation as f32 } else { 1.0 }
+        };
+        self.squares.iter().map(deviation).collect()
+    }
+}
+
+/// Observation statistics as a normaliser uses them; the identity when normalisation is off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservationScale {
+    /// `[D]`
+    pub mean: Vec<f32>,
+    /// `[D]`
+    pub deviation: Vec<f32>,
+    /// `[D]`, `1 / deviation`.
+    pub inverse_deviation: Vec<f32>,
+    /// Largest magnitude of a normalised observation.
+    pub clip: f32,
+}
+
+impl ObservationScale {
+    /// From running statistics, or the identity.
+    #[must_use]
+    pub fn new(statistics: &RunningStatistics, normalise: bool, clip: f32) -> Self {
+        let len = statistics.mean.len();
+        let (mean, deviation) = if normalise {
+            (statistics.mean(), statistics.deviation())
+        } else {
+            (vec![0.0; len], vec![1.0; len])
+        };
+        let inverse_deviation = deviation.iter().map(|deviation| 1.0 / deviation).collect();
+        Self { mean, deviation, inverse_deviation, clip }
+    }
+
+    /// Writes normalised observations, with the arithmetic of [`daa_core::Normaliser`].
+    pub fn normalise(&self, observation: &[f32], z: &mut [f32]) {
+        for ((z, x), (mean, inverse)) in
+            z.iter_mut().zip(observation).zip(self.mean.iter().zip(&self.inverse_deviation))
+        {
+            *z = daa_core::guard::limit((x - mean) * inverse, -self.clip, self.clip);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_give_the_mean_and_deviation_of_the_whole() {
+        let mut statistics = RunningStatistics::new(2);
+        statistics.update(&[1.0, 7.0, 2.0, 7.0]);
+        statistics.update(&[6.0, 7.0]);
+        assert_eq!(statistics.mean(), [3.0, 7.0]);
+        // ((1-3)^2 + (2-3)^2 + (6-3)^2) / 3 = 14/3; the second signal does not vary.
+        let deviation = statistics.deviation();
+        assert!((deviation[0] - (14f32 / 3.0).sqrt()).abs() < 1e-6);
+        assert_eq!(deviation[1], 1.0);
+    }
+
+    #[test]
+    fn the_scale_is_cores_normaliser() {
+        let mut statistics = RunningStatistics::new(2);
+        statistics.update(&[1.0, -7.0, 2.5, 7.0, 3.0, 0.1]);
+        let scale = ObservationScale::new(&statistics, true, 1.5);
+        let mut inverse = [0.0; 2];
+        let core = daa_core::Normaliser::new(&scale.mean, &scale.deviation, 1.5, &mut inverse).unwrap();
+        let (mut ours, mut theirs) = ([0.0; 2], [0.0; 2]);
+        for x in [[0.3, 12.0], [2.0, -3.0]] {
+            scale.normalise(&x, &mut ours);
+            core.normalise(&x, &mut theirs);
+            assert_eq!(ours, theirs);
+        }
+        let identity = ObservationScale::new(&statistics, false, 1e9);
+        identity.normalise(&[0.3, 12.0], &mut ours);
+        assert_eq!(ours, [0.3, 12.0]);
+    }
+}

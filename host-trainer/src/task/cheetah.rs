@@ -1,0 +1,78 @@
+//! Cheetah: a planar body with two legs runs.
+//!
+//! Source: `dm_control/suite/cheetah.py`.
+
+use super::domain::Variant;
+use super::error::Error;
+use super::physics::{Names, Physics};
+use super::random::Random;
+use super::reward::{Sigmoid, tolerance};
+use super::spec::{Signal, Task};
+
+/// m/s from which the reward is 1.
+const RUN_SPEED: f64 = 10.0;
+
+/// Steps of the simulator in which the body falls to its feet before an episode starts.
+const SETTLING_STEPS: u32 = 200;
+
+const LEGS: [&str; 6] = ["bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot"];
+
+/// The domain's tasks.
+pub(super) fn tasks() -> Vec<Task> {
+    // The joints' limits are soft, from -4.0 (bfoot) to 1.05 rad; the body may turn over for ever.
+    let mut observations =
+        vec![Signal::new("root_z", "m", -2.0, 5.0), Signal::symmetric("root_y", "rad", 100.0)];
+    observations.extend(LEGS.map(|leg| Signal::symmetric(format!("{leg}_angle"), "rad", 6.0)));
+    observations.push(Signal::symmetric("root_x_velocity", "m/s", 30.0));
+    observations.push(Signal::symmetric("root_z_velocity", "m/s", 30.0));
+    observations.push(Signal::symmetric("root_y_velocity", "rad/s", 60.0));
+    observations
+        .extend(LEGS.map(|leg| Signal::symmetric(format!("{leg}_velocity"), "rad/s", 100.0)));
+    vec![Task {
+        name: "cheetah-run",
+        observations,
+        actions: LEGS.map(|leg| Signal::symmetric(leg, "1", 1.0)).to_vec(),
+        physics_timestep: 0.01,
+        physics_steps: 1,
+        episode_steps: 1000,
+        variant: Variant::Cheetah,
+    }]
+}
+
+/// The domain bound to a model.
+#[derive(Debug)]
+pub(super) struct Cheetah {
+    velocity: usize,
+}
+
+impl Cheetah {
+    pub(super) fn bind(names: &Names<'_>) -> Result<Self, Error> {
+        Ok(Self { velocity: names.sensor("torso_subtreelinvel")? })
+    }
+
+    pub(super) fn start(&self, physics: &mut Physics, random: &mut Random) {
+        // Every joint has one degree of freedom: joints and coordinates have the same indices.
+        for joint in 0..physics.model().jnt_limited().len() {
+            if physics.model().jnt_limited()[joint] {
+                let [low, high] = physics.model().jnt_range()[joint];
+                physics.qpos_mut()[joint] = random.uniform(low, high);
+            }
+        }
+        physics.step(SETTLING_STEPS);
+        physics.set_time(0.0);
+    }
+
+    /// All but the horizontal position.
+    pub(super) fn observe(&self, physics: &Physics, observation: &mut [f64]) {
+        let positions = &physics.qpos()[1..];
+        let (angles, velocities) = observation.split_at_mut(positions.len());
+        angles.copy_from_slice(positions);
+        velocities.copy_from_slice(physics.qvel());
+    }
+
+    pub(super) fn reward(&self, physics: &Physics) -> f64 {
+        let speed = physics.sensordata()[self.velocity];
+        let bounds = (RUN_SPEED, f64::INFINITY);
+        tolerance(speed, bounds, RUN_SPEED, Sigmoid::Linear(0.0))
+    }
+}

@@ -1,0 +1,62 @@
+//! Pendulum: swing up and balance with a torque too small to lift it at once.
+//!
+//! Source: `dm_control/suite/pendulum.py`.
+
+use std::f64::consts::PI;
+
+use super::domain::Variant;
+use super::error::Error;
+use super::physics::element::{XZ, ZZ};
+use super::physics::{Joint, Names, Physics};
+use super::random::Random;
+use super::reward::{Sigmoid, tolerance};
+use super::spec::{Signal, Task};
+
+/// Degrees from upright that count as balanced.
+const ANGLE_BOUND: f64 = 8.0;
+
+/// The domain's tasks.
+pub(super) fn tasks() -> Vec<Task> {
+    vec![Task {
+        name: "pendulum-swingup",
+        observations: vec![
+            Signal::direction("pole_cos"),
+            Signal::direction("pole_sin"),
+            // Gravity and the damped motor together reach 13 rad/s.
+            Signal::symmetric("pole_velocity", "rad/s", 25.0),
+        ],
+        actions: vec![Signal::symmetric("torque", "1", 1.0)],
+        physics_timestep: 0.02,
+        physics_steps: 1,
+        episode_steps: 1000,
+        variant: Variant::Pendulum,
+    }]
+}
+
+/// The domain bound to a model.
+#[derive(Debug)]
+pub(super) struct Pendulum {
+    hinge: Joint,
+    pole: usize,
+}
+
+impl Pendulum {
+    pub(super) fn bind(names: &Names<'_>) -> Result<Self, Error> {
+        Ok(Self { hinge: names.joint("hinge")?, pole: names.body("pole")? })
+    }
+
+    pub(super) fn start(&self, physics: &mut Physics, random: &mut Random) {
+        physics.qpos_mut()[self.hinge.qpos] = random.uniform(-PI, PI);
+    }
+
+    pub(super) fn observe(&self, physics: &Physics, observation: &mut [f64]) {
+        let frame = &physics.xmat()[self.pole];
+        observation.copy_from_slice(&[frame[ZZ], frame[XZ], physics.qvel()[self.hinge.dof]]);
+    }
+
+    pub(super) fn reward(&self, physics: &Physics) -> f64 {
+        let upright = physics.xmat()[self.pole][ZZ];
+        let bounds = (ANGLE_BOUND.to_radians().cos(), 1.0);
+        tolerance(upright, bounds, 0.0, Sigmoid::DEFAULT)
+    }
+}

@@ -1,0 +1,180 @@
+//! Training as a user runs it: reproducible, resumable, never in another run's way.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tests::{SMALL_RUN, host_trainer, refuse, run, succeed};
+
+fn train(folder: &Path, name: &str) -> Command {
+    let mut command = host_trainer(folder);
+    command.arg("train").args(SMALL_RUN).args(["--run-dir", name]);
+    command
+}
+
+/// The weights, optimiser included, of the newest checkpoint.
+fn weights(folder: &Path, name: &str) -> Vec<u8> {
+    let checkpoints = folder.join(name).join("checkpoints");
+    let newest = std::fs::read_dir(checkpoints).unwrap().map(|entry| entry.unwrap().path()).max_by_key(|path| {
+        path.file_name().unwrap().to_str().unwrap().parse::<u64>().unwrap_or(0)
+    });
+    std::fs::read(newest.unwrap().join("weights.safetensors")).unwrap()
+}
+
+/// `metrics.csv` without the columns that are wall time.
+fn metrics(folder: &Path, name: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join(name).join("metrics.csv")).unwrap();
+    text.lines().map(|line| line.split(',').take(15).collect::<Vec<_>>().join(",")).collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_whatever_the_threads_and_evaluations() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _ = succeed(train(folder, "a").arg("-q"));
+    let _ = succeed(train(folder, "b").args(["-q", "--threads", "1"]));
+    let _ = succeed(train(folder, "c").args(["-q", "--set", "evaluate_every=0"]));
+    let _ = succeed(train(folder, "d").args(["-q", "--seed", "2"]));
+    assert!(weights(folder, "a") == weights(folder, "b"), "threads change the weights");
+    assert!(weights(folder, "a") == weights(folder, "c"), "evaluation changes the weights");
+    assert!(weights(folder, "a") != weights(folder, "d"), "the seed changes nothing");
+    assert_eq!(metrics(folder, "a"), metrics(folder, "b"));
+    let image = |name: &str| std::fs::read(folder.join(name).join("policy.daa")).unwrap();
+    assert!(image("a") == image("b"));
+}
+
+#[test]
+fn two_seeds_in_one_run_learn_what_each_learns_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _ = succeed(train(folder, "both").args(["-q", "--set", "seeds=[1, 2]"]));
+    let _ = succeed(train(folder, "second").args(["-q", "--seed", "2"]));
+    let _ = succeed(host_trainer(folder).args(["export", "both", "--seed", "2", "-o", "both-2.daa"]));
+    let evaluate = |what: &str| -> serde_json::Value {
+        serde_json::from_str(&succeed(host_trainer(folder).args(["evaluate", what, "--json"]))).unwrap()
+    };
+    // Batched and single matrix products round differently, and learning multiplies the difference:
+    // the policies are close, not equal.
+    let (both, alone) = (evaluate("both-2.daa"), evaluate("second/policy.daa"));
+    let difference = (both["mean"].as_f64().unwrap() - alone["mean"].as_f64().unwrap()).abs();
+    assert!(difference < 30.0, "{both} {alone}");
+}
+
+#[test]
+fn scripts_get_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let output = succeed(train(folder, "run").arg("--json"));
+    let lines: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    for (update, line) in lines[..3].iter().enumerate() {
+        assert_eq!(line["iteration"], update as u64 + 1);
+        for key in ["decisions", "episode_return", "policy_loss", "kl", "clip_fraction", "explained_variance"] {
+            assert!(line.get(key).is_some(), "{key}");
+        }
+    }
+    let last = &lines[3];
+    assert_eq!((&last["run_dir"], &last["image"]), (&"run".into(), &"run/policy.daa".into()));
+    assert_eq!(last["decisions"], 6144);
+    assert!(last["seconds"].as_f64().unwrap() > 0.0);
+
+    let evaluation = succeed(host_trainer(folder).args(["evaluate", "run", "--episodes", "3", "--seed", "5", "--json"]));
+    let evaluation: serde_json::Value = serde_json::from_str(&evaluation).unwrap();
+    let returns: Vec<f64> = evaluation["returns"].as_array().unwrap().iter().map(|r| r.as_f64().unwrap()).collect();
+    assert_eq!(returns.len(), 3);
+    let mean = returns.iter().sum::<f64>() / 3.0;
+    assert!((evaluation["mean"].as_f64().unwrap() - mean).abs() < 1e-9);
+    // The run and its image are the same policy.
+    let of_image = succeed(host_trainer(folder).args(["evaluate", "run/policy.daa", "--episodes", "3", "--seed", "5", "--json"]));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&of_image).unwrap(), evaluation);
+}
+
+#[test]
+fn a_run_directory_holds_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _ = succeed(train(folder, "run").arg("-q"));
+    let before = weights(folder, "run");
+    refuse(train(folder, "run").arg("-q"), &["already holds a run", "--resume"]);
+    refuse(host_trainer(folder).args(["train", "--resume", "run"]), &["finished"]);
+    assert!(weights(folder, "run") == before);
+}
+
+#[test]
+fn an_interrupted_run_keeps_what_was_reached_and_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let longer = ["--set", "decisions=12288", "-q"];
+    let _ = succeed(train(folder, "whole").args(longer));
+
+    let mut child = train(folder, "cut").args(longer).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    // Interrupt it in the middle: after the second update is on record.
+    while metrics_lines(folder, "cut") < 3 {
+        assert!(begun.elapsed() < Duration::from_secs(120), "no update in two minutes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let status = child.wait().unwrap();
+    let mut message = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut message).unwrap();
+    assert_eq!(status.code(), Some(130), "{message}");
+    assert!(message.contains("--resume cut") && message.contains("saved"), "{message}");
+    let reached = metrics_lines(folder, "cut") - 1;
+    assert!(reached < 6, "it was over before the interrupt: {reached}");
+
+    // What was reached can be used as it is, and the run goes on.
+    let _ = succeed(host_trainer(folder).args(["export", "cut", "-o", "early.daa"]));
+    let _ = succeed(host_trainer(folder).args(["train", "-q", "--resume", "cut"]));
+    assert!(weights(folder, "cut") == weights(folder, "whole"), "resuming changes the weights");
+    assert_eq!(metrics(folder, "cut"), metrics(folder, "whole"));
+}
+
+fn metrics_lines(folder: &Path, name: &str) -> usize {
+    std::fs::read_to_string(folder.join(name).join("metrics.csv")).map_or(0, |text| text.lines().count())
+}
+
+#[test]
+fn bad_input_gets_one_line_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("bad.toml"), "epochs = \"ten\"\n").unwrap();
+    std::fs::write(folder.join("unknown.toml"), "learning_rte = 0.1\n").unwrap();
+    std::fs::write(folder.join("broken.toml"), "epochs = = 3\n").unwrap();
+    std::fs::write(folder.join("request.json"), "{\"task\": 3}").unwrap();
+    let table: [(&[&str], &[&str]); 14] = [
+        (&["train", "--task", "cartpole-swingpu"], &["cartpole-swingpu", "did you mean cartpole-swingup?"]),
+        (&["train", "--preset", "quickstat"], &["quickstat", "did you mean quickstart?"]),
+        (&["train", "--set", "horizont=3"], &["horizont", "did you mean horizon?"]),
+        (&["train", "--set", "horizon=0"], &["horizon = 0", "1 to 1000"]),
+        (&["train", "--set", "gamma=1.5"], &["gamma", "0 to 1"]),
+        (&["train", "--set", "learning_rate=nan"], &["learning_rate"]),
+        (&["train", "--config", "bad.toml"], &["bad.toml", "epochs"]),
+        (&["train", "--config", "unknown.toml"], &["learning_rte", "did you mean learning_rate?"]),
+        (&["train", "--config", "broken.toml"], &["broken.toml"]),
+        (&["train", "--config", "missing.toml"], &["cannot read missing.toml"]),
+        (&["train", "--device", "tpu"], &["tpu", "cpu, cuda"]),
+        (&["train", "--resume", "nothing"], &["nothing is no run"]),
+        (&["export", "nothing"], &["nothing is no run"]),
+        (&["replay", "request.json"], &["request.json"]),
+    ];
+    for (args, words) in table {
+        refuse(host_trainer(folder).args(args), words);
+    }
+    assert!(!folder.join("runs").exists(), "a refused command wrote something");
+    // Arguments that are not understood at all have their own exit code.
+    assert_eq!(run(host_trainer(folder).arg("trian")).code, 2);
+}
+
+#[test]
+fn a_cuda_device_is_refused_where_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let doctor = succeed(host_trainer(folder.path()).args(["doctor", "--json"]));
+    let doctor: serde_json::Value = serde_json::from_str(&doctor).unwrap();
+    assert_eq!(doctor["torch"], "2.11.0");
+    assert!(doctor["matmul_error"].as_f64().unwrap() < 1e-4);
+    let found = doctor["cuda_devices"].as_u64().unwrap();
+    let missing = format!("cuda:{found}");
+    refuse(host_trainer(folder.path()).args(["train", "--device", &missing]), &["CUDA device"]);
+}

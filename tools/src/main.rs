@@ -1,0 +1,24 @@
+//! `cargo xtask …`: everything around the crates that is not a crate's own business.
+//!
+//! The commands drive `cargo`, `pip`, `apt-get`, `qemu-system-arm` and `host-trainer` as programs and
+//! know nothing of what is inside them.
+
+mod cli;
+mod project;
+mod report;
+mod run;
+mod setup;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
