@@ -16,7 +16,10 @@ fn main() {
         match folder.canonicalize() {
             Ok(folder) => println!("cargo:rustc-link-arg=-Wl,-rpath,{}", folder.display()),
             Err(_) => {
-                println!("cargo::error={variable}: {} is missing: run `cargo xtask setup`", folder.display());
+                println!(
+                    "cargo::error={variable}: {} is missing: run `cargo xtask setup`",
+                    folder.display()
+                );
                 process::exit(1);
             }
         }
@@ -25,13 +28,17 @@ fn main() {
     let version = Path::new(&env::var("LIBTORCH").unwrap_or_default()).join("version.py");
     if let Ok(text) = std::fs::read_to_string(&version) {
         if !text.contains(&format!("'{TORCH_VERSION}")) {
-            println!("cargo::error={} is not of libtorch {TORCH_VERSION}: run `cargo xtask setup`", version.display());
+            println!(
+                "cargo::error={} is not of libtorch {TORCH_VERSION}: run `cargo xtask setup`",
+                version.display()
+            );
             process::exit(1);
         }
     }
     let commit = process::Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
     let commit = commit.ok().filter(|output| output.status.success());
-    let commit = commit.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    let commit =
+        commit.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
     println!("cargo:rustc-env=DAA_COMMIT={}", commit.trim());
     // One line more with every commit and checkout.
     println!("cargo:rerun-if-changed=../.git/logs/HEAD");

@@ -48,9 +48,9 @@ impl Activation {
     pub fn apply(self, values: &mut [f32]) {
         match self {
             Self::Relu => values.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { 0.0 }),
-            Self::LeakyRelu => values
-                .iter_mut()
-                .for_each(|v| *v = if *v > 0.0 { *v } else { LEAKY_SLOPE * *v }),
+            Self::LeakyRelu => {
+                values.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { LEAKY_SLOPE * *v })
+            }
             Self::Tanh => values.iter_mut().for_each(|v| *v = libm::tanhf(*v)),
             Self::Silu => values.iter_mut().for_each(|v| *v /= 1.0 + libm::expf(-*v)),
         }

@@ -135,7 +135,8 @@ mod tests {
             advantages
         };
         let last = 1.0 + 0.9 * 7.0 - 3.0;
-        let close = |a: [f32; 2], first: f32| (a[0] - first).abs() < 1e-5 && (a[1] - last).abs() < 1e-5;
+        let close =
+            |a: [f32; 2], first: f32| (a[0] - first).abs() < 1e-5 && (a[1] - last).abs() < 1e-5;
         assert!(close(run(End::Terminated), 1.0 - 2.0));
         assert!(close(run(End::Truncated), 1.0 + 0.9 * 5.0 - 2.0));
         assert!(close(run(End::Continues), 1.0 + 0.9 * 5.0 - 2.0 + 0.72 * last));

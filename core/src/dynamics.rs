@@ -42,7 +42,14 @@ impl TransitionTarget {
 
 /// Transition and reward networks with sizes known at compile time. `IN` is `OBS + ACT`.
 #[derive(Clone, Debug)]
-pub struct Dynamics<'w, const OBS: usize, const ACT: usize, const IN: usize, const TH: usize, const RH: usize> {
+pub struct Dynamics<
+    'w,
+    const OBS: usize,
+    const ACT: usize,
+    const IN: usize,
+    const TH: usize,
+    const RH: usize,
+> {
     /// Width `TH`, input `[z, action]`, output `[OBS]`.
     pub transition: Mlp<'w, IN, TH, OBS>,
     /// Width `RH`, input `[z, action]`, output the reward.
@@ -104,7 +111,8 @@ mod tests {
     fn step(target: TransitionTarget, z: f32, raw: f32) -> (f32, f32) {
         let scale = SVector::from([0.5]);
         let weights = (&TRANSITION[..], &REWARD[..]);
-        let model = Dynamics::<1, 1, 2, 1, 1>::new(weights, Activation::Relu, target, scale, 4.0).unwrap();
+        let model =
+            Dynamics::<1, 1, 2, 1, 1>::new(weights, Activation::Relu, target, scale, 4.0).unwrap();
         let (next, reward) = model.step(&SVector::from([z]), &SVector::from([raw]));
         (next[0], reward)
     }

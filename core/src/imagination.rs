@@ -161,10 +161,23 @@ mod tests {
 
         let mut imagined = [0.0];
         let follow_up = noise.iter().skip(1).copied();
-        all_action_advantages::<T, 2, 1>(&Pendulum, &start, &[first_action], follow_up, DISCOUNT, &mut imagined);
+        all_action_advantages::<T, 2, 1>(
+            &Pendulum,
+            &start,
+            &[first_action],
+            follow_up,
+            DISCOUNT,
+            &mut imagined,
+        );
         assert!((imagined[0] - real[0]).abs() < 1e-5, "{} {}", imagined[0], real[0]);
         // The comparison can fail: another first action has another advantage.
-        let other = imagine::<T, 2, 1>(&Pendulum, &start, &SVector::from([1.0]), noise.iter().skip(1).copied(), DISCOUNT);
+        let other = imagine::<T, 2, 1>(
+            &Pendulum,
+            &start,
+            &SVector::from([1.0]),
+            noise.iter().skip(1).copied(),
+            DISCOUNT,
+        );
         assert!((other - real[0]).abs() > 1e-2);
     }
 
@@ -173,7 +186,14 @@ mod tests {
         let state = SVector::from([0.4, 1.0]);
         let actions = [SVector::from([-0.5]), SVector::from([0.5])];
         let mut advantages = [0.0; 2];
-        all_action_advantages::<1, 2, 1>(&Pendulum, &state, &actions, [], DISCOUNT, &mut advantages);
+        all_action_advantages::<1, 2, 1>(
+            &Pendulum,
+            &state,
+            &actions,
+            [],
+            DISCOUNT,
+            &mut advantages,
+        );
         for (action, advantage) in actions.iter().zip(advantages) {
             let (next, reward) = Pendulum.step(&state, action);
             let expected = reward + 0.97 * Pendulum.value(&next) - Pendulum.value(&state);

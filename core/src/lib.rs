@@ -27,14 +27,16 @@
 extern crate std;
 
 #[cfg(target_endian = "big")]
-compile_error!("policy images are little-endian and used in place: big-endian targets are not supported");
+compile_error!(
+    "policy images are little-endian and used in place: big-endian targets are not supported"
+);
 
 pub mod activation;
 pub mod advantage;
 pub mod dynamics;
 pub mod guard;
-pub mod imagination;
 pub mod image;
+pub mod imagination;
 pub mod kernel;
 pub mod link;
 pub mod mlp;

@@ -171,7 +171,8 @@ pub fn encode<'b>(message: &impl Serialize, buffer: &'b mut [u8]) -> Result<&'b 
     use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
     let flavour = Cobs::try_new(Slice::new(buffer)).map_err(|_| FrameError::BufferTooSmall)?;
     let flavour = CrcModifier::new(flavour, CRC.digest());
-    let frame = postcard::serialize_with_flavor(message, flavour).map_err(|_| FrameError::BufferTooSmall)?;
+    let frame = postcard::serialize_with_flavor(message, flavour)
+        .map_err(|_| FrameError::BufferTooSmall)?;
     Ok(frame)
 }
 
@@ -281,7 +282,10 @@ mod tests {
         Request::Decide { sequence: 256, observation }
     }
 
-    fn read(reader: &mut FrameReader<CAPACITY>, bytes: &[u8]) -> std::vec::Vec<Result<Request<3>, FrameError>> {
+    fn read(
+        reader: &mut FrameReader<CAPACITY>,
+        bytes: &[u8],
+    ) -> std::vec::Vec<Result<Request<3>, FrameError>> {
         bytes.iter().filter_map(|byte| reader.push(*byte)).collect()
     }
 

@@ -131,7 +131,12 @@ impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HID
     /// # Errors
     /// [`MlpError::WrongLength`] when the slice is not `[PARAMS]`.
     pub fn new(weights: &'w [f32], activation: Activation) -> Result<Self, MlpError> {
-        const { assert!(IN > 0 && HIDDEN > 0 && OUT > 0, "a network has inputs, hidden units and outputs") };
+        const {
+            assert!(
+                IN > 0 && HIDDEN > 0 && OUT > 0,
+                "a network has inputs, hidden units and outputs"
+            )
+        };
         if weights.len() == Self::PARAMS {
             Ok(Self { weights, activation })
         } else {
@@ -163,7 +168,11 @@ impl<'w> MlpSlice<'w> {
     ///
     /// # Errors
     /// [`MlpError::WrongLength`] when the slice does not hold the shape's parameters.
-    pub fn new(shape: MlpShape, weights: &'w [f32], activation: Activation) -> Result<Self, MlpError> {
+    pub fn new(
+        shape: MlpShape,
+        weights: &'w [f32],
+        activation: Activation,
+    ) -> Result<Self, MlpError> {
         if weights.len() == shape.params() {
             Ok(Self { shape, weights, activation })
         } else {

@@ -140,7 +140,12 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
         let mlp = Mlp::new(network, activation)?;
         let log_std = <[f32; ACT]>::try_from(log_std).map_err(|_| PolicyError::WrongActionCount)?;
         let mut inverse_deviation = SVector::<f32, OBS>::zeros();
-        Normaliser::new(mean.as_slice(), deviation.as_slice(), clip, inverse_deviation.as_mut_slice())?;
+        Normaliser::new(
+            mean.as_slice(),
+            deviation.as_slice(),
+            clip,
+            inverse_deviation.as_mut_slice(),
+        )?;
         Ok(Self { mlp, log_std: log_std.into(), mean, inverse_deviation, clip, limits })
     }
 
@@ -288,7 +293,8 @@ mod tests {
         let weights = weights();
         let (mean, deviation) = (SVector::from([0.1, -2.0, 0.0]), SVector::from([0.3, 4.0, 1.0]));
         let fixed =
-            Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, 5.0, LIMITS).unwrap();
+            Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, 5.0, LIMITS)
+                .unwrap();
         let (network, log_std) = weights.split_at(Mlp::<3, 5, 2>::PARAMS);
         let mut inverse = [0.0; 3];
         let slice = PolicySlice::new(
@@ -316,7 +322,8 @@ mod tests {
         let weights = weights();
         let policy = |clip| {
             let (mean, deviation) = (SVector::zeros(), SVector::from([1.0; 3]));
-            Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, clip, LIMITS).unwrap()
+            Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, clip, LIMITS)
+                .unwrap()
         };
         let (small, large) = (SVector::from([2.0, 0.0, 0.0]), SVector::from([200.0, 0.0, 0.0]));
         assert_eq!(policy(2.0).mode(&small), policy(2.0).mode(&large));

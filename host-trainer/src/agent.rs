@@ -22,7 +22,12 @@ pub struct Agent {
 impl Agent {
     /// An agent whose actions are in normalised control, -1 to 1.
     #[must_use]
-    pub fn new(shape: MlpShape, activation: Activation, weights: Vec<f32>, scale: ObservationScale) -> Self {
+    pub fn new(
+        shape: MlpShape,
+        activation: Activation,
+        weights: Vec<f32>,
+        scale: ObservationScale,
+    ) -> Self {
         let limits = vec![ActionLimits { low: -1.0, high: 1.0 }; shape.output];
         Self { shape, activation, weights, scale, limits }
     }

@@ -215,7 +215,8 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
 fn resolve(args: &TrainArgs) -> Result<Config> {
     // Flags are assignments, the last word among them.
     let mut set = args.set.clone();
-    let mut assign = |key: &str, value: Option<String>| set.extend(value.map(|value| format!("{key}={value}")));
+    let mut assign =
+        |key: &str, value: Option<String>| set.extend(value.map(|value| format!("{key}={value}")));
     assign("task", args.task.clone());
     assign("seeds", args.seed.map(|seed| format!("[{seed}]")));
     assign("device", args.device.clone());
@@ -252,12 +253,20 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
     let Summary { mean, standard_error } = Summary::of(&returns);
     if args.json {
-        println!("{}", serde_json::json!({ "mean": mean, "stderr": standard_error, "returns": returns }));
+        println!(
+            "{}",
+            serde_json::json!({ "mean": mean, "stderr": standard_error, "returns": returns })
+        );
     } else {
         for (index, value) in returns.iter().enumerate() {
             println!("episode {index:>3}  {value:8.2}");
         }
-        println!("mean return {mean:.2} +- {standard_error:.2} ({}, {} episodes, seed {})", task.name, returns.len(), args.seed);
+        println!(
+            "mean return {mean:.2} +- {standard_error:.2} ({}, {} episodes, seed {})",
+            task.name,
+            returns.len(),
+            args.seed
+        );
     }
     Ok(())
 }
@@ -279,7 +288,11 @@ fn export_command(args: &ExportArgs) -> Result<()> {
     } else {
         println!(
             "{}: {} bytes, {} golden vectors, return {:.1} +- {:.1}, core and libtorch differ by at most {:.1e}",
-            path.display(), exported.bytes, exported.golden_vectors, exported.mean, exported.stderr,
+            path.display(),
+            exported.bytes,
+            exported.golden_vectors,
+            exported.mean,
+            exported.stderr,
             exported.largest_difference
         );
     }
@@ -297,7 +310,8 @@ pub(crate) fn record_latest(image: &Path) -> Result<()> {
 }
 
 fn replay(file: &Path) -> Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     println!("{}", task::replay::replay(&text).with_context(|| file.display().to_string())?);
     Ok(())
 }
@@ -318,7 +332,10 @@ fn drive_command(args: &DriveArgs) -> Result<()> {
         if !args.json {
             println!(
                 "episode {index:>3}  host {:8.2}  microcontroller {:8.2}  differing actions {}  instructions/decision {:.0}",
-                episode.host_return, episode.mcu_return, episode.differing_actions, episode.instructions_per_decision
+                episode.host_return,
+                episode.mcu_return,
+                episode.differing_actions,
+                episode.instructions_per_decision
             );
         }
     })?;
@@ -329,7 +346,8 @@ fn drive_command(args: &DriveArgs) -> Result<()> {
 }
 
 fn tasks(json: bool) -> Result<()> {
-    let best = |task: &task::Task| task.references().iter().map(|r| r.best).fold(f64::NAN, f64::max);
+    let best =
+        |task: &task::Task| task.references().iter().map(|r| r.best).fold(f64::NAN, f64::max);
     if json {
         let tasks: Vec<_> = task::all()
             .iter()
@@ -343,12 +361,19 @@ fn tasks(json: bool) -> Result<()> {
         println!("{}", serde_json::to_string(&tasks)?);
         return Ok(());
     }
-    println!("{:<26} {:>12} {:>8} {:>13} {:>22}", "task", "observations", "actions", "control rate", "best published return");
+    println!(
+        "{:<26} {:>12} {:>8} {:>13} {:>22}",
+        "task", "observations", "actions", "control rate", "best published return"
+    );
     for task in task::all() {
         let best = if best(task).is_nan() { "-".to_owned() } else { format!("{:.0}", best(task)) };
         println!(
             "{:<26} {:>12} {:>8} {:>10.0} Hz {:>22}",
-            task.name, task.observations.len(), task.actions.len(), 1.0 / task.control_timestep(), best
+            task.name,
+            task.observations.len(),
+            task.actions.len(),
+            1.0 / task.control_timestep(),
+            best
         );
     }
     Ok(())
@@ -359,7 +384,11 @@ fn doctor_command(json: bool) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string(&diagnosis)?);
     } else {
-        println!("libtorch {}, CUDA {}", diagnosis.torch, if diagnosis.cuda { "found" } else { "not found" });
+        println!(
+            "libtorch {}, CUDA {}",
+            diagnosis.torch,
+            if diagnosis.cuda { "found" } else { "not found" }
+        );
         println!("matrix product: largest error {:.1e}", diagnosis.matmul_error);
         println!("MuJoCo {}, models: {}", diagnosis.mujoco, diagnosis.models);
     }

@@ -6,7 +6,9 @@ use crate::export::{AlignedImage, agent_of};
 use crate::task;
 use anyhow::{Context, Result, bail};
 use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
-use daa_core::link::{FrameReader, Identity, Measurement, PROTOCOL_VERSION, Reply, Request, encode, frame_capacity};
+use daa_core::link::{
+    FrameReader, Identity, Measurement, PROTOCOL_VERSION, Reply, Request, encode, frame_capacity,
+};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -83,7 +85,11 @@ struct Link {
 impl Link {
     fn open(options: &Options) -> Result<Self> {
         let open = |path: &Path, write: bool| {
-            File::options().read(!write).write(write).open(path).with_context(|| format!("cannot open {}", path.display()))
+            File::options()
+                .read(!write)
+                .write(write)
+                .open(path)
+                .with_context(|| format!("cannot open {}", path.display()))
         };
         // The other side opens in the same order: a FIFO's two ends wait for each other.
         let request = open(&options.request, true)?;
@@ -156,12 +162,21 @@ pub fn drive(options: &Options, mut shown: impl FnMut(usize, &EpisodeReport)) ->
     let task = task::find(passport.task)?;
     let agent = agent_of(&image);
     let action_repeat = action_repeat(&image, task)?;
-    let what = Evaluation { task, action_repeat, episodes: options.episodes, seed: options.seed, threads: 1 };
+    let what = Evaluation {
+        task,
+        action_repeat,
+        episodes: options.episodes,
+        seed: options.seed,
+        threads: 1,
+    };
 
     let mut link = Link::open(options)?;
     let identity = link.hello()?;
     if identity.protocol != PROTOCOL_VERSION {
-        bail!("the firmware speaks protocol {}, this program {PROTOCOL_VERSION}: build it again", identity.protocol);
+        bail!(
+            "the firmware speaks protocol {}, this program {PROTOCOL_VERSION}: build it again",
+            identity.protocol
+        );
     }
     if identity.image_checksum != image.checksum() {
         bail!(
@@ -190,16 +205,25 @@ pub fn drive(options: &Options, mut shown: impl FnMut(usize, &EpisodeReport)) ->
         let mcu = run_episode(&what, index, |observation, action| {
             on_host(observation, action)?;
             sequence = sequence.wrapping_add(1);
-            let request = Request::Decide { sequence, observation: vector(observation).map_err(DriveError)? };
+            let request =
+                Request::Decide { sequence, observation: vector(observation).map_err(DriveError)? };
             match link.ask(&request).map_err(DriveError)? {
-                Reply::Action { sequence: of, action: theirs, ticks } if of == sequence && theirs.len() == action.len() => {
-                    differing += usize::from(theirs.iter().zip(&*action).any(|(a, b)| a.to_bits() != b.to_bits()));
+                Reply::Action { sequence: of, action: theirs, ticks }
+                    if of == sequence && theirs.len() == action.len() =>
+                {
+                    differing += usize::from(
+                        theirs.iter().zip(&*action).any(|(a, b)| a.to_bits() != b.to_bits()),
+                    );
                     spent += instructions(ticks);
                     action.copy_from_slice(&theirs);
                     Ok(())
                 }
-                Reply::Refused { reason, .. } => Err(DriveError(anyhow::anyhow!("the microcontroller refused: {reason}"))),
-                other => Err(DriveError(anyhow::anyhow!("an unexpected reply to Decide: {other:?}"))),
+                Reply::Refused { reason, .. } => {
+                    Err(DriveError(anyhow::anyhow!("the microcontroller refused: {reason}")))
+                }
+                other => {
+                    Err(DriveError(anyhow::anyhow!("an unexpected reply to Decide: {other:?}")))
+                }
             }
         })
         .map_err(|DriveError(error)| error)?;
@@ -236,9 +260,14 @@ pub fn action_repeat(image: &Image<'_>, task: &task::Task) -> Result<u32> {
     let step = task.control_timestep() * 1e6;
     let repeat = (f64::from(passport.control_period_us) / step).round();
     if repeat < 1.0 || (repeat * step - f64::from(passport.control_period_us)).abs() > 1.0 {
-        bail!("the image's period of {} us is no multiple of the task's {step} us", passport.control_period_us);
+        bail!(
+            "the image's period of {} us is no multiple of the task's {step} us",
+            passport.control_period_us
+        );
     }
-    if passport.observations.len() != task.observations.len() || passport.actions.len() != task.actions.len() {
+    if passport.observations.len() != task.observations.len()
+        || passport.actions.len() != task.actions.len()
+    {
         bail!("the image's signals are not those of {}", task.name);
     }
     Ok(repeat as u32)

@@ -61,8 +61,11 @@ impl WorldModel {
     pub fn new(config: &Config, observations: usize, actions: usize, device: Device) -> Self {
         let options = AdamOptions { epsilon: config.model_adam_epsilon };
         let network = |index: u64, hidden: usize, output: usize| {
-            let mut rngs: Vec<_> =
-                config.seeds.iter().map(|seed| stream(*seed, Purpose::Initialisation, index)).collect();
+            let mut rngs: Vec<_> = config
+                .seeds
+                .iter()
+                .map(|seed| stream(*seed, Purpose::Initialisation, index))
+                .collect();
             let shape = MlpShape::new(observations + actions, hidden, output);
             Network::new(&mut rngs, shape, config.model_activation, 1.0, (0, 0.0), options, device)
         };
@@ -115,19 +118,29 @@ impl WorldModel {
             }
         }
         let (seeds, count) = (buffers.len() as i64, count as i64);
-        let tensor = |values: &[f32]| Tensor::from_slice(values).view([seeds, count, -1]).to_device(self.device);
+        let tensor = |values: &[f32]| {
+            Tensor::from_slice(values).view([seeds, count, -1]).to_device(self.device)
+        };
         let inputs = tensor(&inputs);
         let reward = TrainingSet { inputs: inputs.shallow_clone(), targets: tensor(&rewards) };
         [TrainingSet { inputs, targets: tensor(&next) }, reward]
     }
 
     /// Makes `steps` gradient steps of both networks on minibatches drawn from each seed's buffer.
-    pub fn train(&mut self, buffers: &[ReplayBuffer], units: Units<'_>, steps: usize, seeds: &[u64], iteration: u64) {
+    pub fn train(
+        &mut self,
+        buffers: &[ReplayBuffer],
+        units: Units<'_>,
+        steps: usize,
+        seeds: &[u64],
+        iteration: u64,
+    ) {
         let mut rngs: Vec<_> =
             seeds.iter().map(|seed| stream(*seed, Purpose::Replay, iteration)).collect();
-        let [transition, reward] = self.sets(buffers, steps * self.minibatch, units, |s, buffer, _| {
-            buffer.draw(&mut rngs[s])
-        });
+        let [transition, reward] =
+            self.sets(buffers, steps * self.minibatch, units, |s, buffer, _| {
+                buffer.draw(&mut rngs[s])
+            });
         let (learning_rate, minibatch) = (self.learning_rate, self.minibatch as i64);
         let run = |network: &mut Network, set: TrainingSet| {
             for step in 0..steps as i64 {
@@ -148,16 +161,27 @@ impl WorldModel {
 
     /// Errors on the newest `count` transitions of each buffer, before anything is learned from them.
     #[must_use]
-    pub fn error(&self, buffers: &[ReplayBuffer], newest: &[Vec<usize>], units: Units<'_>) -> ModelError {
+    pub fn error(
+        &self,
+        buffers: &[ReplayBuffer],
+        newest: &[Vec<usize>],
+        units: Units<'_>,
+    ) -> ModelError {
         let count = newest.iter().map(Vec::len).min().unwrap_or(0);
         if count == 0 {
             return ModelError::default();
         }
         let sets = self.sets(buffers, count, units, |s, buffer, i| buffer.get(newest[s][i]));
         let error = |network: &Network, set: &TrainingSet| {
-            (network.predict(&set.inputs) - &set.targets).square().mean(Kind::Float).double_value(&[])
+            (network.predict(&set.inputs) - &set.targets)
+                .square()
+                .mean(Kind::Float)
+                .double_value(&[])
         };
-        ModelError { transition: error(&self.transition, &sets[0]), reward: error(&self.reward, &sets[1]) }
+        ModelError {
+            transition: error(&self.transition, &sets[0]),
+            reward: error(&self.reward, &sets[1]),
+        }
     }
 
     /// For imagining, in another thread.

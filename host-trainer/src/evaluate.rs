@@ -57,7 +57,8 @@ impl Summary {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let standard_error = if values.len() > 1 { (squares / (count - 1.0) / count).sqrt() } else { 0.0 };
+        let standard_error =
+            if values.len() > 1 { (squares / (count - 1.0) / count).sqrt() } else { 0.0 };
         Self { mean, standard_error }
     }
 }
@@ -66,7 +67,10 @@ impl Summary {
 ///
 /// # Errors
 /// [`task::Error`].
-pub fn episode_environment(what: &Evaluation, index: usize) -> Result<(Environment, Vec<f64>), task::Error> {
+pub fn episode_environment(
+    what: &Evaluation,
+    index: usize,
+) -> Result<(Environment, Vec<f64>), task::Error> {
     let stream = stream_number(Purpose::Evaluation, index as u64);
     let mut environment = Environment::new(what.task, what.action_repeat, what.seed, stream)?;
     let mut observation = vec![0.0; what.task.observations.len()];

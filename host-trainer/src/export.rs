@@ -10,7 +10,8 @@ use crate::run::directory::write_atomically;
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, Image, Model, ObservationSignal, Passport, Provenance, Return,
+    ActionSignal, Architecture, Contents, Image, Model, ObservationSignal, Passport, Provenance,
+    Return,
 };
 use rand::RngExt as _;
 use std::path::Path;
@@ -64,7 +65,8 @@ pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Expor
     let episodes = evaluate(&agent, &what)?;
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
     let summary = Summary::of(&returns);
-    let visited: Vec<f32> = episodes.iter().flat_map(|episode: &Episode| episode.observations.clone()).collect();
+    let visited: Vec<f32> =
+        episodes.iter().flat_map(|episode: &Episode| episode.observations.clone()).collect();
     check_ranges(trainer, &visited)?;
 
     let largest_difference = compare_with_libtorch(trainer, seed_index, &agent, &visited)?;
@@ -91,7 +93,9 @@ fn check_ranges(trainer: &Trainer, visited: &[f32]) -> Result<()> {
         for (value, signal) in observation.iter().zip(signals) {
             if !(signal.low as f32..=signal.high as f32).contains(value) {
                 let (name, low, high) = (&signal.name, signal.low, signal.high);
-                bail!("{name} was seen at {value}, outside its declared range {low} to {high}: nothing was exported");
+                bail!(
+                    "{name} was seen at {value}, outside its declared range {low} to {high}: nothing was exported"
+                );
             }
         }
     }
@@ -100,7 +104,12 @@ fn check_ranges(trainer: &Trainer, visited: &[f32]) -> Result<()> {
 
 /// Largest difference between the means that `core` and libtorch compute on [`CHECKED`]
 /// observations: visited ones and, for a tenth, any that the guard would pass.
-fn compare_with_libtorch(trainer: &Trainer, seed_index: usize, agent: &Agent, visited: &[f32]) -> Result<f32> {
+fn compare_with_libtorch(
+    trainer: &Trainer,
+    seed_index: usize,
+    agent: &Agent,
+    visited: &[f32],
+) -> Result<f32> {
     let (observations, actions) = (agent.shape.input, agent.shape.output);
     let mut rng = stream(trainer.config().seeds[seed_index], Purpose::Export, 0);
     let rows = visited.len() / observations;
@@ -108,7 +117,9 @@ fn compare_with_libtorch(trainer: &Trainer, seed_index: usize, agent: &Agent, vi
     for i in 0..CHECKED {
         if i % 10 == 0 {
             let signals = trainer.task().observations.iter();
-            chosen.extend(signals.map(|signal| rng.random_range(signal.low as f32..=signal.high as f32)));
+            chosen.extend(
+                signals.map(|signal| rng.random_range(signal.low as f32..=signal.high as f32)),
+            );
         } else {
             let row = rng.random_range(0..rows);
             chosen.extend_from_slice(&visited[row * observations..(row + 1) * observations]);
@@ -119,8 +130,15 @@ fn compare_with_libtorch(trainer: &Trainer, seed_index: usize, agent: &Agent, vi
     each.for_each(|(raw, z)| agent.scale.normalise(raw, z));
     // All seeds go through the network together; the others' outputs are not looked at.
     let seeds = trainer.config().num_seeds() as i64;
-    let z = Tensor::from_slice(&z).view([1, CHECKED as i64, observations as i64]).repeat([seeds, 1, 1]);
-    let theirs = to_vec(&trainer.actor.predict(&z.to_device(trainer.actor.params().device())).tanh().get(seed_index as i64));
+    let z =
+        Tensor::from_slice(&z).view([1, CHECKED as i64, observations as i64]).repeat([seeds, 1, 1]);
+    let theirs = to_vec(
+        &trainer
+            .actor
+            .predict(&z.to_device(trainer.actor.params().device()))
+            .tanh()
+            .get(seed_index as i64),
+    );
 
     let mut inverse = vec![0.0; observations];
     let policy = agent.policy(&mut inverse).context("the policy does not fit its parts")?;
@@ -133,7 +151,9 @@ fn compare_with_libtorch(trainer: &Trainer, seed_index: usize, agent: &Agent, vi
         }
     }
     if largest.is_nan() || largest > TOLERANCE {
-        bail!("core and libtorch differ by {largest} on the policy's mean (at most {TOLERANCE} is allowed): nothing was exported");
+        bail!(
+            "core and libtorch differ by {largest} on the policy's mean (at most {TOLERANCE} is allowed): nothing was exported"
+        );
     }
     Ok(largest)
 }
@@ -165,11 +185,18 @@ fn golden_vectors(trainer: &Trainer, agent: &Agent, visited: &[f32]) -> Result<V
     Ok(golden)
 }
 
-fn passport<'a>(trainer: &'a Trainer, agent: &Agent, seed_index: usize, summary: Summary) -> Result<Passport<'a>> {
+fn passport<'a>(
+    trainer: &'a Trainer,
+    agent: &Agent,
+    seed_index: usize,
+    summary: Summary,
+) -> Result<Passport<'a>> {
     let (config, task): (&Config, _) = (trainer.config(), trainer.task());
     let unit = |unit: &'static str| if unit == "1" { "" } else { unit };
     let mut observations = heapless::Vec::new();
-    for (signal, (mean, deviation)) in task.observations.iter().zip(agent.scale.mean.iter().zip(&agent.scale.deviation)) {
+    for (signal, (mean, deviation)) in
+        task.observations.iter().zip(agent.scale.mean.iter().zip(&agent.scale.deviation))
+    {
         let signal = ObservationSignal {
             name: &signal.name,
             unit: unit(signal.unit),
@@ -185,7 +212,10 @@ fn passport<'a>(trainer: &'a Trainer, agent: &Agent, seed_index: usize, summary:
     let mut actions = heapless::Vec::new();
     for signal in &task.actions {
         // Normalised control: the environment, or the firmware's board, maps it to the actuator.
-        if actions.push(ActionSignal { name: &signal.name, unit: "", low: -1.0, high: 1.0 }).is_err() {
+        if actions
+            .push(ActionSignal { name: &signal.name, unit: "", low: -1.0, high: 1.0 })
+            .is_err()
+        {
             bail!("{} has more than {} actions", task.name, daa_core::image::MAX_ACTIONS);
         }
     }
@@ -214,9 +244,17 @@ fn passport<'a>(trainer: &'a Trainer, agent: &Agent, seed_index: usize, summary:
 }
 
 /// The image's bytes; `core` has read them back.
-fn build(trainer: &Trainer, seed_index: usize, agent: &Agent, passport: &Passport<'_>, golden: &[f32]) -> Result<Vec<u8>> {
+fn build(
+    trainer: &Trainer,
+    seed_index: usize,
+    agent: &Agent,
+    passport: &Passport<'_>,
+    golden: &[f32],
+) -> Result<Vec<u8>> {
     let config = trainer.config();
-    let size = |size: usize, what: &str| u16::try_from(size).with_context(|| format!("{what} is too large for an image"));
+    let size = |size: usize, what: &str| {
+        u16::try_from(size).with_context(|| format!("{what} is too large for an image"))
+    };
     let model_size = |size: usize| if trainer.model.is_some() { size } else { 0 };
     let architecture = Architecture {
         observations: size(agent.shape.input, "the number of observations")?,
@@ -277,11 +315,13 @@ impl AlignedImage {
     /// # Errors
     /// When it cannot be read or is far too large.
     pub fn read(path: &Path) -> Result<Self> {
-        let about = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let about =
+            std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
         if about.len() > LARGEST_FILE {
             bail!("{} is no image: it has {} bytes", path.display(), about.len());
         }
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self::copy(&bytes))
     }
 
@@ -315,12 +355,17 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
     let scale = crate::statistics::ObservationScale {
         mean: passport.observations.iter().map(|signal| signal.mean).collect(),
         deviation: passport.observations.iter().map(|signal| signal.deviation).collect(),
-        inverse_deviation: passport.observations.iter().map(|signal| 1.0 / signal.deviation).collect(),
+        inverse_deviation: passport
+            .observations
+            .iter()
+            .map(|signal| 1.0 / signal.deviation)
+            .collect(),
         clip: passport.observation_clip,
     };
     let architecture = image.architecture();
     let weights = image.policy_weights().to_vec();
-    let mut agent = Agent::new(architecture.policy(), architecture.policy_activation, weights, scale);
+    let mut agent =
+        Agent::new(architecture.policy(), architecture.policy_activation, weights, scale);
     agent.limits = passport
         .actions
         .iter()

@@ -106,34 +106,69 @@ pub fn text(report: &Report<'_>) -> String {
 fn write_text(report: &Report<'_>, out: &mut String) -> std::fmt::Result {
     let passport = report.passport;
     let provenance = &passport.provenance;
-    writeln!(out, "{}, one decision every {} ms", passport.task, f64::from(passport.control_period_us) / 1e3)?;
+    writeln!(
+        out,
+        "{}, one decision every {} ms",
+        passport.task,
+        f64::from(passport.control_period_us) / 1e3
+    )?;
     let commit = if provenance.commit.is_empty() { "unknown" } else { provenance.commit };
     let (preset, seed, decisions) = (provenance.preset, provenance.seed, provenance.decisions);
-    writeln!(out, "from      preset {preset}, seed {seed}, {decisions} decisions, commit {commit}")?;
+    writeln!(
+        out,
+        "from      preset {preset}, seed {seed}, {decisions} decisions, commit {commit}"
+    )?;
     if let Some(evaluation) = &provenance.evaluation {
-        let (mean, error, episodes) = (evaluation.mean, evaluation.standard_error, evaluation.episodes);
-        writeln!(out, "return    {mean:.1} +- {error:.1} ({episodes} episodes, most probable actions)")?;
+        let (mean, error, episodes) =
+            (evaluation.mean, evaluation.standard_error, evaluation.episodes);
+        writeln!(
+            out,
+            "return    {mean:.1} +- {error:.1} ({episodes} episodes, most probable actions)"
+        )?;
     }
-    writeln!(out, "file      {} bytes, CRC-32 {}, architecture {}", report.bytes, report.checksum, report.architecture_hash)?;
+    writeln!(
+        out,
+        "file      {} bytes, CRC-32 {}, architecture {}",
+        report.bytes, report.checksum, report.architecture_hash
+    )?;
     let [observations, actions, policy, transition, reward, critic] = report.sizes;
     let input = observations + actions;
     writeln!(out, "policy    {observations}-{policy}-{policy}-{actions}")?;
     if transition > 0 {
-        writeln!(out, "dynamics  {input}-{transition}-{transition}-{observations}, reward {input}-{reward}-{reward}-1, critic {observations}-{critic}-{critic}-1")?;
+        writeln!(
+            out,
+            "dynamics  {input}-{transition}-{transition}-{observations}, reward {input}-{reward}-{reward}-1, critic {observations}-{critic}-{critic}-1"
+        )?;
     }
     writeln!(out, "golden    {} observation/action pairs", report.golden_vectors)?;
-    writeln!(out, "\n{:<24} {:>8} {:>10} {:>10} {:>10} {:>10}", "observation", "unit", "low", "high", "mean", "deviation")?;
+    writeln!(
+        out,
+        "\n{:<24} {:>8} {:>10} {:>10} {:>10} {:>10}",
+        "observation", "unit", "low", "high", "mean", "deviation"
+    )?;
     for s in &passport.observations {
-        writeln!(out, "{:<24} {:>8} {:>10.4} {:>10.4} {:>10.4} {:>10.4}", s.name, s.unit, s.low, s.high, s.mean, s.deviation)?;
+        writeln!(
+            out,
+            "{:<24} {:>8} {:>10.4} {:>10.4} {:>10.4} {:>10.4}",
+            s.name, s.unit, s.low, s.high, s.mean, s.deviation
+        )?;
     }
     writeln!(out, "{:<24} {:>8} {:>10} {:>10}", "action", "", "", "")?;
     for s in &passport.actions {
         writeln!(out, "{:<24} {:>8} {:>10.4} {:>10.4}", s.name, s.unit, s.low, s.high)?;
     }
-    writeln!(out, "\n{:<16} {:>9} {:>9} {:>14} {:>10} {:>10} {:>10}", "section", "numbers", "bytes", "multiply-adds", "mean", "deviation", "largest")?;
+    writeln!(
+        out,
+        "\n{:<16} {:>9} {:>9} {:>14} {:>10} {:>10} {:>10}",
+        "section", "numbers", "bytes", "multiply-adds", "mean", "deviation", "largest"
+    )?;
     for s in &report.sections {
         let operations = s.multiply_adds.map_or_else(String::new, |n| n.to_string());
-        writeln!(out, "{:<16} {:>9} {:>9} {operations:>14} {:>10.4} {:>10.4} {:>10.4}", s.name, s.numbers, s.bytes, s.mean, s.deviation, s.largest)?;
+        writeln!(
+            out,
+            "{:<16} {:>9} {:>9} {operations:>14} {:>10.4} {:>10.4} {:>10.4}",
+            s.name, s.numbers, s.bytes, s.mean, s.deviation, s.largest
+        )?;
     }
     Ok(())
 }

@@ -59,7 +59,8 @@ impl ReplayBuffer {
 
     /// Adds a transition, over the oldest one when the ring is full, and returns its index.
     pub fn push(&mut self, transition: Transition<'_>) -> usize {
-        let parts = [transition.observation, transition.action, &[transition.reward], transition.next];
+        let parts =
+            [transition.observation, transition.action, &[transition.reward], transition.next];
         if self.len() < self.capacity {
             parts.into_iter().for_each(|part| self.numbers.extend_from_slice(part));
             return self.len() - 1;
@@ -107,15 +108,24 @@ mod tests {
     fn push(buffer: &mut ReplayBuffer, i: usize) {
         let i = i as f32;
         let next = [i + 1.0, -i - 1.0];
-        buffer.push(Transition { observation: &[i, -i], action: &[10.0 * i], reward: 0.5 * i, next: &next });
+        buffer.push(Transition {
+            observation: &[i, -i],
+            action: &[10.0 * i],
+            reward: 0.5 * i,
+            next: &next,
+        });
     }
 
     #[test]
     fn a_transition_comes_back_whole() {
         let mut buffer = ReplayBuffer::new(4, 2, 1);
         push(&mut buffer, 3);
-        let expected =
-            Transition { observation: &[3.0, -3.0], action: &[30.0], reward: 1.5, next: &[4.0, -4.0] };
+        let expected = Transition {
+            observation: &[3.0, -3.0],
+            action: &[30.0],
+            reward: 1.5,
+            next: &[4.0, -4.0],
+        };
         assert_eq!(buffer.get(0), expected);
     }
 

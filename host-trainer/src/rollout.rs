@@ -6,13 +6,19 @@
 //! | `actions` | `[S, T, A]` | raw, before the environment clamps them |
 //! | `rewards` | `[S, T]` | summed over the action repeat |
 //! | `ends` | `[S, T]` | how each step ended |
+//!
+//! A pool of threads lives as long as the run, each with environments and models of its own. What is
+//! collected does not depend on their number: noise belongs to (seed, environment, iteration).
 
 use crate::agent::Agent;
 use crate::config::Config;
 use crate::random::{Purpose, fill_normal, stream, stream_number};
-use crate::task::{self, Environment, State};
+use crate::task::{self, Divergence, Environment, State};
 use daa_core::advantage::End;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 
 /// Real transitions of all seeds.
 #[derive(Clone, Debug, Default)]
@@ -31,17 +37,19 @@ pub struct Batch {
     pub episode_ends: Vec<bool>,
     /// Returns of the episodes that ended, by seed.
     pub returns: Vec<Vec<f64>>,
+    /// Simulations that blew up; their episodes were given up and fresh ones begun.
+    pub divergences: Vec<Divergence>,
 }
 
 /// An environment of one seed and what it collects.
 #[derive(Debug)]
 struct Worker {
     seed_index: usize,
+    seed: u64,
     environment: Environment,
     observation: Vec<f64>,
     episode_return: f64,
     index: u64,
-    batch: Batch,
 }
 
 /// Where a worker stands, for checkpoints.
@@ -52,18 +60,57 @@ pub struct WorkerState {
     episode_return: f64,
 }
 
+/// What a pool's thread is asked to do with all its workers.
+enum Job {
+    Collect { agents: Arc<Vec<Agent>>, iteration: u64 },
+    Save,
+    Restore(Vec<WorkerState>),
+}
+
+/// What a thread answers, one entry a worker.
+enum Answer {
+    Collected(Vec<(usize, Batch)>),
+    Saved(Vec<WorkerState>),
+    Restored,
+    Failed(task::Error),
+}
+
+/// A thread of the pool and the way to it.
+#[derive(Debug)]
+struct Thread {
+    jobs: Option<Sender<Job>>,
+    answers: Receiver<Answer>,
+    workers: usize,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // The thread ends when nobody can send it a job any more.
+        self.jobs = None;
+        if let Some(handle) = self.handle.take() {
+            // A panic in it was reported when its answer failed to come.
+            let _ = handle.join();
+        }
+    }
+}
+
+/// Settings of a rollout that every thread needs.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    steps: usize,
+    bootstrap_truncation: bool,
+}
+
 /// All environments of all seeds.
 #[derive(Debug)]
 pub struct Rollout {
-    workers: Vec<Worker>,
-    seeds: Vec<u64>,
-    steps: usize,
-    bootstrap_truncation: bool,
-    threads: usize,
+    threads: Vec<Thread>,
+    seeds: usize,
 }
 
 impl Rollout {
-    /// Loads and resets the environments of a run.
+    /// Loads and resets the environments of a run and starts the threads that step them.
     ///
     /// # Errors
     /// [`task::Error`] when models are missing or a start cannot be drawn.
@@ -76,121 +123,204 @@ impl Rollout {
                 let mut environment = Environment::new(task, config.action_repeat, *seed, stream)?;
                 let mut observation = vec![0.0; task.observations.len()];
                 environment.reset(&mut observation)?;
-                let batch = Batch::default();
-                workers.push(Worker { seed_index, environment, observation, episode_return: 0.0, index, batch });
+                let seed = *seed;
+                workers.push(Worker {
+                    seed_index,
+                    seed,
+                    environment,
+                    observation,
+                    episode_return: 0.0,
+                    index,
+                });
             }
         }
-        Ok(Self {
-            workers,
-            seeds: config.seeds.clone(),
+        let settings = Settings {
             steps: config.trajectory_len,
             bootstrap_truncation: config.bootstrap_truncation,
-            threads: config.num_threads(),
-        })
+        };
+        let share = workers.len().div_ceil(config.num_threads().max(1));
+        let mut threads = Vec::new();
+        while !workers.is_empty() {
+            let rest = workers.split_off(share.min(workers.len()));
+            threads.push(Thread::start(std::mem::replace(&mut workers, rest), settings));
+        }
+        Ok(Self { threads, seeds: config.seeds.len() })
     }
 
-    /// Steps every environment `trajectory_len` times with its seed's agent. The result does not
-    /// depend on the number of threads: noise belongs to (seed, environment, iteration).
+    /// Gives every thread a job and collects the answers, in the order of the workers.
+    fn all(&self, mut job: impl FnMut(usize) -> Job) -> Result<Vec<Answer>, task::Error> {
+        let mut first = 0;
+        for thread in &self.threads {
+            if let Some(jobs) = &thread.jobs {
+                // A thread that is gone is noticed below, where its answer is missing.
+                let _ = jobs.send(job(first));
+            }
+            first += thread.workers;
+        }
+        let answers: Vec<_> = self.threads.iter().map(|thread| thread.answers.recv()).collect();
+        answers
+            .into_iter()
+            .map(|answer| match answer {
+                Ok(Answer::Failed(error)) => Err(error),
+                Ok(answer) => Ok(answer),
+                Err(_) => Err(task::Error::Request("a rollout thread died".to_owned())),
+            })
+            .collect()
+    }
+
+    /// Steps every environment `trajectory_len` times with its seed's agent.
     ///
     /// # Errors
-    /// The first [`task::Error`] of any environment.
-    pub fn collect(&mut self, agents: &[Agent], iteration: u64) -> Result<Batch, task::Error> {
-        let share = self.workers.len().div_ceil(self.threads.max(1));
-        let (steps, bootstrap, seeds) = (self.steps, self.bootstrap_truncation, &self.seeds);
-        let results: Vec<Result<(), task::Error>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = self
-                .workers
-                .chunks_mut(share)
-                .map(|workers| {
-                    scope.spawn(move || {
-                        workers.iter_mut().try_for_each(|worker| {
-                            let (agent, seed) = (&agents[worker.seed_index], seeds[worker.seed_index]);
-                            worker.collect(agent, seed, iteration, steps, bootstrap)
-                        })
-                    })
-                })
-                .collect();
-            let joined = threads.into_iter().map(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            joined.collect()
-        });
-        results.into_iter().collect::<Result<Vec<()>, _>>()?;
-
-        let mut batch = Batch { returns: vec![Vec::new(); self.seeds.len()], ..Batch::default() };
-        for worker in &mut self.workers {
-            let part = &mut worker.batch;
-            batch.observations.append(&mut part.observations);
-            batch.next_observations.append(&mut part.next_observations);
-            batch.actions.append(&mut part.actions);
-            batch.rewards.append(&mut part.rewards);
-            batch.ends.append(&mut part.ends);
-            batch.episode_ends.append(&mut part.episode_ends);
-            let returns = part.returns.drain(..).flatten();
-            batch.returns[worker.seed_index].extend(returns);
+    /// The first [`task::Error`] of any environment; a divergence is none.
+    pub fn collect(&self, agents: &Arc<Vec<Agent>>, iteration: u64) -> Result<Batch, task::Error> {
+        let answers = self.all(|_| Job::Collect { agents: Arc::clone(agents), iteration })?;
+        let mut batch = Batch { returns: vec![Vec::new(); self.seeds], ..Batch::default() };
+        for answer in answers {
+            let Answer::Collected(parts) = answer else { continue };
+            for (seed_index, mut part) in parts {
+                batch.observations.append(&mut part.observations);
+                batch.next_observations.append(&mut part.next_observations);
+                batch.actions.append(&mut part.actions);
+                batch.rewards.append(&mut part.rewards);
+                batch.ends.append(&mut part.ends);
+                batch.episode_ends.append(&mut part.episode_ends);
+                batch.divergences.append(&mut part.divergences);
+                batch.returns[seed_index].extend(part.returns.into_iter().flatten());
+            }
         }
         Ok(batch)
     }
 
     /// Where all workers stand.
-    #[must_use]
-    pub fn state(&self) -> Vec<WorkerState> {
-        let state = |worker: &Worker| WorkerState {
-            environment: worker.environment.save(),
-            observation: worker.observation.clone(),
-            episode_return: worker.episode_return,
-        };
-        self.workers.iter().map(state).collect()
+    ///
+    /// # Errors
+    /// [`task::Error`] when a thread died.
+    pub fn state(&self) -> Result<Vec<WorkerState>, task::Error> {
+        let answers = self.all(|_| Job::Save)?;
+        let states = answers.into_iter().filter_map(|answer| match answer {
+            Answer::Saved(states) => Some(states),
+            _ => None,
+        });
+        Ok(states.flatten().collect())
     }
 
     /// Puts all workers back.
     ///
     /// # Errors
     /// [`task::Error`] when a state is not of this run's task.
-    pub fn restore(&mut self, states: &[WorkerState]) -> Result<(), task::Error> {
-        if states.len() != self.workers.len() {
-            let (got, expected) = (states.len(), self.workers.len());
-            return Err(task::Error::Request(format!("{got} saved environments for {expected}")));
+    pub fn restore(&self, states: &[WorkerState]) -> Result<(), task::Error> {
+        let workers: usize = self.threads.iter().map(|thread| thread.workers).sum();
+        if states.len() != workers {
+            let saved = states.len();
+            return Err(task::Error::Request(format!("{saved} saved environments for {workers}")));
         }
-        for (worker, state) in self.workers.iter_mut().zip(states) {
-            worker.environment.restore(&state.environment)?;
-            worker.observation.clone_from(&state.observation);
-            worker.episode_return = state.episode_return;
-        }
+        let mut threads = self.threads.iter();
+        self.all(|first| {
+            let len = threads.next().map_or(0, |thread| thread.workers);
+            Job::Restore(states[first..first + len].to_vec())
+        })?;
         Ok(())
     }
 }
 
+impl Thread {
+    fn start(mut workers: Vec<Worker>, settings: Settings) -> Self {
+        let (jobs, inbox) = channel();
+        let (outbox, answers) = channel();
+        let count = workers.len();
+        let handle = std::thread::spawn(move || {
+            while let Ok(job) = inbox.recv() {
+                if outbox.send(answer(&mut workers, job, settings)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { jobs: Some(jobs), answers, workers: count, handle: Some(handle) }
+    }
+}
+
+fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
+    let result = match job {
+        Job::Collect { agents, iteration } => workers
+            .iter_mut()
+            .map(|worker| {
+                let batch = worker.collect(&agents[worker.seed_index], iteration, settings)?;
+                Ok((worker.seed_index, batch))
+            })
+            .collect::<Result<_, _>>()
+            .map(Answer::Collected),
+        Job::Save => Ok(Answer::Saved(workers.iter().map(Worker::state).collect())),
+        Job::Restore(states) => workers
+            .iter_mut()
+            .zip(&states)
+            .try_for_each(|(worker, state)| worker.restore(state))
+            .map(|()| Answer::Restored),
+    };
+    result.unwrap_or_else(Answer::Failed)
+}
+
 impl Worker {
+    fn state(&self) -> WorkerState {
+        WorkerState {
+            environment: self.environment.save(),
+            observation: self.observation.clone(),
+            episode_return: self.episode_return,
+        }
+    }
+
+    fn restore(&mut self, state: &WorkerState) -> Result<(), task::Error> {
+        self.environment.restore(&state.environment)?;
+        self.observation.clone_from(&state.observation);
+        self.episode_return = state.episode_return;
+        Ok(())
+    }
+
     fn collect(
         &mut self,
         agent: &Agent,
-        seed: u64,
         iteration: u64,
-        steps: usize,
-        bootstrap_truncation: bool,
-    ) -> Result<(), task::Error> {
+        settings: Settings,
+    ) -> Result<Batch, task::Error> {
         let (observations, actions) = (agent.shape.input, agent.shape.output);
         let mut inverse = vec![0.0; observations];
         let policy = agent
             .policy(&mut inverse)
             .map_err(|error| task::Error::Request(format!("the policy cannot act: {error}")))?;
-        let mut noise = stream(seed, Purpose::Acting, (iteration << 16) | self.index);
+        let mut noise = stream(self.seed, Purpose::Acting, (iteration << 16) | self.index);
         let mut scratch = vec![0.0; policy.scratch_len()];
         let (mut raw, mut epsilon) = (vec![0.0; actions], vec![0.0; actions]);
         let (mut control, mut observation) = (vec![0.0f64; actions], vec![0.0f32; observations]);
-        let mut returns = Vec::new();
-        let batch = &mut self.batch;
-        for _ in 0..steps {
+        let (mut batch, mut returns) = (Batch::default(), Vec::new());
+        let mut divergences_in_a_row = 0;
+        while batch.rewards.len() < settings.steps {
             observation.iter_mut().zip(&self.observation).for_each(|(x, wide)| *x = *wide as f32);
-            batch.observations.extend_from_slice(&observation);
             policy.mean(&observation, &mut scratch, &mut raw);
             fill_normal(&mut noise, &mut epsilon);
             policy.perturb(&mut raw, &epsilon);
-            batch.actions.extend_from_slice(&raw);
             control.iter_mut().zip(&raw).for_each(|(control, raw)| *control = f64::from(*raw));
-            let step = self.environment.step(&control, &mut self.observation)?;
+            let step = match self.environment.step(&control, &mut self.observation) {
+                Ok(step) => step,
+                Err(task::Error::Diverged(divergence)) if divergences_in_a_row < 100 => {
+                    // What the decision led to is unknown: it is left out, and the one before it is
+                    // where the recording stops.
+                    divergences_in_a_row += 1;
+                    batch.divergences.push(*divergence);
+                    if let Some(last) = batch.ends.last_mut()
+                        && *last == End::Continues
+                    {
+                        *last = End::Truncated;
+                        batch.episode_ends.pop();
+                        batch.episode_ends.push(true);
+                    }
+                    self.episode_return = 0.0;
+                    self.environment.reset(&mut self.observation)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            divergences_in_a_row = 0;
+            batch.observations.extend_from_slice(&observation);
+            batch.actions.extend_from_slice(&raw);
             batch.next_observations.extend(self.observation.iter().map(|wide| *wide as f32));
             batch.rewards.push(step.reward as f32);
             self.episode_return += step.reward;
@@ -198,7 +328,7 @@ impl Worker {
             batch.episode_ends.push(ended);
             batch.ends.push(match (step.terminated, step.truncated) {
                 (true, _) => End::Terminated,
-                (false, true) if !bootstrap_truncation => End::Terminated,
+                (false, true) if !settings.bootstrap_truncation => End::Terminated,
                 (false, true) => End::Truncated,
                 (false, false) => End::Continues,
             });
@@ -213,6 +343,75 @@ impl Worker {
             *last = End::Truncated;
         }
         batch.returns = vec![returns];
-        Ok(())
+        Ok(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::{ObservationScale, RunningStatistics};
+    use daa_core::{Activation, MlpShape};
+
+    fn agent(shape: MlpShape) -> Agent {
+        let weights = (0..shape.params() + shape.output).map(|i| (i as f32).sin() * 0.3).collect();
+        let scale = ObservationScale::new(&RunningStatistics::new(shape.input), false, 10.0);
+        Agent::new(shape, Activation::Tanh, weights, scale)
+    }
+
+    fn collect(threads: usize, seeds: Vec<u64>) -> Batch {
+        let config =
+            Config { threads, seeds, environments: 3, trajectory_len: 300, ..Config::default() };
+        let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1)); config.num_seeds()]);
+        Rollout::new(&config).unwrap().collect(&agents, 4).unwrap()
+    }
+
+    #[test]
+    fn what_is_collected_does_not_depend_on_the_threads() {
+        let one = collect(1, vec![1, 2]);
+        for threads in [2, 4, 7] {
+            let many = collect(threads, vec![1, 2]);
+            assert_eq!(one.observations, many.observations);
+            assert_eq!(one.rewards, many.rewards);
+            assert_eq!(one.ends, many.ends);
+        }
+        // A seed sees the same alone: the second half of both is the first of the other.
+        let alone = collect(2, vec![2]);
+        assert_eq!(alone.actions, one.actions[one.actions.len() / 2..]);
+    }
+
+    #[test]
+    fn episodes_end_after_250_decisions_and_the_batch_is_bootstrapped() {
+        let batch = collect(2, vec![1]);
+        assert_eq!(batch.rewards.len(), 900);
+        for (t, end) in batch.ends.iter().enumerate() {
+            let expected =
+                if matches!(t % 300, 249 | 299) { End::Truncated } else { End::Continues };
+            assert_eq!(*end, expected, "{t}");
+            assert_eq!(batch.episode_ends[t], t % 300 == 249);
+        }
+        assert_eq!(batch.returns[0].len(), 3);
+        let first: f32 = batch.rewards[..250].iter().sum();
+        assert!((f64::from(first) - batch.returns[0][0]).abs() < 1e-3);
+        // The observation that follows a step is the next one's, but not across an episode's end.
+        assert_eq!(batch.next_observations[..5], batch.observations[5..10]);
+        let end = 249 * 5;
+        assert_ne!(batch.next_observations[end..end + 5], batch.observations[end + 5..end + 10]);
+    }
+
+    #[test]
+    fn a_saved_rollout_goes_on_bit_for_bit_with_other_threads() {
+        let config =
+            Config { environments: 3, trajectory_len: 130, threads: 1, ..Config::default() };
+        let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
+        let first = Rollout::new(&config).unwrap();
+        first.collect(&agents, 0).unwrap();
+        let state = first.state().unwrap();
+        let second = Rollout::new(&Config { threads: 2, ..config }).unwrap();
+        second.restore(&state).unwrap();
+        let (a, b) = (first.collect(&agents, 1).unwrap(), second.collect(&agents, 1).unwrap());
+        assert_eq!(a.observations, b.observations);
+        assert_eq!(a.returns, b.returns);
+        assert!(second.restore(&state[1..]).is_err());
     }
 }

@@ -87,17 +87,33 @@ impl Session {
         let config = self.trainer.config().clone();
         let mut progress = Progress::new(self.show, config.decisions, self.trainer.decisions());
         let place = self.directory.path().display().to_string();
-        progress.say(&format!("{}: {} with {}, run directory {place}", config.task, config.preset, seeds(&config)));
+        progress.say(&format!(
+            "{}: {} with {}, run directory {place}",
+            config.task,
+            config.preset,
+            seeds(&config)
+        ));
         let (start, mut saved, mut times) = (Instant::now(), Instant::now(), Clock::default());
         while !self.trainer.is_finished() {
             if self.stop.load(Ordering::SeqCst) {
                 return self.interrupted(&progress);
             }
             let mut metrics = self.trainer.iterate().map_err(|error| {
-                anyhow::anyhow!("{error} (the last good checkpoint, if any, is in {})", self.directory.checkpoints().display())
+                anyhow::anyhow!(
+                    "{error} (the last good checkpoint, if any, is in {})",
+                    self.directory.checkpoints().display()
+                )
             })?;
+            for divergence in self.trainer.take_divergences() {
+                let file = self.directory.save_divergence(&divergence, config.action_repeat)?;
+                progress.say(&format!(
+                    "{divergence}; a fresh episode was begun, the state is in {}",
+                    file.display()
+                ));
+            }
             self.evaluate_if_due(&mut metrics)?;
-            metrics.decisions_per_second = (config.batch() * config.num_seeds()) as f64 / metrics.seconds;
+            metrics.decisions_per_second =
+                (config.batch() * config.num_seeds()) as f64 / metrics.seconds;
             times.add(&metrics.clock);
             self.directory.append(&metrics)?;
             progress.update(&metrics);
@@ -115,7 +131,8 @@ impl Session {
 
     fn evaluate_if_due(&self, metrics: &mut Metrics) -> Result<()> {
         let config = self.trainer.config();
-        let due = config.evaluate_every > 0 && self.trainer.iteration % config.evaluate_every as u64 == 0;
+        let due =
+            config.evaluate_every > 0 && self.trainer.iteration % config.evaluate_every as u64 == 0;
         if !due {
             return Ok(());
         }
@@ -154,7 +171,8 @@ impl Session {
         checkpoint::save(&self.directory, &self.trainer)?;
         eprintln!(
             "interrupted after {} of {} decisions; saved. Go on: host-trainer train --resume {place}; use what there is: host-trainer export {place}",
-            self.trainer.decisions(), self.trainer.config().decisions
+            self.trainer.decisions(),
+            self.trainer.config().decisions
         );
         Ok(Ending::Interrupted)
     }
@@ -185,7 +203,12 @@ impl Session {
             "seconds: acting {:.1}, model {:.1}, imagination {:.1}, policy {:.1}, evaluation {:.1}",
             times.acting, times.model, times.imagination, times.policy, times.evaluation
         ));
-        progress.say(&format!("image {} ({} bytes); look into it: host-trainer inspect {}", image.display(), exported.bytes, image.display()));
+        progress.say(&format!(
+            "image {} ({} bytes); look into it: host-trainer inspect {}",
+            image.display(),
+            exported.bytes,
+            image.display()
+        ));
         Ok(())
     }
 }

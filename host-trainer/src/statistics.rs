@@ -26,7 +26,8 @@ impl RunningStatistics {
         let len = self.mean.len();
         for vector in vectors.chunks_exact(len) {
             self.count += 1.0;
-            for ((value, mean), squares) in vector.iter().zip(&mut self.mean).zip(&mut self.squares) {
+            for ((value, mean), squares) in vector.iter().zip(&mut self.mean).zip(&mut self.squares)
+            {
                 let before = f64::from(*value) - *mean;
                 *mean += before / self.count;
                 *squares += before * (f64::from(*value) - *mean);
@@ -116,7 +117,8 @@ mod tests {
         statistics.update(&[1.0, -7.0, 2.5, 7.0, 3.0, 0.1]);
         let scale = ObservationScale::new(&statistics, true, 1.5);
         let mut inverse = [0.0; 2];
-        let core = daa_core::Normaliser::new(&scale.mean, &scale.deviation, 1.5, &mut inverse).unwrap();
+        let core =
+            daa_core::Normaliser::new(&scale.mean, &scale.deviation, 1.5, &mut inverse).unwrap();
         let (mut ours, mut theirs) = ([0.0; 2], [0.0; 2]);
         for x in [[0.3, 12.0], [2.0, -3.0]] {
             scale.normalise(&x, &mut ours);

@@ -14,10 +14,11 @@ use crate::replay::{ReplayBuffer, Transition};
 use crate::rollout::{Batch, Rollout};
 use crate::run::metrics::{Clock, Metrics, Phase};
 use crate::statistics::{ObservationScale, RunningStatistics};
-use crate::task::{self, Task};
+use crate::task::{self, Divergence, Task};
 use crate::update::{self, PpoOptions};
 use daa_core::MlpShape;
 use daa_core::advantage::gae;
+use std::sync::Arc;
 use std::time::Instant;
 use tch::{Device, Tensor};
 
@@ -40,6 +41,16 @@ pub enum TrainError {
         term: &'static str,
         /// Its value.
         value: f64,
+    },
+    /// More than one episode in a thousand blew up.
+    #[error("{diverged} of {episodes} simulated episodes diverged, more than one in a thousand{}", last.as_ref().map_or_else(String::new, |last| format!("; the last: {last}")))]
+    Diverges {
+        /// Episodes that diverged.
+        diverged: usize,
+        /// All episodes.
+        episodes: usize,
+        /// The last one.
+        last: Option<Box<Divergence>>,
     },
 }
 
@@ -70,6 +81,9 @@ pub struct Trainer {
     pub(crate) rollout: Rollout,
     pub(crate) iteration: u64,
     pub(crate) model_trained: bool,
+    pub(crate) episodes: usize,
+    pub(crate) diverged: usize,
+    divergences: Vec<Divergence>,
 }
 
 impl Trainer {
@@ -99,14 +113,33 @@ impl Trainer {
         Ok(Self {
             task,
             device,
-            actor: Network::new(&mut rngs(0), actor_shape, activation, 0.01, log_std, options, device),
-            critic: Network::new(&mut rngs(1), critic_shape, activation, 1.0, (0, 0.0), options, device),
+            actor: Network::new(
+                &mut rngs(0),
+                actor_shape,
+                activation,
+                0.01,
+                log_std,
+                options,
+                device,
+            ),
+            critic: Network::new(
+                &mut rngs(1),
+                critic_shape,
+                activation,
+                1.0,
+                (0, 0.0),
+                options,
+                device,
+            ),
             model,
             statistics: vec![statistics; config.num_seeds()],
             buffers: vec![ReplayBuffer::new(capacity, observations, actions); config.num_seeds()],
             rollout: Rollout::new(&config)?,
             iteration: 0,
             model_trained: false,
+            episodes: 0,
+            diverged: 0,
+            divergences: Vec::new(),
             config,
         })
     }
@@ -182,7 +215,7 @@ impl Trainer {
         let progress = self.iteration as f64 / self.config.iterations() as f64;
 
         // Act in the real environment.
-        let agents: Vec<_> = (0..seeds.len()).map(|s| self.agent(s)).collect();
+        let agents = Arc::new((0..seeds.len()).map(|s| self.agent(s)).collect());
         let batch = clock.time(Phase::Acting, || self.rollout.collect(&agents, self.iteration))?;
         let newest = clock.time(Phase::Preparing, || self.remember(&batch));
         let real = clock.time(Phase::Preparing, || self.prepare(&batch));
@@ -204,13 +237,16 @@ impl Trainer {
             let first = !self.model_trained;
             let steps = if first { self.config.model_first_steps } else { self.config.model_steps };
             let iteration = self.iteration;
-            clock.time(Phase::Model, || model.train(&self.buffers, units, steps, &seeds, iteration));
+            clock
+                .time(Phase::Model, || model.train(&self.buffers, units, steps, &seeds, iteration));
             self.model_trained = true;
         }
 
         // Score every visited state: who supplies the extra actions?
         let grown = |full: usize| match self.config.growth {
-            share if share > 0.0 => 1 + ((full - 1) as f64 * (progress / share).min(1.0)).round() as usize,
+            share if share > 0.0 => {
+                1 + ((full - 1) as f64 * (progress / share).min(1.0)).round() as usize
+            }
             _ => full,
         };
         let estimator = match &self.model {
@@ -259,7 +295,29 @@ impl Trainer {
             ..Metrics::default()
         };
         self.check(&metrics)?;
+        self.count_divergences(batch)?;
         Ok(metrics)
+    }
+
+    /// A simulation that blows up now and then costs an episode; one that does so often is no
+    /// simulation.
+    fn count_divergences(&mut self, batch: Batch) -> Result<(), TrainError> {
+        self.episodes +=
+            batch.returns.iter().map(Vec::len).sum::<usize>() + batch.divergences.len();
+        self.diverged += batch.divergences.len();
+        self.divergences = batch.divergences;
+        // The first one in fewer than a thousand episodes may be chance.
+        if self.diverged > 1 && self.diverged * 1000 > self.episodes {
+            let (diverged, episodes) = (self.diverged, self.episodes);
+            let last = self.divergences.pop().map(Box::new);
+            return Err(TrainError::Diverges { diverged, episodes, last });
+        }
+        Ok(())
+    }
+
+    /// Simulations that blew up in the last iteration.
+    pub fn take_divergences(&mut self) -> Vec<Divergence> {
+        std::mem::take(&mut self.divergences)
     }
 
     fn options(&self, progress: f64) -> PpoOptions {
@@ -285,8 +343,10 @@ impl Trainer {
         let states = self.config.batch();
         let mut newest = Vec::new();
         for (s, statistics) in self.statistics.iter_mut().enumerate() {
-            let seen = &batch.observations[s * states * observations..(s + 1) * states * observations];
-            let next = &batch.next_observations[s * states * observations..(s + 1) * states * observations];
+            let seen =
+                &batch.observations[s * states * observations..(s + 1) * states * observations];
+            let next = &batch.next_observations
+                [s * states * observations..(s + 1) * states * observations];
             let taken = &batch.actions[s * states * actions..(s + 1) * states * actions];
             let rewards = &batch.rewards[s * states..(s + 1) * states];
             statistics.observations.update(seen);
@@ -299,7 +359,8 @@ impl Trainer {
             let steps = self.config.trajectory_len;
             let mut lie = Vec::new();
             for t in 0..states {
-                let row = |values: &'_ [f32]| values[t * observations..(t + 1) * observations].to_vec();
+                let row =
+                    |values: &'_ [f32]| values[t * observations..(t + 1) * observations].to_vec();
                 let (observation, next) = (row(seen), row(next));
                 scale.normalise(&observation, &mut z);
                 scale.normalise(&next, &mut z_next);
@@ -315,7 +376,12 @@ impl Trainer {
                     let action = &taken[t * actions..(t + 1) * actions];
                     let reward = rewards[t];
                     let buffer = &mut self.buffers[s];
-                    lie.push(buffer.push(Transition { observation: &observation, action, reward, next: &next }));
+                    lie.push(buffer.push(Transition {
+                        observation: &observation,
+                        action,
+                        reward,
+                        next: &next,
+                    }));
                 }
             }
             newest.push(lie);
@@ -376,7 +442,10 @@ impl Trainer {
             ("the transition error", metrics.transition_error),
             ("the reward error", metrics.reward_error),
             ("a weight of the actor", self.actor.params().sum(tch::Kind::Float).double_value(&[])),
-            ("a weight of the critic", self.critic.params().sum(tch::Kind::Float).double_value(&[])),
+            (
+                "a weight of the critic",
+                self.critic.params().sum(tch::Kind::Float).double_value(&[]),
+            ),
         ];
         if let Some(model) = &self.model {
             let sum = |network: &Network| network.params().sum(tch::Kind::Float).double_value(&[]);
@@ -384,7 +453,9 @@ impl Trainer {
             terms.push(("a weight of the reward network", sum(&model.reward)));
         }
         match terms.into_iter().find(|(_, value)| !value.is_finite()) {
-            Some((term, value)) => Err(TrainError::NotFinite { iteration: self.iteration, term, value }),
+            Some((term, value)) => {
+                Err(TrainError::NotFinite { iteration: self.iteration, term, value })
+            }
             None => Ok(()),
         }
     }
@@ -430,6 +501,7 @@ fn nearest_action_correlation(advantages: &Tensor) -> Option<f64> {
         return None;
     }
     let real = advantages.select(2, 0).flatten(0, 1);
-    let mean = advantages.narrow(2, 1, extra).mean_dim(&[2i64][..], false, tch::Kind::Float).flatten(0, 1);
+    let mean =
+        advantages.narrow(2, 1, extra).mean_dim(&[2i64][..], false, tch::Kind::Float).flatten(0, 1);
     Some(Tensor::stack(&[real, mean], 0).corrcoef().double_value(&[0, 1]))
 }

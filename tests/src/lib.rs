@@ -20,7 +20,8 @@ fn program(package: &str) -> PathBuf {
         .status()
         .expect("cargo runs");
     assert!(status.success(), "{package} does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("release").join(package)
 }
 
@@ -87,9 +88,26 @@ pub fn refuse(command: &mut Command, words: &[&str]) {
 
 /// `train` arguments of a run that takes seconds: both estimator phases, evaluations, three updates.
 pub const SMALL_RUN: [&str; 20] = [
-    "--set", "decisions=6144", "--set", "trajectory_len=256", "--set", "model_start=2048",
-    "--set", "model_first_steps=60", "--set", "model_steps=30", "--set", "num_actions=4",
-    "--set", "horizon=3", "--set", "epochs=3", "--set", "evaluate_every=1", "--set", "evaluate_episodes=2",
+    "--set",
+    "decisions=6144",
+    "--set",
+    "trajectory_len=256",
+    "--set",
+    "model_start=2048",
+    "--set",
+    "model_first_steps=60",
+    "--set",
+    "model_steps=30",
+    "--set",
+    "num_actions=4",
+    "--set",
+    "horizon=3",
+    "--set",
+    "epochs=3",
+    "--set",
+    "evaluate_every=1",
+    "--set",
+    "evaluate_episodes=2",
 ];
 
 /// An image trained for a few seconds, made once a test process.

@@ -90,7 +90,8 @@ fn inspect_shows_the_passport_and_the_sizes() {
     let policy = &report["sections"][0];
     assert_eq!((&policy["name"], &policy["multiply_adds"]), (&"policy".into(), &4480.into()));
     assert_eq!(policy["numbers"], 4480 + 129 + 1);
-    let names: Vec<_> = report["sections"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect();
+    let names: Vec<_> =
+        report["sections"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect();
     assert_eq!(names, ["policy", "transition", "reward", "critic", "golden vectors"]);
     let text = succeed(host_trainer(folder.path()).arg("inspect").arg(small_image()));
     for words in ["cartpole-swingup", "every 40 ms", "policy    5-64-64-1", "multiply-adds"] {

@@ -7,7 +7,8 @@ use tests::{host_trainer, refuse, root, succeed};
 
 fn recordings() -> Vec<PathBuf> {
     let folder = root().join("tests/recordings");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     files
@@ -31,7 +32,8 @@ fn recordings_of_dm_control_are_reproduced() {
     let of_cartpole = |path: &&PathBuf| path.to_string_lossy().contains("cartpole");
     assert!(recordings.iter().filter(of_cartpole).count() >= 2);
     for path in recordings {
-        let recorded: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let recorded: Value =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         // Only what a request holds: the program does not see the answers.
         let mut request = recorded.clone();
         let object = request.as_object_mut().unwrap();
@@ -41,7 +43,10 @@ fn recordings_of_dm_control_are_reproduced() {
         std::fs::write(&file, request.to_string()).unwrap();
         let reply = succeed(host_trainer(folder.path()).arg("replay").arg(&file));
         let reply: Value = serde_json::from_str(&reply).unwrap();
-        assert_eq!(reply["rewards"].as_array().unwrap().len(), recorded["actions"].as_array().unwrap().len());
+        assert_eq!(
+            reply["rewards"].as_array().unwrap().len(),
+            recorded["actions"].as_array().unwrap().len()
+        );
         let name = path.display();
         let observations = difference(&reply["observations"], &recorded["observations"]);
         let rewards = difference(&reply["rewards"], &recorded["rewards"]);
@@ -53,7 +58,8 @@ fn recordings_of_dm_control_are_reproduced() {
 #[test]
 fn requests_that_cannot_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let sound: Value = serde_json::from_str(&std::fs::read_to_string(&recordings()[0]).unwrap()).unwrap();
+    let sound: Value =
+        serde_json::from_str(&std::fs::read_to_string(&recordings()[0]).unwrap()).unwrap();
     let refuse_edit = |edit: &dyn Fn(&mut Value), words: &[&str]| {
         let mut request = sound.clone();
         edit(&mut request);
@@ -61,7 +67,10 @@ fn requests_that_cannot_be_are_refused() {
         std::fs::write(&file, request.to_string()).unwrap();
         refuse(host_trainer(folder.path()).arg("replay").arg(&file), words);
     };
-    refuse_edit(&|r| r["task"] = "cartpole-swingdown".into(), &["cartpole-swingdown", "did you mean"]);
+    refuse_edit(
+        &|r| r["task"] = "cartpole-swingdown".into(),
+        &["cartpole-swingdown", "did you mean"],
+    );
     refuse_edit(&|r| r["actions"][0] = serde_json::json!([0.0; 99].to_vec()), &["action"]);
     refuse_edit(&|r| r["state"] = serde_json::json!([1.0]), &["state"]);
     refuse_edit(&|r| r["repeat"] = 0.into(), &["repeat"]);

@@ -15,9 +15,10 @@ fn train(folder: &Path, name: &str) -> Command {
 /// The weights, optimiser included, of the newest checkpoint.
 fn weights(folder: &Path, name: &str) -> Vec<u8> {
     let checkpoints = folder.join(name).join("checkpoints");
-    let newest = std::fs::read_dir(checkpoints).unwrap().map(|entry| entry.unwrap().path()).max_by_key(|path| {
-        path.file_name().unwrap().to_str().unwrap().parse::<u64>().unwrap_or(0)
-    });
+    let newest = std::fs::read_dir(checkpoints)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .max_by_key(|path| path.file_name().unwrap().to_str().unwrap().parse::<u64>().unwrap_or(0));
     std::fs::read(newest.unwrap().join("weights.safetensors")).unwrap()
 }
 
@@ -49,9 +50,11 @@ fn two_seeds_in_one_run_learn_what_each_learns_alone() {
     let folder = folder.path();
     let _ = succeed(train(folder, "both").args(["-q", "--set", "seeds=[1, 2]"]));
     let _ = succeed(train(folder, "second").args(["-q", "--seed", "2"]));
-    let _ = succeed(host_trainer(folder).args(["export", "both", "--seed", "2", "-o", "both-2.daa"]));
+    let _ =
+        succeed(host_trainer(folder).args(["export", "both", "--seed", "2", "-o", "both-2.daa"]));
     let evaluate = |what: &str| -> serde_json::Value {
-        serde_json::from_str(&succeed(host_trainer(folder).args(["evaluate", what, "--json"]))).unwrap()
+        serde_json::from_str(&succeed(host_trainer(folder).args(["evaluate", what, "--json"])))
+            .unwrap()
     };
     // Batched and single matrix products round differently, and learning multiplies the difference:
     // the policies are close, not equal.
@@ -65,11 +68,19 @@ fn scripts_get_json() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let output = succeed(train(folder, "run").arg("--json"));
-    let lines: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 4);
     for (update, line) in lines[..3].iter().enumerate() {
         assert_eq!(line["iteration"], update as u64 + 1);
-        for key in ["decisions", "episode_return", "policy_loss", "kl", "clip_fraction", "explained_variance"] {
+        for key in [
+            "decisions",
+            "episode_return",
+            "policy_loss",
+            "kl",
+            "clip_fraction",
+            "explained_variance",
+        ] {
             assert!(line.get(key).is_some(), "{key}");
         }
     }
@@ -78,14 +89,31 @@ fn scripts_get_json() {
     assert_eq!(last["decisions"], 6144);
     assert!(last["seconds"].as_f64().unwrap() > 0.0);
 
-    let evaluation = succeed(host_trainer(folder).args(["evaluate", "run", "--episodes", "3", "--seed", "5", "--json"]));
+    let evaluation = succeed(host_trainer(folder).args([
+        "evaluate",
+        "run",
+        "--episodes",
+        "3",
+        "--seed",
+        "5",
+        "--json",
+    ]));
     let evaluation: serde_json::Value = serde_json::from_str(&evaluation).unwrap();
-    let returns: Vec<f64> = evaluation["returns"].as_array().unwrap().iter().map(|r| r.as_f64().unwrap()).collect();
+    let returns: Vec<f64> =
+        evaluation["returns"].as_array().unwrap().iter().map(|r| r.as_f64().unwrap()).collect();
     assert_eq!(returns.len(), 3);
     let mean = returns.iter().sum::<f64>() / 3.0;
     assert!((evaluation["mean"].as_f64().unwrap() - mean).abs() < 1e-9);
     // The run and its image are the same policy.
-    let of_image = succeed(host_trainer(folder).args(["evaluate", "run/policy.daa", "--episodes", "3", "--seed", "5", "--json"]));
+    let of_image = succeed(host_trainer(folder).args([
+        "evaluate",
+        "run/policy.daa",
+        "--episodes",
+        "3",
+        "--seed",
+        "5",
+        "--json",
+    ]));
     assert_eq!(serde_json::from_str::<serde_json::Value>(&of_image).unwrap(), evaluation);
 }
 
@@ -132,7 +160,8 @@ fn an_interrupted_run_keeps_what_was_reached_and_resumes_to_the_same_bytes() {
 }
 
 fn metrics_lines(folder: &Path, name: &str) -> usize {
-    std::fs::read_to_string(folder.join(name).join("metrics.csv")).map_or(0, |text| text.lines().count())
+    std::fs::read_to_string(folder.join(name).join("metrics.csv"))
+        .map_or(0, |text| text.lines().count())
 }
 
 #[test]
@@ -144,7 +173,10 @@ fn bad_input_gets_one_line_and_writes_nothing() {
     std::fs::write(folder.join("broken.toml"), "epochs = = 3\n").unwrap();
     std::fs::write(folder.join("request.json"), "{\"task\": 3}").unwrap();
     let table: [(&[&str], &[&str]); 14] = [
-        (&["train", "--task", "cartpole-swingpu"], &["cartpole-swingpu", "did you mean cartpole-swingup?"]),
+        (
+            &["train", "--task", "cartpole-swingpu"],
+            &["cartpole-swingpu", "did you mean cartpole-swingup?"],
+        ),
         (&["train", "--preset", "quickstat"], &["quickstat", "did you mean quickstart?"]),
         (&["train", "--set", "horizont=3"], &["horizont", "did you mean horizon?"]),
         (&["train", "--set", "horizon=0"], &["horizon = 0", "1 to 1000"]),

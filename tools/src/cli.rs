@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::project::Project;
 use crate::setup::{self, toolchain::Route};
+use crate::{doctor, emulate, record, size, test, train};
 
 /// Set-up, training, tests and the emulated microcontroller.
 #[derive(Debug, Parser)]
@@ -22,6 +23,20 @@ enum Command {
         #[arg(long, value_enum)]
         toolchain: Option<Route>,
     },
+    /// Show what is on this machine, where, and whether it computes
+    Doctor,
+    /// Set up what is missing and run every test, the emulated microcontroller included
+    Test(test::Arguments),
+    /// Set up what is missing, train a policy, run it in the emulated microcontroller
+    Train(train::Arguments),
+    /// Drive the simulator with an image in the emulated microcontroller
+    Emulate(emulate::Arguments),
+    /// Boot the emulated microcontroller with an image and show its log
+    Boot(emulate::boot::Arguments),
+    /// Show the flash, RAM and stack that the firmware takes
+    Size(size::Arguments),
+    /// Record episodes of Python dm_control to test the simulator against
+    Record(record::Arguments),
 }
 
 impl Cli {
@@ -30,6 +45,13 @@ impl Cli {
         let project = Project::find()?;
         match self.command {
             Command::Setup { toolchain } => setup::run(&project, toolchain),
+            Command::Doctor => doctor::run(&project),
+            Command::Test(arguments) => test::run(&project, &arguments),
+            Command::Train(arguments) => train::run(&project, &arguments),
+            Command::Emulate(arguments) => emulate::run(&project, &arguments),
+            Command::Boot(arguments) => emulate::boot::run(&project, &arguments),
+            Command::Size(arguments) => size::run(&project, &arguments),
+            Command::Record(arguments) => record::run(&project, &arguments),
         }
     }
 }

@@ -4,10 +4,17 @@
 //! know nothing of what is inside them.
 
 mod cli;
+mod doctor;
+mod emulate;
+mod host;
 mod project;
+mod record;
 mod report;
 mod run;
 mod setup;
+mod size;
+mod test;
+mod train;
 
 use std::process::ExitCode;
 

@@ -2,8 +2,12 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, anyhow};
+use serde_json::Value;
+
+use crate::run;
 
 /// The checkout that this command was started in.
 #[derive(Debug, Clone)]
@@ -45,17 +49,14 @@ impl Project {
         self.root.join("firmware")
     }
 
-    /// Where cargo puts what it builds in the workspace.
+    /// Where cargo puts what it builds in the workspace, as cargo itself says.
     pub(crate) fn target_dir(&self) -> PathBuf {
-        match env::var_os("CARGO_TARGET_DIR") {
-            Some(dir) if !dir.is_empty() => env::current_dir().unwrap_or_default().join(dir),
-            _ => self.root.join("target"),
-        }
-    }
-
-    /// The release binary of the trainer, whether built already or not.
-    pub(crate) fn host_trainer(&self) -> PathBuf {
-        self.target_dir().join("release").join("host-trainer")
+        let mut cargo = run::cargo(&self.root);
+        cargo.args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::null());
+        let metadata =
+            run::text(&mut cargo).and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let dir = metadata.and_then(|value| value["target_directory"].as_str().map(PathBuf::from));
+        dir.unwrap_or_else(|| self.root.join("target"))
     }
 
     /// `path` without the checkout's prefix, for messages.

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 
 use anyhow::{Result, anyhow, bail};
 
@@ -53,13 +53,46 @@ pub(crate) fn firmware_cargo(dir: &Path) -> Command {
 /// Runs `command` with the user's terminal.
 ///
 /// # Errors
+/// When it cannot be started.
+pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
+    let _patience = LeaveInterrupts::to_children();
+    command.status().map_err(|error| not_started(command, &error))
+}
+
+/// Runs `command` with the user's terminal.
+///
+/// # Errors
 /// When it cannot be started or does not succeed.
 pub(crate) fn interactive(command: &mut Command, what: &str) -> Result<()> {
-    let status = command.status().map_err(|error| not_started(command, &error))?;
+    let status = status(command)?;
     if !status.success() {
         bail!("{what} failed ({status})");
     }
     Ok(())
+}
+
+/// While it lives, Ctrl-C reaches the programs started here and not this one: it waits until they
+/// have saved what they want to keep, and then sees how they ended.
+pub(crate) struct LeaveInterrupts {
+    before: libc::sighandler_t,
+}
+
+impl LeaveInterrupts {
+    pub(crate) fn to_children() -> Self {
+        extern "C" fn nothing(_: libc::c_int) {}
+        // Not "ignore": that would be passed on to the programs started meanwhile.
+        let handler = nothing as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        // SAFETY: the handler does nothing, hence nothing that is not allowed in one.
+        let before = unsafe { libc::signal(libc::SIGINT, handler) };
+        Self { before }
+    }
+}
+
+impl Drop for LeaveInterrupts {
+    fn drop(&mut self) {
+        // SAFETY: `before` is what an earlier call returned for the same signal.
+        unsafe { libc::signal(libc::SIGINT, self.before) };
+    }
 }
 
 /// Runs `command` and returns what it printed, whatever its exit status.

@@ -79,7 +79,8 @@ impl Architecture {
             policy_activation: activation(12)?,
             model_activation: activation(13)?,
             critic_activation: activation(14)?,
-            transition_target: TransitionTarget::from_code(bytes[15]).ok_or(ImageError::Architecture)?,
+            transition_target: TransitionTarget::from_code(bytes[15])
+                .ok_or(ImageError::Architecture)?,
         };
         if bytes[16..].iter().any(|byte| *byte != 0) {
             return Err(ImageError::Architecture);
@@ -96,7 +97,8 @@ impl Architecture {
     pub fn check(&self) -> Result<(), ImageError> {
         let within = |size: u16, low: usize, high: usize| (low..=high).contains(&usize::from(size));
         let model = [self.transition_hidden, self.reward_hidden, self.critic_hidden];
-        let model_is_whole = model.iter().all(|h| *h == 0) || model.iter().all(|h| within(*h, 1, MAX_HIDDEN));
+        let model_is_whole =
+            model.iter().all(|h| *h == 0) || model.iter().all(|h| within(*h, 1, MAX_HIDDEN));
         if within(self.observations, 1, MAX_OBSERVATIONS)
             && within(self.actions, 1, MAX_ACTIONS)
             && within(self.policy_hidden, 1, MAX_HIDDEN)
@@ -124,7 +126,11 @@ impl Architecture {
     /// Sizes of the policy's network.
     #[must_use]
     pub const fn policy(&self) -> MlpShape {
-        MlpShape::new(self.observations as usize, self.policy_hidden as usize, self.actions as usize)
+        MlpShape::new(
+            self.observations as usize,
+            self.policy_hidden as usize,
+            self.actions as usize,
+        )
     }
 
     /// Sizes of the transition network.
@@ -137,7 +143,11 @@ impl Architecture {
     /// Sizes of the reward network.
     #[must_use]
     pub const fn reward(&self) -> MlpShape {
-        MlpShape::new(self.observations as usize + self.actions as usize, self.reward_hidden as usize, 1)
+        MlpShape::new(
+            self.observations as usize + self.actions as usize,
+            self.reward_hidden as usize,
+            1,
+        )
     }
 
     /// Sizes of the critic.

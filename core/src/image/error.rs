@@ -21,7 +21,8 @@ pub enum Section {
 
 impl Section {
     /// All sections, in file order.
-    pub const ALL: [Self; 5] = [Self::Policy, Self::Transition, Self::Reward, Self::Critic, Self::Golden];
+    pub const ALL: [Self; 5] =
+        [Self::Policy, Self::Transition, Self::Reward, Self::Critic, Self::Golden];
 }
 
 impl fmt::Display for Section {
@@ -130,7 +131,9 @@ pub enum ImageError {
 impl fmt::Display for ImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooShort { len } => write!(f, "{len} bytes are too few for an image (truncated?)"),
+            Self::TooShort { len } => {
+                write!(f, "{len} bytes are too few for an image (truncated?)")
+            }
             Self::Magic => write!(f, "not a policy image (wrong magic bytes)"),
             Self::Version { found } => write!(
                 f,
@@ -143,7 +146,9 @@ impl fmt::Display for ImageError {
             Self::TrailingBytes { declared, found } => {
                 write!(f, "{} trailing bytes after the image's {declared}", found - declared)
             }
-            Self::ArchitectureHash => write!(f, "the image is damaged: architecture hash does not match"),
+            Self::ArchitectureHash => {
+                write!(f, "the image is damaged: architecture hash does not match")
+            }
             Self::Checksum { stored, computed } => {
                 write!(f, "the image is damaged: CRC-32 is {computed:08x}, not {stored:08x}")
             }
@@ -151,12 +156,18 @@ impl fmt::Display for ImageError {
                 f,
                 "an image of another architecture ({found:08x}, wanted {wanted:08x}): build for this image"
             ),
-            Self::Architecture => write!(f, "the image declares impossible network sizes or functions"),
+            Self::Architecture => {
+                write!(f, "the image declares impossible network sizes or functions")
+            }
             Self::Layout => write!(f, "the image's parts do not add up to its length"),
             Self::Misaligned => write!(f, "the image does not start at a 4-byte boundary"),
             Self::Passport => write!(f, "the image's passport does not decode"),
-            Self::SignalCount => write!(f, "the passport does not name each observation and action once"),
-            Self::Limits { signal } => write!(f, "limits of signal {signal} are not finite and ordered"),
+            Self::SignalCount => {
+                write!(f, "the passport does not name each observation and action once")
+            }
+            Self::Limits { signal } => {
+                write!(f, "limits of signal {signal} are not finite and ordered")
+            }
             Self::Period => write!(f, "the control period is 0"),
             Self::Normaliser(error) => error.fmt(f),
             Self::NotFinite { section, index } => {

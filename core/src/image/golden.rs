@@ -22,7 +22,10 @@ pub struct GoldenMismatch {
 impl core::fmt::Display for GoldenMismatch {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self { vector, channel, stored, computed } = self;
-        write!(f, "golden vector {vector}, action {channel}: {computed:08x} computed, {stored:08x} stored")
+        write!(
+            f,
+            "golden vector {vector}, action {channel}: {computed:08x} computed, {stored:08x} stored"
+        )
     }
 }
 

@@ -33,7 +33,8 @@ impl<'b> Image<'b> {
         for (limits, signal) in limits.iter_mut().zip(&passport.actions) {
             *limits = ActionLimits { low: signal.low, high: signal.high };
         }
-        let (mut mean, mut deviation) = (SVector::<f32, OBS>::zeros(), SVector::<f32, OBS>::zeros());
+        let (mut mean, mut deviation) =
+            (SVector::<f32, OBS>::zeros(), SVector::<f32, OBS>::zeros());
         for ((mean, deviation), signal) in
             mean.iter_mut().zip(deviation.iter_mut()).zip(&passport.observations)
         {

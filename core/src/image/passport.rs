@@ -118,7 +118,11 @@ impl Passport<'_> {
             return Err(ImageError::Period);
         }
         let fraction = |value: f32| (0.0..=1.0).contains(&value);
-        if !(fraction(self.gamma) && fraction(self.lambda) && self.reward_scale > 0.0 && self.reward_scale.is_finite()) {
+        if !(fraction(self.gamma)
+            && fraction(self.lambda)
+            && self.reward_scale > 0.0
+            && self.reward_scale.is_finite())
+        {
             return Err(ImageError::Passport);
         }
         Ok(())

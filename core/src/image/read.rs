@@ -69,7 +69,9 @@ impl<'b> Image<'b> {
             return Err(ImageError::TrailingBytes { declared: total_len, found: bytes.len() });
         }
         let mut block = [0; ARCHITECTURE_BYTES];
-        block.copy_from_slice(&header[offset::ARCHITECTURE..offset::ARCHITECTURE + ARCHITECTURE_BYTES]);
+        block.copy_from_slice(
+            &header[offset::ARCHITECTURE..offset::ARCHITECTURE + ARCHITECTURE_BYTES],
+        );
         if architecture::hash(&block) != u32_at(header, offset::ARCHITECTURE_HASH) {
             return Err(ImageError::ArchitectureHash);
         }
@@ -88,8 +90,8 @@ impl<'b> Image<'b> {
         let golden = u32_at(header, offset::GOLDEN_COUNT) as usize;
         let sections = split_sections(numbers, &architecture, golden)?;
 
-        let (passport, rest) =
-            postcard::take_from_bytes::<Passport<'b>>(passport).map_err(|_| ImageError::Passport)?;
+        let (passport, rest) = postcard::take_from_bytes::<Passport<'b>>(passport)
+            .map_err(|_| ImageError::Passport)?;
         if !rest.is_empty() {
             return Err(ImageError::Passport);
         }

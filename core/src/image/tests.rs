@@ -84,8 +84,12 @@ impl Bytes {
     }
 }
 
-fn build(passport: &Passport<'_>, edit: impl FnOnce(&mut Contents<'_>)) -> Result<Bytes, ImageError> {
-    let (policy, reward, critic) = (ramp(Section::Policy), ramp(Section::Reward), ramp(Section::Critic));
+fn build(
+    passport: &Passport<'_>,
+    edit: impl FnOnce(&mut Contents<'_>),
+) -> Result<Bytes, ImageError> {
+    let (policy, reward, critic) =
+        (ramp(Section::Policy), ramp(Section::Reward), ramp(Section::Critic));
     let transition = ramp(Section::Transition);
     let golden: Vec<f32> = (0..10).map(|i| i as f32).collect();
     let mut contents = Contents {
@@ -118,7 +122,10 @@ fn what_is_written_is_read() {
     assert_eq!(*image.passport(), passport());
     assert_eq!(image.policy_weights(), ramp(Section::Policy));
     assert_eq!(image.section(Section::Critic), ramp(Section::Critic));
-    assert_eq!([image.transition_scale(), image.transition_weights()].concat(), ramp(Section::Transition));
+    assert_eq!(
+        [image.transition_scale(), image.transition_weights()].concat(),
+        ramp(Section::Transition)
+    );
     let golden: Vec<_> = image.golden().collect();
     assert_eq!(golden.len(), 2);
     assert_eq!(golden[1], GoldenVector { observation: &[5.0, 6.0, 7.0], action: &[8.0, 9.0] });
@@ -178,7 +185,10 @@ fn another_architecture_is_refused_by_a_firmware_built_for_this_one() {
     assert!(image.clone().expect(&ARCHITECTURE).is_ok());
     let other = Architecture { policy_activation: Activation::Relu, ..ARCHITECTURE };
     let error = image.expect(&other).unwrap_err();
-    assert_eq!(error, ImageError::OtherArchitecture { wanted: other.hash(), found: ARCHITECTURE.hash() });
+    assert_eq!(
+        error,
+        ImageError::OtherArchitecture { wanted: other.hash(), found: ARCHITECTURE.hash() }
+    );
 }
 
 #[test]
@@ -192,7 +202,10 @@ fn a_region_may_be_blank_behind_the_image_but_not_more() {
         assert!(matches!(error, ImageError::TrailingBytes { .. }));
     }
     let cut = &sound().as_slice()[..200].to_vec();
-    assert!(matches!(Image::open_region(Bytes::copy(cut).as_slice()), Err(ImageError::Truncated { .. })));
+    assert!(matches!(
+        Image::open_region(Bytes::copy(cut).as_slice()),
+        Err(ImageError::Truncated { .. })
+    ));
 }
 
 #[test]
@@ -232,26 +245,39 @@ fn a_passport_that_a_control_loop_cannot_rely_on_is_refused() {
     assert_eq!(refuse(&|p| p.observation_clip = -1.0), ImageError::Normaliser(N::ClipNotPositive));
     assert_eq!(refuse(&|p| p.gamma = f32::NAN), ImageError::Passport);
     assert_eq!(refuse(&|p| p.reward_scale = 0.0), ImageError::Passport);
-    assert_eq!(refuse(&|p| { p.actions.pop(); }), ImageError::SignalCount);
+    assert_eq!(
+        refuse(&|p| {
+            p.actions.pop();
+        }),
+        ImageError::SignalCount
+    );
 }
 
 #[test]
 fn contents_of_the_wrong_size_and_small_buffers_are_refused() {
     let error = build(&passport(), |c| c.policy = &c.policy[1..]).map(|_| ()).unwrap_err();
     let expected = ARCHITECTURE.section_len(Section::Policy, 0);
-    assert_eq!(error, ImageError::SectionLength { section: Section::Policy, expected, found: expected - 1 });
+    assert_eq!(
+        error,
+        ImageError::SectionLength { section: Section::Policy, expected, found: expected - 1 }
+    );
     assert!(build(&passport(), |c| c.model = None).is_err());
     let bytes = build(&passport(), |c| {
         c.model = None;
-        c.architecture =
-            Architecture { transition_hidden: 0, reward_hidden: 0, critic_hidden: 0, ..ARCHITECTURE };
+        c.architecture = Architecture {
+            transition_hidden: 0,
+            reward_hidden: 0,
+            critic_hidden: 0,
+            ..ARCHITECTURE
+        };
     });
     assert!(bytes.is_ok());
     let policy = ramp(Section::Policy);
     let passport = passport();
     let architecture =
         Architecture { transition_hidden: 0, reward_hidden: 0, critic_hidden: 0, ..ARCHITECTURE };
-    let contents = Contents { architecture, passport: &passport, policy: &policy, model: None, golden: &[] };
+    let contents =
+        Contents { architecture, passport: &passport, policy: &policy, model: None, golden: &[] };
     let mut words = [0u32; 1024];
     let buffer = bytemuck::cast_slice_mut(&mut words);
     let len = write(&contents, buffer).unwrap();
@@ -266,7 +292,8 @@ fn golden_vectors_are_compared_in_bits() {
     let policy = ramp(Section::Policy);
     let observation = [1.0, -2.0, 0.5];
     let mean = passport.observations.iter().map(|s| s.mean).collect::<Vec<_>>();
-    let (mean, deviation) = (crate::SVector::from_column_slice(&mean), crate::SVector::from([0.5; 3]));
+    let (mean, deviation) =
+        (crate::SVector::from_column_slice(&mean), crate::SVector::from([0.5; 3]));
     let limits = [crate::policy::ActionLimits { low: -1.0, high: 1.0 }; 2];
     let action = Policy::<3, 4, 2>::new(&policy, Activation::Tanh, mean, &deviation, 10.0, limits)
         .unwrap()

@@ -48,7 +48,8 @@ impl Contents<'_> {
     }
 
     fn golden_count(&self) -> usize {
-        let pair = usize::from(self.architecture.observations) + usize::from(self.architecture.actions);
+        let pair =
+            usize::from(self.architecture.observations) + usize::from(self.architecture.actions);
         self.golden.len() / pair.max(1)
     }
 }
@@ -63,14 +64,10 @@ pub fn write(contents: &Contents<'_>, buffer: &mut [u8]) -> Result<usize, ImageE
     contents.architecture.check()?;
     let golden_count = contents.golden_count();
     let body = buffer.get_mut(HEADER_LEN..).ok_or(ImageError::BufferTooSmall)?;
-    let passport_len = postcard::to_slice(contents.passport, body)
-        .map_err(|_| ImageError::BufferTooSmall)?
-        .len();
+    let passport_len =
+        postcard::to_slice(contents.passport, body).map_err(|_| ImageError::BufferTooSmall)?.len();
     let mut end = HEADER_LEN + padded(passport_len);
-    buffer
-        .get_mut(HEADER_LEN + passport_len..end)
-        .ok_or(ImageError::BufferTooSmall)?
-        .fill(0);
+    buffer.get_mut(HEADER_LEN + passport_len..end).ok_or(ImageError::BufferTooSmall)?.fill(0);
 
     let none = Model { transition_scale: &[], transition: &[], reward: &[], critic: &[] };
     let model = contents.model.unwrap_or(none);

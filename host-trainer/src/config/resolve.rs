@@ -107,7 +107,11 @@ fn lay_over(base: &mut Table, layer: Table, source_name: &str) -> Result<(), Con
     for (key, mut value) in layer {
         let Some(slot) = base.get_mut(&key) else {
             let nearest = nearest(&key, base.keys().map(String::as_str)).to_owned();
-            return Err(ConfigError::UnknownKey { key, source_name: source_name.to_owned(), nearest });
+            return Err(ConfigError::UnknownKey {
+                key,
+                source_name: source_name.to_owned(),
+                nearest,
+            });
         };
         // `learning_rate = 1` is a float to everybody but TOML.
         if let (Value::Float(_), Value::Integer(number)) = (&*slot, &value) {
@@ -135,10 +139,12 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
 
 /// `key=value` as a TOML table; a value that is not TOML is taken for a string.
 fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
-    let (key, value) =
-        assignment.split_once('=').ok_or_else(|| ConfigError::NoEqualsSign(assignment.to_owned()))?;
+    let (key, value) = assignment
+        .split_once('=')
+        .ok_or_else(|| ConfigError::NoEqualsSign(assignment.to_owned()))?;
     let (key, value) = (key.trim(), value.trim());
-    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
+    let parsed =
+        format!("value = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
     let mut table = Table::new();
     table.insert(key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
     Ok(table)
@@ -177,10 +183,13 @@ pub fn help() -> String {
     let source = include_str!("mod.rs");
     let body = source.split("pub struct Config {").nth(1).and_then(|rest| rest.split("\n}").next());
     let defaults = defaults().unwrap_or_default();
-    let mut text = String::from("Keys of --set and of a configuration file, with their defaults:\n");
+    let mut text =
+        String::from("Keys of --set and of a configuration file, with their defaults:\n");
     let mut lines = body.unwrap_or_default().lines().map(str::trim).peekable();
     while let Some(line) = lines.next() {
-        let (Some(words), Some(field)) = (line.strip_prefix("/// "), lines.peek()) else { continue };
+        let (Some(words), Some(field)) = (line.strip_prefix("/// "), lines.peek()) else {
+            continue;
+        };
         let key = field.trim_start_matches("pub ").split(':').next().unwrap_or_default();
         if let Some(value) = defaults.get(key) {
             text.push_str(&format!("  {:<44} {words}\n", format!("{key} = {value}")));
@@ -210,7 +219,8 @@ mod tests {
         let path = folder.path().join("c.toml");
         std::fs::write(&path, "clip = 0.3\nepochs = 7\n").unwrap();
         let preset = Some("paper-2022".to_owned());
-        let config = resolve(&Sources { preset, file: Some(path), set: vec!["epochs=9".to_owned()] });
+        let config =
+            resolve(&Sources { preset, file: Some(path), set: vec!["epochs=9".to_owned()] });
         let config = config.unwrap();
         assert_eq!((config.clip, config.epochs, config.actor_hidden), (0.3, 9, 512));
         assert_eq!(config.preset, "paper-2022");

@@ -30,7 +30,12 @@ struct Result {
 /// N extra raw actions `[S, T, N, A]` of every state and their advantages `[S, T, N]`. The result
 /// does not depend on the number of threads: noise belongs to (seed, iteration, piece).
 #[must_use]
-pub fn imagine(what: &Imagination<'_>, actor: &Network, real: &RealRollout, mean: &Tensor) -> (Tensor, Tensor) {
+pub fn imagine(
+    what: &Imagination<'_>,
+    actor: &Network,
+    real: &RealRollout,
+    mean: &Tensor,
+) -> (Tensor, Tensor) {
     let states = real.z.size()[1] as usize;
     let on_gpu = real.z.device() != Device::Cpu;
     let rows = if on_gpu { ROWS_ON_GPU } else { ROWS_ON_CPU };
@@ -55,7 +60,9 @@ pub fn imagine(what: &Imagination<'_>, actor: &Network, real: &RealRollout, mean
             scope.spawn(move || {
                 use_one_thread();
                 while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(piece) = piece.lock().ok().and_then(|mut piece| piece.take()) else { continue };
+                    let Some(piece) = piece.lock().ok().and_then(|mut piece| piece.take()) else {
+                        continue;
+                    };
                     let index = piece.index;
                     let result = settings.run(&readers, &piece);
                     if let Ok(mut slot) = results[index].lock() {
@@ -68,7 +75,10 @@ pub fn imagine(what: &Imagination<'_>, actor: &Network, real: &RealRollout, mean
     let results: Vec<Result> =
         results.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect();
     let join = |part: fn(&Result) -> &Tensor| {
-        Tensor::cat(&results.iter().map(|result| part(result).shallow_clone()).collect::<Vec<_>>(), 1)
+        Tensor::cat(
+            &results.iter().map(|result| part(result).shallow_clone()).collect::<Vec<_>>(),
+            1,
+        )
     };
     (join(|result| &result.actions), join(|result| &result.advantages))
 }
@@ -85,7 +95,8 @@ struct Settings<'a> {
 
 impl<'a> Settings<'a> {
     fn of(what: &Imagination<'a>) -> Self {
-        let Imagination { num_actions, horizon, antithetic, discount, seeds, iteration, .. } = *what;
+        let Imagination { num_actions, horizon, antithetic, discount, seeds, iteration, .. } =
+            *what;
         Self { num_actions, horizon, antithetic, discount, seeds, iteration }
     }
 
@@ -120,7 +131,8 @@ impl<'a> Settings<'a> {
         let rows = count * n;
         let device = piece.z.device();
         let noise = self.noise(piece, rows as usize, actions as usize);
-        let noise = Tensor::from_slice(&noise).view([horizon, seeds, rows, actions]).to_device(device);
+        let noise =
+            Tensor::from_slice(&noise).view([horizon, seeds, rows, actions]).to_device(device);
         let deviation = readers.actor.extra().exp().unsqueeze(1);
         let repeat = |tensor: &Tensor| tensor.repeat_interleave_self_int(n, 1, None::<i64>);
 
@@ -138,7 +150,8 @@ impl<'a> Settings<'a> {
                 raw = readers.actor.predict(&z).tanh().addcmul(&noise.get(h + 1), &deviation);
             }
         }
-        let (rewards, values) = (to_vec(&Tensor::cat(&rewards, 2)), to_vec(&Tensor::cat(&values, 2)));
+        let (rewards, values) =
+            (to_vec(&Tensor::cat(&rewards, 2)), to_vec(&Tensor::cat(&values, 2)));
         let mut advantages = vec![0.0; (seeds * rows) as usize];
         imagined_advantages(&rewards, &values, self.horizon, self.discount, &mut advantages);
         Result {

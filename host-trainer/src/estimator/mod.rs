@@ -103,7 +103,8 @@ pub fn log_probs(actions: &Tensor, mean: &Tensor, log_std: &Tensor) -> Tensor {
     let (seeds, width) = (log_std.size()[0], log_std.size()[1]);
     let precision = (log_std * -2.0).exp().view([seeds, 1, 1, width]);
     let squares = (actions - mean.unsqueeze(2)).square() * precision;
-    let normaliser = log_std.sum_dim_intlist(&[1i64][..], false, Kind::Float) + 0.5 * width as f64 * (2.0 * PI).ln();
+    let normaliser = log_std.sum_dim_intlist(&[1i64][..], false, Kind::Float)
+        + 0.5 * width as f64 * (2.0 * PI).ln();
     squares.sum_dim_intlist(&[3i64][..], false, Kind::Float) * -0.5 - normaliser.view([seeds, 1, 1])
 }
 

@@ -75,25 +75,37 @@ impl Adam {
 
     /// One pass over the four arrays: on the CPU the tensors' ten passes cost more than the
     /// network's gradient.
-    fn step_in_one_pass(&mut self, params: &mut Tensor, grads: &Tensor, size: StepSize, max_norm: Option<f64>) {
+    fn step_in_one_pass(
+        &mut self,
+        params: &mut Tensor,
+        grads: &Tensor,
+        size: StepSize,
+        max_norm: Option<f64>,
+    ) {
         let len = grads.size()[1] as usize;
-        let [first, second, params] = [&self.first_moment, &self.second_moment, params].map(|tensor| {
-            debug_assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float);
-            // SAFETY: a contiguous f32 tensor on the CPU is `numel` numbers at its data pointer. The
-            // three are separate allocations, made by `zeros_like` or owned by the caller, and are
-            // borrowed for the length of this call; nobody else writes to them.
-            unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel()) }
-        });
+        let [first, second, params] =
+            [&self.first_moment, &self.second_moment, params].map(|tensor| {
+                debug_assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float);
+                // SAFETY: a contiguous f32 tensor on the CPU is `numel` numbers at its data pointer. The
+                // three are separate allocations, made by `zeros_like` or owned by the caller, and are
+                // borrowed for the length of this call; nobody else writes to them.
+                unsafe {
+                    std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel())
+                }
+            });
         debug_assert!(grads.is_contiguous() && grads.kind() == Kind::Float);
         // SAFETY: as above, and only read.
-        let grads = unsafe { std::slice::from_raw_parts(grads.data_ptr().cast::<f32>(), grads.numel()) };
+        let grads =
+            unsafe { std::slice::from_raw_parts(grads.data_ptr().cast::<f32>(), grads.numel()) };
         let (b1, b2) = (BETA_1 as f32, BETA_2 as f32);
         let (c1, c2) = ((1.0 - BETA_1) as f32, (1.0 - BETA_2) as f32);
-        let (rate, root_scale, epsilon) = (size.rate as f32, size.root_scale as f32, size.epsilon as f32);
+        let (rate, root_scale, epsilon) =
+            (size.rate as f32, size.root_scale as f32, size.epsilon as f32);
         let seeds = params.chunks_exact_mut(len).zip(grads.chunks_exact(len));
         let seeds = seeds.zip(first.chunks_exact_mut(len).zip(second.chunks_exact_mut(len)));
         for ((params, grads), (first, second)) in seeds {
-            let scale = max_norm.map_or(1.0, |max| (max / (norm(grads) + NORM_EPSILON)).min(1.0)) as f32;
+            let scale =
+                max_norm.map_or(1.0, |max| (max / (norm(grads) + NORM_EPSILON)).min(1.0)) as f32;
             for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
                 let g = g * scale;
                 *m = b1 * *m + c1 * g;
@@ -103,7 +115,13 @@ impl Adam {
         }
     }
 
-    fn step_by_tensors(&mut self, params: &mut Tensor, grads: &Tensor, size: StepSize, max_norm: Option<f64>) {
+    fn step_by_tensors(
+        &mut self,
+        params: &mut Tensor,
+        grads: &Tensor,
+        size: StepSize,
+        max_norm: Option<f64>,
+    ) {
         let grads = match max_norm {
             Some(max) => {
                 let norm = grads.square().sum_dim_intlist(&[1i64][..], true, Kind::Float).sqrt();
@@ -174,7 +192,8 @@ mod tests {
         tch::manual_seed(4);
         let store = nn::VarStore::new(Device::Cpu);
         let theirs = store.root().randn("p", &[1, 23], 0.0, 1.0);
-        let mut optimiser = nn::Adam { eps: 1e-5, ..nn::Adam::default() }.build(&store, 3e-3).unwrap();
+        let mut optimiser =
+            nn::Adam { eps: 1e-5, ..nn::Adam::default() }.build(&store, 3e-3).unwrap();
         let mut ours = theirs.detach().copy();
         let mut adam = Adam::new(&ours, OPTIONS);
         for _ in 0..30 {

@@ -11,7 +11,9 @@ pub enum DeviceError {
     #[error("unknown device {0:?}: use cpu, cuda or cuda:N")]
     Unknown(String),
     /// No CUDA library, driver or card.
-    #[error("no CUDA device was found ({0}): use --device cpu, or set LIBTORCH to a CUDA build of libtorch")]
+    #[error(
+        "no CUDA device was found ({0}): use --device cpu, or set LIBTORCH to a CUDA build of libtorch"
+    )]
     NoCuda(String),
     /// Fewer cards than asked for.
     #[error("there is no CUDA device {wanted}, only {found}")]
@@ -88,7 +90,9 @@ pub fn torch_version_error() -> Option<String> {
     }
     let found = text.split('\'').nth(1).unwrap_or("unknown");
     let place = version.display();
-    Some(format!("libtorch is version {found} ({place}), this program needs {wanted}: run `cargo xtask setup`"))
+    Some(format!(
+        "libtorch is version {found} ({place}), this program needs {wanted}: run `cargo xtask setup`"
+    ))
 }
 
 #[cfg(test)]

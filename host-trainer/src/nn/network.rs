@@ -262,7 +262,8 @@ impl Network {
     #[must_use]
     pub fn restore(&mut self, state: &NetworkState) -> bool {
         let len = self.params.numel();
-        if [&state.params, &state.first_moment, &state.second_moment].iter().any(|v| v.len() != len) {
+        if [&state.params, &state.first_moment, &state.second_moment].iter().any(|v| v.len() != len)
+        {
             return false;
         }
         let size = self.params.size();

@@ -27,6 +27,8 @@ struct State {
     version: u32,
     iteration: u64,
     model_trained: bool,
+    episodes: usize,
+    diverged: usize,
     statistics: Vec<SeedStatistics>,
     buffers: Vec<ReplayBuffer>,
     workers: Vec<WorkerState>,
@@ -92,8 +94,11 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
     let seeds = trainer.config.num_seeds();
     let mut tensors = Vec::new();
     for (name, state) in &states {
-        let parts =
-            [("params", &state.params), ("first_moment", &state.first_moment), ("second_moment", &state.second_moment)];
+        let parts = [
+            ("params", &state.params),
+            ("first_moment", &state.first_moment),
+            ("second_moment", &state.second_moment),
+        ];
         for (part, values) in parts {
             let shape = vec![seeds, values.len() / seeds];
             let view = TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(values))
@@ -110,9 +115,11 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
         version: VERSION,
         iteration: trainer.iteration,
         model_trained: trainer.model_trained,
+        episodes: trainer.episodes,
+        diverged: trainer.diverged,
         statistics: trainer.statistics.clone(),
         buffers: trainer.buffers.clone(),
-        workers: trainer.rollout.state(),
+        workers: trainer.rollout.state()?,
         adam_steps: states.iter().map(|(_, state)| state.steps).collect(),
     };
     let state = postcard::to_allocvec(&state).context("encoding the state")?;
@@ -132,23 +139,33 @@ pub fn load(directory: &RunDirectory, trainer: &mut Trainer) -> Result<()> {
     let Some((_, folder)) = list(directory).pop() else {
         bail!("{} has no checkpoint yet: train it first", directory.path().display());
     };
-    let damaged = || format!("the checkpoint {} is damaged: delete it to use an older one", folder.display());
+    let damaged =
+        || format!("the checkpoint {} is damaged: delete it to use an older one", folder.display());
     let read = |name: &str| {
         let place = folder.join(name);
         fs::read(&place).with_context(|| format!("cannot read {}", place.display()))
     };
     let state: State = postcard::from_bytes(&read("state.bin")?).with_context(damaged)?;
     if state.version != VERSION {
-        bail!("the checkpoint {} is of version {}, this program reads {VERSION}", folder.display(), state.version);
+        bail!(
+            "the checkpoint {} is of version {}, this program reads {VERSION}",
+            folder.display(),
+            state.version
+        );
     }
-    let fits = state.statistics.len() == trainer.statistics.len() && state.buffers.len() == trainer.buffers.len();
+    let fits = state.statistics.len() == trainer.statistics.len()
+        && state.buffers.len() == trainer.buffers.len();
     let bytes = read("weights.safetensors")?;
     let tensors = SafeTensors::deserialize(&bytes).with_context(damaged)?;
     let steps = state.adam_steps.iter().copied().chain(std::iter::repeat(0));
     for ((name, network), steps) in networks_mut(trainer).into_iter().zip(steps) {
         let part = |part: &str| -> Result<Vec<f32>> {
             let view = tensors.tensor(&format!("{name}.{part}")).with_context(damaged)?;
-            Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+            Ok(view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect())
         };
         let saved = NetworkState {
             params: part("params")?,
@@ -163,6 +180,8 @@ pub fn load(directory: &RunDirectory, trainer: &mut Trainer) -> Result<()> {
     trainer.rollout.restore(&state.workers).with_context(damaged)?;
     trainer.iteration = state.iteration;
     trainer.model_trained = state.model_trained;
+    trainer.episodes = state.episodes;
+    trainer.diverged = state.diverged;
     trainer.statistics = state.statistics;
     trainer.buffers = state.buffers;
     Ok(())

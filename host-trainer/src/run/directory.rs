@@ -10,6 +10,8 @@
 
 use super::metrics::Metrics;
 use crate::config::Config;
+use crate::task::Divergence;
+use crate::task::replay::Request;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::io::Write;
@@ -37,13 +39,17 @@ impl RunDirectory {
         let directory = Self { path };
         let text = toml::to_string(config).context("writing the configuration")?;
         write_atomically(&directory.config(), text.as_bytes())?;
-        write_atomically(&directory.metrics(), format!("{}\n", Metrics::COLUMNS.join(",")).as_bytes())?;
+        write_atomically(
+            &directory.metrics(),
+            format!("{}\n", Metrics::COLUMNS.join(",")).as_bytes(),
+        )?;
         Ok(directory)
     }
 
     fn make(path: &Path) -> Result<()> {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make {}", parent.display()))?;
         }
         match fs::create_dir(path) {
             Ok(()) => Ok(()),
@@ -54,7 +60,9 @@ impl RunDirectory {
                 }
                 let place = path.display();
                 if path.join("config.toml").exists() {
-                    bail!("{place} already holds a run: choose another --run-dir, or go on with it: host-trainer train --resume {place}");
+                    bail!(
+                        "{place} already holds a run: choose another --run-dir, or go on with it: host-trainer train --resume {place}"
+                    );
                 }
                 bail!("{place} is not empty and holds no run: choose another --run-dir");
             }
@@ -70,7 +78,9 @@ impl RunDirectory {
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(path),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error).with_context(|| format!("cannot make {}", path.display())),
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot make {}", path.display()));
+                }
             }
         }
         bail!("the folder runs is full: delete old runs or choose a --run-dir")
@@ -83,10 +93,11 @@ impl RunDirectory {
     pub fn open(path: &Path) -> Result<(Self, Config)> {
         let directory = Self { path: path.to_owned() };
         let place = directory.config();
-        let text = fs::read_to_string(&place)
-            .with_context(|| format!("{} is no run: cannot read {}", path.display(), place.display()))?;
-        let config: Config =
-            toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {}", place.display(), error.message()))?;
+        let text = fs::read_to_string(&place).with_context(|| {
+            format!("{} is no run: cannot read {}", path.display(), place.display())
+        })?;
+        let config: Config = toml::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {}", place.display(), error.message()))?;
         config.check()?;
         Ok((directory, config))
     }
@@ -133,7 +144,22 @@ impl RunDirectory {
             .append(true)
             .open(&place)
             .with_context(|| format!("cannot open {}", place.display()))?;
-        writeln!(file, "{}", metrics.csv()).with_context(|| format!("cannot write {}", place.display()))
+        writeln!(file, "{}", metrics.csv())
+            .with_context(|| format!("cannot write {}", place.display()))
+    }
+
+    /// Saves the decision in which a simulation diverged, as a request that `replay` takes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_divergence(&self, divergence: &Divergence, repeat: u32) -> Result<PathBuf> {
+        let folder = self.path.join("diverged");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let number = fs::read_dir(&folder).map_or(0, Iterator::count);
+        let file = folder.join(format!("{number}.json"));
+        let request = Request::of_divergence(divergence, repeat);
+        write_atomically(&file, serde_json::to_string(&request)?.as_bytes())?;
+        Ok(file)
     }
 
     /// Drops the lines of `metrics.csv` after an iteration: they will be made again.
@@ -142,11 +168,13 @@ impl RunDirectory {
     /// When the file cannot be read or written.
     pub fn rewind_metrics(&self, iteration: u64) -> Result<()> {
         let place = self.metrics();
-        let text = fs::read_to_string(&place).with_context(|| format!("cannot read {}", place.display()))?;
-        let kept = text.lines().filter(|line| match line.split(',').next().map(str::parse::<u64>) {
-            Some(Ok(number)) => number <= iteration,
-            _ => true,
-        });
+        let text = fs::read_to_string(&place)
+            .with_context(|| format!("cannot read {}", place.display()))?;
+        let kept =
+            text.lines().filter(|line| match line.split(',').next().map(str::parse::<u64>) {
+                Some(Ok(number)) => number <= iteration,
+                _ => true,
+            });
         let text: String = kept.flat_map(|line| [line, "\n"]).collect();
         write_atomically(&place, text.as_bytes())
     }
@@ -202,13 +230,19 @@ mod tests {
         fs::write(full.join("thesis.tex"), "x").unwrap();
         let error = RunDirectory::create(Some(&full), &config).unwrap_err().to_string();
         assert!(error.contains("holds no run"), "{error}");
-        assert!(RunDirectory::open(&folder.path().join("none")).unwrap_err().to_string().contains("is no run"));
+        assert!(
+            RunDirectory::open(&folder.path().join("none"))
+                .unwrap_err()
+                .to_string()
+                .contains("is no run")
+        );
     }
 
     #[test]
     fn metrics_are_rewound_to_the_checkpoint() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = RunDirectory::create(Some(&folder.path().join("r")), &Config::default()).unwrap();
+        let directory =
+            RunDirectory::create(Some(&folder.path().join("r")), &Config::default()).unwrap();
         for iteration in 1..=5 {
             directory.append(&Metrics { iteration, ..Metrics::default() }).unwrap();
         }

@@ -112,11 +112,29 @@ pub struct Metrics {
 impl Metrics {
     /// The columns of `metrics.csv`, in order.
     pub const COLUMNS: [&str; 23] = [
-        "iteration", "decisions", "episode_return", "evaluation_return", "evaluation_stderr",
-        "policy_loss", "value_loss", "kl", "clip_fraction", "explained_variance", "log_std",
-        "transition_error", "reward_error", "extra_advantage_correlation", "learning_rate", "seconds",
-        "decisions_per_second", "seconds_acting", "seconds_preparing", "seconds_model",
-        "seconds_imagination", "seconds_policy", "seconds_evaluation",
+        "iteration",
+        "decisions",
+        "episode_return",
+        "evaluation_return",
+        "evaluation_stderr",
+        "policy_loss",
+        "value_loss",
+        "kl",
+        "clip_fraction",
+        "explained_variance",
+        "log_std",
+        "transition_error",
+        "reward_error",
+        "extra_advantage_correlation",
+        "learning_rate",
+        "seconds",
+        "decisions_per_second",
+        "seconds_acting",
+        "seconds_preparing",
+        "seconds_model",
+        "seconds_imagination",
+        "seconds_policy",
+        "seconds_evaluation",
     ];
 
     /// One line of `metrics.csv`, without its line end. Empty cells are values that there are not.
@@ -125,15 +143,30 @@ impl Metrics {
         let option = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
         let clock = &self.clock;
         let numbers = [
-            self.policy_loss, self.value_loss, self.kl, self.clip_fraction, self.explained_variance,
-            self.log_std, self.transition_error, self.reward_error,
+            self.policy_loss,
+            self.value_loss,
+            self.kl,
+            self.clip_fraction,
+            self.explained_variance,
+            self.log_std,
+            self.transition_error,
+            self.reward_error,
         ];
         let times = [
-            self.learning_rate, self.seconds, self.decisions_per_second, clock.acting, clock.preparing,
-            clock.model, clock.imagination, clock.policy, clock.evaluation,
+            self.learning_rate,
+            self.seconds,
+            self.decisions_per_second,
+            clock.acting,
+            clock.preparing,
+            clock.model,
+            clock.imagination,
+            clock.policy,
+            clock.evaluation,
         ];
         let mut cells = vec![self.iteration.to_string(), self.decisions.to_string()];
-        cells.extend([self.episode_return, self.evaluation_return, self.evaluation_stderr].map(option));
+        cells.extend(
+            [self.episode_return, self.evaluation_return, self.evaluation_stderr].map(option),
+        );
         cells.extend(numbers.map(|number| number.to_string()));
         cells.push(option(self.extra_advantage_correlation));
         cells.extend(times.map(|number| number.to_string()));

@@ -30,7 +30,8 @@ impl Progress {
     pub fn new(show: Show, decisions: u64, done: u64) -> Self {
         let bar = (show == Show::Human && std::io::stderr().is_terminal()).then(|| {
             let style = "{bar:28} {percent:>3} %  {msg}  {eta} left";
-            let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template(style)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(decisions).with_style(style).with_position(done);
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
@@ -51,13 +52,16 @@ impl Progress {
                 bar.set_position(metrics.decisions);
                 bar.set_message(self.line(metrics));
             }
-            (Show::Human, None) => eprintln!("{:>8} decisions  {}", metrics.decisions, self.line(metrics)),
+            (Show::Human, None) => {
+                eprintln!("{:>8} decisions  {}", metrics.decisions, self.line(metrics))
+            }
             (Show::Nothing, _) => {}
         }
     }
 
     fn line(&self, metrics: &Metrics) -> String {
-        let number = |value: Option<f64>| value.map_or("    -".to_owned(), |value| format!("{value:5.0}"));
+        let number =
+            |value: Option<f64>| value.map_or("    -".to_owned(), |value| format!("{value:5.0}"));
         format!(
             "return {} (sampled) {} (mean action)  {:.0} decisions/s",
             number(metrics.episode_return),

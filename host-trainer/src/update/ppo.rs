@@ -59,12 +59,19 @@ struct Shuffle {
 }
 
 impl Shuffle {
-    fn new(seeds: &[u64], states: usize, epochs: usize, iteration: u64, device: tch::Device) -> Self {
+    fn new(
+        seeds: &[u64],
+        states: usize,
+        epochs: usize,
+        iteration: u64,
+        device: tch::Device,
+    ) -> Self {
         let mut rngs: Vec<_> =
             seeds.iter().map(|seed| stream(*seed, Purpose::Minibatches, iteration)).collect();
         let mut order = vec![0i64; seeds.len() * states];
         let orders = (0..epochs).map(|_| {
-            for (s, (rng, order)) in rngs.iter_mut().zip(order.chunks_exact_mut(states)).enumerate() {
+            for (s, (rng, order)) in rngs.iter_mut().zip(order.chunks_exact_mut(states)).enumerate()
+            {
                 permute(rng, order);
                 order.iter_mut().for_each(|row| *row += (s * states) as i64);
             }
@@ -138,15 +145,17 @@ fn improve_actor(
     options: PpoOptions,
 ) -> (f64, f64, f64) {
     let _no_grad = tch::no_grad_guard();
-    let means = epochs(data, orders, options.minibatch, |[z, actions, old_log_probs, advantages]| {
-        let advantages =
-            if options.normalise_advantages { standardise(&advantages) } else { advantages };
-        let (y, cache) = actor.forward(&z);
-        let loss = policy_loss(&y, &actor.extra(), &actions, &old_log_probs, &advantages, options);
-        actor.backward(&cache, &loss.dy, Some(&loss.dlog_std));
-        actor.step(options.learning_rate, options.max_norm);
-        loss.report
-    });
+    let means =
+        epochs(data, orders, options.minibatch, |[z, actions, old_log_probs, advantages]| {
+            let advantages =
+                if options.normalise_advantages { standardise(&advantages) } else { advantages };
+            let (y, cache) = actor.forward(&z);
+            let loss =
+                policy_loss(&y, &actor.extra(), &actions, &old_log_probs, &advantages, options);
+            actor.backward(&cache, &loss.dy, Some(&loss.dlog_std));
+            actor.step(options.learning_rate, options.max_norm);
+            loss.report
+        });
     (means[0], means[1], means[2])
 }
 
@@ -199,8 +208,9 @@ fn policy_loss(
     let difference = actions - mean.unsqueeze(2);
     let pull = &difference * precision;
     let dmean = (&dlog_prob * &pull).sum_dim_intlist(&[2i64][..], false, Kind::Float);
-    let dlog_std = (dlog_prob * (pull * difference - 1.0)).sum_dim_intlist(&[1i64, 2][..], false, Kind::Float)
-        - options.entropy_coefficient;
+    let dlog_std =
+        (dlog_prob * (pull * difference - 1.0)).sum_dim_intlist(&[1i64, 2][..], false, Kind::Float)
+            - options.entropy_coefficient;
     let loss = -(gain.minimum(&clipped) * weights).mean(Kind::Float);
     let kl = (&ratio - 1.0 - log_ratio).mean(Kind::Float);
     let outside = (ratio - 1.0).abs().gt(options.clip).to_kind(Kind::Float).mean(Kind::Float);
@@ -211,7 +221,12 @@ fn policy_loss(
     }
 }
 
-fn improve_critic(critic: &mut Network, data: &[Tensor; 3], orders: &[Tensor], options: PpoOptions) -> f64 {
+fn improve_critic(
+    critic: &mut Network,
+    data: &[Tensor; 3],
+    orders: &[Tensor],
+    options: PpoOptions,
+) -> f64 {
     let _no_grad = tch::no_grad_guard();
     let means = epochs(data, orders, options.minibatch, |[z, targets, old_values]| {
         let (y, cache) = critic.forward(&z);
@@ -227,7 +242,12 @@ fn improve_critic(critic: &mut Network, data: &[Tensor; 3], orders: &[Tensor], o
 
 /// Derivative and value of `(v - R)^2 / 2`, or of the larger of that and the same with `v` clipped
 /// to the neighbourhood of its old value.
-fn value_loss(values: &Tensor, targets: &Tensor, old_values: &Tensor, clip: Option<f64>) -> (Tensor, Tensor) {
+fn value_loss(
+    values: &Tensor,
+    targets: &Tensor,
+    old_values: &Tensor,
+    clip: Option<f64>,
+) -> (Tensor, Tensor) {
     let error = values - targets;
     let loss = error.square() * 0.5;
     let Some(clip) = clip else { return (error, loss) };
@@ -276,11 +296,13 @@ mod tests {
         let now = log_probs(&actions, &y.tanh(), &log_std).detach();
         let old = now + Tensor::randn([2, 6, 5], cpu) * 0.4;
 
-        let ours = policy_loss(&y.detach(), &log_std.detach(), &actions, &old, &advantages, OPTIONS);
+        let ours =
+            policy_loss(&y.detach(), &log_std.detach(), &actions, &old, &advantages, OPTIONS);
         let ratio = (log_probs(&actions, &y.tanh(), &log_std) - &old).exp();
         let surrogate = (&ratio * &advantages).minimum(&(ratio.clamp(0.8, 1.2) * &advantages));
         // Five actions, the first counts twice: 2/6 and 1/6 each, where a plain mean has 1/5.
-        let surrogate = surrogate * Tensor::from_slice(&[10f32 / 6.0, 5.0 / 6.0, 5.0 / 6.0, 5.0 / 6.0, 5.0 / 6.0]);
+        let surrogate = surrogate
+            * Tensor::from_slice(&[10f32 / 6.0, 5.0 / 6.0, 5.0 / 6.0, 5.0 / 6.0, 5.0 / 6.0]);
         // A mean for each seed: seeds are separate runs.
         let loss = surrogate.mean_dim(&[1i64, 2][..], false, Kind::Float).sum(Kind::Float) * -1.0
             - log_std.sum(Kind::Float) * 0.03;
@@ -309,7 +331,8 @@ mod tests {
                 }
             };
             close(&loss, &reference.detach());
-            let theirs = Tensor::run_backward(&[reference.sum(Kind::Float)], &[&values], false, false);
+            let theirs =
+                Tensor::run_backward(&[reference.sum(Kind::Float)], &[&values], false, false);
             close(&ours, &theirs[0]);
         }
     }
@@ -320,7 +343,8 @@ mod tests {
         tch::manual_seed(8);
         let cpu = (Kind::Float, Device::Cpu);
         let (y, log_std) = (Tensor::randn([1, 6, 2], cpu), Tensor::zeros([1, 2], cpu));
-        let (actions, advantages) = (Tensor::randn([1, 6, 5, 2], cpu), Tensor::randn([1, 6, 5], cpu));
+        let (actions, advantages) =
+            (Tensor::randn([1, 6, 5, 2], cpu), Tensor::randn([1, 6, 5], cpu));
         let old = log_probs(&actions, &y.tanh(), &log_std) + 0.05;
         let options = PpoOptions { real_weight: 1.0, ..OPTIONS };
         let once = policy_loss(&y, &log_std, &actions, &old, &advantages, options);

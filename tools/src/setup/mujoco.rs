@@ -29,8 +29,7 @@ pub(crate) fn ensure(project: &Project) -> Result<Outcome> {
     let deps = project.deps();
     let (path, users) = in_force(project);
     if users {
-        check(&path)?;
-        let what = format!("MuJoCo {}, your MUJOCO_DYNAMIC_LINK_DIR", MUJOCO.version);
+        let what = format!("MuJoCo {}, your MUJOCO_DYNAMIC_LINK_DIR", check(&path)?);
         return Ok(Outcome { what, fresh: false });
     }
     let place = Place { parent: &deps, name: "mujoco", origin: MUJOCO.pin() };
@@ -46,8 +45,12 @@ pub(crate) fn ensure(project: &Project) -> Result<Outcome> {
     Ok(Outcome { what: format!("MuJoCo {}", MUJOCO.version), fresh })
 }
 
-/// Checks that a user's folder holds the library in the right version and the name to link by.
-fn check(path: &Path) -> Result<()> {
+/// Returns the version of the library in a folder, which must hold the right one and the name to link
+/// by.
+///
+/// # Errors
+/// One line for a user whose folder lacks either.
+pub(crate) fn check(path: &Path) -> Result<&'static str> {
     for file in [LIBRARY, "libmujoco.so"] {
         if !path.join(file).exists() {
             bail!(
@@ -57,7 +60,7 @@ fn check(path: &Path) -> Result<()> {
             );
         }
     }
-    Ok(())
+    Ok(MUJOCO.version)
 }
 
 /// Fetches the task models.

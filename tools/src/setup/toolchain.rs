@@ -18,6 +18,9 @@ use crate::run;
 /// The microcontroller's target.
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
 
+/// The rustc on the PATH.
+const PLAIN: &str = "rustc";
+
 /// A machine that has nothing else of it still links with this.
 const SMOKE: &str = "\
 #![no_std]
@@ -52,7 +55,7 @@ pub(crate) fn ensure(project: &Project, route: Option<Route>) -> Result<Outcome>
         // Once chosen, a route is kept until another one is asked for.
         let compiled = |source: &Source| place(&deps, source).is_current();
         let kept = route.is_none() && Source::find().as_ref().is_some_and(compiled);
-        if !kept && (has_target(project) || add_target(project)) {
+        if !kept && (has_target(Path::new(PLAIN), project) || add_target(project)) {
             return install_plain(project, &deps);
         }
         if route == Some(Route::Rustup) {
@@ -105,14 +108,20 @@ fn install_plain(project: &Project, deps: &Path) -> Result<Outcome> {
 }
 
 fn rustc(project: &Project) -> Command {
-    let mut command = Command::new("rustc");
+    let mut command = Command::new(PLAIN);
     command.current_dir(project.root()).stderr(Stdio::null());
     command
 }
 
-/// Whether the rustc on the PATH has `core` for the target.
-fn has_target(project: &Project) -> bool {
-    let mut command = rustc(project);
+/// The firmware's compiler.
+pub(crate) fn wrapper_path(project: &Project) -> PathBuf {
+    project.deps().join("toolchain/rustc")
+}
+
+/// Whether this rustc has `core` for the target.
+pub(crate) fn has_target(rustc: &Path, project: &Project) -> bool {
+    let mut command = Command::new(rustc);
+    command.current_dir(project.root()).stderr(Stdio::null());
     command.args(["--print", "target-libdir", "--target", TARGET]);
     let Some(dir) = run::text(&mut command) else { return false };
     fs::read_dir(dir).is_ok_and(|entries| {
@@ -130,7 +139,7 @@ fn add_target(project: &Project) -> bool {
     command.current_dir(project.root()).args(["target", "add", TARGET]);
     command.env("RUSTUP_MAX_RETRIES", "1").stdin(Stdio::null());
     let added = run::output(&mut command).is_ok_and(|output| output.status.success());
-    if added && has_target(project) {
+    if added && has_target(Path::new(PLAIN), project) {
         step.done();
         return true;
     }

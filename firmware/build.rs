@@ -1,0 +1,98 @@
+//! Reads and checks the policy image, and turns it into a constant and a flash section.
+//!
+//! The image is the one that `POLICY` names, else the last exported one, else an untrained one made
+//! here. A bad image stops the build with `daa-core`'s own message: what is flashed was checked.
+
+#[path = "build/untrained.rs"]
+mod untrained;
+
+use daa_core::image::Image;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// The trainer copies each image it exports to this place, relative to this package.
+const LAST_EXPORTED: &str = "../runs/latest.daa";
+/// Flash sector 11, as in `memory.x`.
+const SECTOR_LEN: usize = 128 * 1024;
+
+fn main() {
+    // Here and not in `.cargo/config.toml`, where a user's RUSTFLAGS would switch them off.
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
+    println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rerun-if-env-changed=POLICY");
+    if let Err(message) = generate() {
+        println!("cargo::error={message}");
+    }
+}
+
+fn generate() -> Result<(), String> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run cargo")?);
+    let save = |name: &str, contents: &[u8]| {
+        fs::write(out.join(name), contents)
+            .map_err(|error| format!("{}: {error}", out.join(name).display()))
+    };
+    save("memory.x", &fs::read("memory.x").map_err(|error| format!("memory.x: {error}"))?)?;
+    println!("cargo::rustc-link-search={}", out.display());
+
+    let (origin, bytes) = image()?;
+    let refused = |message: &dyn std::fmt::Display| format!("policy image {origin}: {message}");
+    if bytes.len() > SECTOR_LEN {
+        return Err(refused(&format_args!(
+            "{} bytes are more than the flash sector of {SECTOR_LEN}: train smaller networks",
+            bytes.len()
+        )));
+    }
+    // Weights are read in place, as floats: the bytes must be aligned, which a Vec<u8> is not.
+    let mut words = vec![0u32; bytes.len().div_ceil(4)];
+    let aligned: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut words)[..bytes.len()];
+    aligned.copy_from_slice(&bytes);
+    let image = Image::open(aligned).map_err(|error| refused(&error))?;
+
+    save("policy.daa", &bytes)?;
+    // `Debug` prints Rust here, once the enums' variants are in scope.
+    let architecture = format!(
+        "{{ use daa_core::{{Activation::*, dynamics::TransitionTarget::*}}; {:?} }}",
+        image.architecture()
+    );
+    save("architecture.in", architecture.as_bytes())
+}
+
+/// The image's bytes, and where they are from.
+fn image() -> Result<(String, Vec<u8>), String> {
+    let named = env::var_os("POLICY").filter(|name| !name.is_empty());
+    let path = match &named {
+        Some(name) => find(Path::new(name))?,
+        None => {
+            // While the file is missing, cargo asks again in every build.
+            println!("cargo::rerun-if-changed={LAST_EXPORTED}");
+            PathBuf::from(LAST_EXPORTED)
+        }
+    };
+    println!("cargo::rerun-if-changed={}", path.display());
+    match fs::read(&path) {
+        Ok(bytes) => Ok((path.display().to_string(), bytes)),
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
+            println!("cargo::warning=no policy was exported yet: building with an untrained one");
+            let bytes = untrained::image().map_err(|error| format!("untrained image: {error}"))?;
+            Ok(("(untrained)".into(), bytes))
+        }
+        Err(error) => Err(format!("policy image {}: {error}", path.display())),
+    }
+}
+
+/// `POLICY` as a path: absolute, or relative to the caller's folder, this package or the repository.
+fn find(name: &Path) -> Result<PathBuf, String> {
+    let caller = env::var_os("PWD").map(PathBuf::from).unwrap_or_default();
+    [caller, PathBuf::new(), PathBuf::from("..")]
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            format!(
+                "POLICY names {}, and there is no such file: give an absolute path",
+                name.display()
+            )
+        })
+}

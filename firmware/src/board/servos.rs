@@ -1,0 +1,86 @@
+//! The four servo pins. A pulse of 1 to 2 ms at 50 Hz carries an action from its lowest to its
+//! highest value; no pulse at all is what servos and speed controllers treat as safe.
+
+use stm32f4xx_hal::gpio::{Output, Pin, PinState};
+use stm32f4xx_hal::pac::{self, TIM3, TIM4};
+use stm32f4xx_hal::prelude::*;
+use stm32f4xx_hal::rcc::Rcc;
+use stm32f4xx_hal::timer::pwm::ErasedChannel;
+
+/// Number of pins.
+pub(super) const SERVOS: usize = 4;
+
+/// The timers count microseconds.
+const PERIOD_US: u32 = 20_000;
+const MIN_US: f32 = 1000.0;
+const RANGE_US: f32 = 1000.0;
+
+/// The pins before there are pulses: low outputs.
+pub(super) struct Pins {
+    pub(super) d6: Pin<'C', 6, Output>,
+    pub(super) d5: Pin<'C', 7, Output>,
+    pub(super) d9: Pin<'B', 8, Output>,
+    pub(super) d10: Pin<'B', 9, Output>,
+}
+
+/// The pins, in the order of the actions.
+pub(super) struct Servos {
+    d6: ErasedChannel<TIM3>,
+    d5: ErasedChannel<TIM3>,
+    d9: ErasedChannel<TIM4>,
+    d10: ErasedChannel<TIM4>,
+}
+
+impl Servos {
+    /// Hands the pins to the timers, without pulses.
+    pub(super) fn new(pins: Pins, tim3: TIM3, tim4: TIM4, rcc: &mut Rcc) -> Self {
+        let (_, (c1, c2, ..)) = tim3.pwm_us(PERIOD_US.micros(), rcc);
+        let (_, (_, _, c3, c4)) = tim4.pwm_us(PERIOD_US.micros(), rcc);
+        let mut servos = Self {
+            d6: c1.with(pins.d6).erase(),
+            d5: c2.with(pins.d5).erase(),
+            d9: c3.with(pins.d9).erase(),
+            d10: c4.with(pins.d10).erase(),
+        };
+        servos.stop();
+        servos.d6.enable();
+        servos.d5.enable();
+        servos.d9.enable();
+        servos.d10.enable();
+        servos
+    }
+
+    /// From the next period on, pulses for `fraction`, 0 to 1, of a servo's way.
+    pub(super) fn follow(&mut self, servo: usize, fraction: f32) {
+        self.set(servo, (MIN_US + RANGE_US * fraction) as u16);
+    }
+
+    /// From the next period on, no pulses.
+    pub(super) fn stop(&mut self) {
+        (0..SERVOS).for_each(|servo| self.set(servo, 0));
+    }
+
+    fn set(&mut self, servo: usize, width_us: u16) {
+        match servo {
+            0 => self.d6.set_duty(width_us),
+            1 => self.d5.set_duty(width_us),
+            2 => self.d9.set_duty(width_us),
+            _ => self.d10.set_duty(width_us),
+        }
+    }
+}
+
+/// No pulses from this instant on, whatever state the program is in: the pins become low outputs.
+pub(super) fn cut() {
+    // SAFETY: only for a program that is broken: nothing else runs, and nothing will go on.
+    let (gpiob, gpioc) = unsafe { (pac::GPIOB::steal(), pac::GPIOC::steal()) };
+    gpiob.bsrr().write(|w| w.br8().reset().br9().reset());
+    gpiob.moder().modify(|_, w| w.moder8().output().moder9().output());
+    gpioc.bsrr().write(|w| w.br6().reset().br7().reset());
+    gpioc.moder().modify(|_, w| w.moder6().output().moder7().output());
+}
+
+/// A pin as a low output.
+pub(super) fn low<const PORT: char, const N: u8>(pin: Pin<PORT, N>) -> Pin<PORT, N, Output> {
+    pin.into_push_pull_output_in_state(PinState::Low)
+}

@@ -1,0 +1,79 @@
+//! What can end a run, and with which exit code.
+//!
+//! In the emulator the code is QEMU's exit status. The board has nobody to exit to: it keeps the
+//! actuators safe and blinks.
+
+use daa_core::image::{GoldenMismatch, ImageError};
+
+/// How a run ends. QEMU itself ends with 1 when it cannot start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// The host said goodbye.
+    Done = 0,
+    /// The image was refused.
+    Image = 2,
+    /// The golden vectors were not reproduced bit for bit.
+    Golden = 3,
+    /// The link could not be opened, broke, or was closed without a goodbye.
+    Link = 4,
+    /// The program panicked.
+    Panic = 5,
+    /// The processor faulted: bad address, bad instruction, stack overflow.
+    Fault = 6,
+    /// A check of the self-test failed.
+    SelfTest = 7,
+}
+
+/// Why the machine stops, and keeps its actuators safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The image in flash cannot be used.
+    Image(ImageError),
+    /// The image has nothing to prove itself with.
+    NoGoldenVectors,
+    /// This machine does not compute what the trainer computed.
+    Golden(GoldenMismatch),
+    /// The link could not be opened.
+    LinkNotOpened(&'static str),
+    /// The link broke, or the host closed it without a goodbye.
+    LinkClosed,
+}
+
+impl Failure {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Image(_) => Exit::Image,
+            Self::NoGoldenVectors | Self::Golden(_) => Exit::Golden,
+            Self::LinkNotOpened(_) | Self::LinkClosed => Exit::Link,
+        }
+    }
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Image(error) => write!(f, "image refused: {error}"),
+            Self::NoGoldenVectors => f.write_str("image refused: it has no golden vectors"),
+            Self::Golden(error) => write!(f, "image refused: {error}"),
+            Self::LinkNotOpened(name) => write!(f, "link: {name} cannot be opened"),
+            Self::LinkClosed => f.write_str("link: closed without a goodbye"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+impl From<ImageError> for Failure {
+    fn from(error: ImageError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<GoldenMismatch> for Failure {
+    fn from(error: GoldenMismatch) -> Self {
+        Self::Golden(error)
+    }
+}

@@ -1,0 +1,39 @@
+//! Everything that the control loop in `main.rs` is made of.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`policy`] | the image in flash and the sizes that this firmware was built for |
+//! | [`controller`] | checked image in, action out: the decision |
+//! | [`inbox`] | bytes in, the newest request out |
+//! | [`machine`] | all the hardware there is: `board.rs` or `emulator.rs` |
+//! | [`failure`] | what can end a run, and with which exit code |
+//! | [`stack`] | how much of it was ever used |
+//! | [`parity`] | a workload whose result in bits is compared between machines |
+#![no_std]
+#![deny(missing_docs)]
+
+#[cfg(all(feature = "board", feature = "emulator"))]
+compile_error!(
+    "features `board` and `emulator` exclude each other: for the emulator add --no-default-features"
+);
+#[cfg(not(any(feature = "board", feature = "emulator")))]
+compile_error!(
+    "no machine chosen: build with the default feature `board`, or with --features emulator"
+);
+
+#[cfg(all(feature = "board", not(feature = "emulator")))]
+pub mod board;
+pub mod controller;
+#[cfg(feature = "emulator")]
+pub mod emulator;
+pub mod failure;
+mod fault;
+pub mod inbox;
+pub mod parity;
+pub mod policy;
+pub mod stack;
+
+#[cfg(all(feature = "board", not(feature = "emulator")))]
+pub use board as machine;
+#[cfg(feature = "emulator")]
+pub use emulator as machine;

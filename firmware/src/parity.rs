@@ -1,0 +1,108 @@
+//! A workload whose result in bits is compared between machines.
+//!
+//! Layers of many sizes, activations after each, as one number: the self-test computes it on the
+//! microcontroller, and a test on the workstation includes this file, computes it there, and
+//! compares. Nothing here knows the machine.
+
+use daa_core::Activation;
+use daa_core::kernel::{affine_blocked, affine_rows};
+
+/// Input widths: below, at and above the four rows that the workstation takes at once.
+const INPUTS: [usize; 9] = [1, 2, 3, 4, 5, 6, 17, 33, 40];
+/// Output widths from 1 to this: every remainder of the microcontroller's blocks of 16, four times.
+const MAX_OUTPUTS: usize = 66;
+const MAX_INPUTS: usize = 40;
+
+/// What was computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parity {
+    /// Number of layers.
+    pub layers: u32,
+    /// Over the bits of all outputs, in order.
+    pub hash: u64,
+}
+
+/// A loop that does not give the bits of the definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Inputs of the layer.
+    pub inputs: usize,
+    /// Outputs of the layer.
+    pub outputs: usize,
+}
+
+/// Numbers of both signs that spread over 16 powers of two, so that the order of additions shows.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f32 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let random = (self.0 >> 32) as u32;
+        let exponent = 119 + (random >> 27 & 15);
+        f32::from_bits(random & 0x8000_0000 | exponent << 23 | random & 0x007F_FFFF)
+    }
+
+    fn fill(&mut self, numbers: &mut [f32]) {
+        numbers.iter_mut().for_each(|number| *number = self.next());
+    }
+}
+
+/// Every step is a bijection of the hash, and every bit of a value reaches every bit of it.
+fn mix(hash: u64, values: &[f32]) -> u64 {
+    values.iter().fold(hash, |hash, value| {
+        let hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash ^ hash >> 29
+    })
+}
+
+/// `y_o = (((b_o + w_0o x_0) + w_1o x_1) + ...)`, to the letter.
+fn definition(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
+    let outputs = y.len();
+    for (o, y) in y.iter_mut().enumerate() {
+        *y = bias[o];
+        for (i, x) in x.iter().enumerate() {
+            *y += weights[i * outputs + o] * x;
+        }
+    }
+}
+
+fn equal(a: &[f32], b: &[f32]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// Computes every layer with both loops and by definition.
+///
+/// # Errors
+/// The first [`Mismatch`] between them.
+pub fn run() -> Result<Parity, Mismatch> {
+    let mut numbers = Numbers(2022);
+    let mut weights = [0.0; MAX_INPUTS * MAX_OUTPUTS];
+    let (mut bias, mut x) = ([0.0; MAX_OUTPUTS], [0.0; MAX_INPUTS]);
+    let mut results = [[0.0; MAX_OUTPUTS]; 3];
+    let mut parity = Parity { layers: 0, hash: 0 };
+    for inputs in INPUTS {
+        for outputs in 1..=MAX_OUTPUTS {
+            let weights = &mut weights[..inputs * outputs];
+            let (bias, x) = (&mut bias[..outputs], &mut x[..inputs]);
+            numbers.fill(weights);
+            numbers.fill(bias);
+            numbers.fill(x);
+            let [defined, blocked, rows] = results.each_mut().map(|result| &mut result[..outputs]);
+            definition(weights, bias, x, defined);
+            affine_blocked(weights, bias, x, blocked);
+            affine_rows(weights, bias, x, rows);
+            if !(equal(defined, blocked) && equal(defined, rows)) {
+                return Err(Mismatch { inputs, outputs });
+            }
+            parity.hash = mix(parity.hash, defined);
+            for activation in [Activation::LeakyRelu, Activation::Tanh, Activation::Silu] {
+                blocked.copy_from_slice(defined);
+                activation.apply(blocked);
+                parity.hash = mix(parity.hash, blocked);
+            }
+            parity.layers += 1;
+        }
+    }
+    Ok(parity)
+}

@@ -1,0 +1,144 @@
+//! The exported policy on the emulated microcontroller.
+#![allow(clippy::unwrap_used)]
+
+use daa_core::image::{Image, ImageError};
+use serde_json::Value;
+use std::path::Path;
+use tests::{Aligned, run, small_image, succeed, xtask};
+
+/// The firmware is built once for one image: these tests share the build folder and take turns.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+fn turn() -> std::sync::MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn emulate(image: &Path, episodes: &str) -> Value {
+    let output =
+        succeed(xtask().arg("emulate").arg(image).args(["--episodes", episodes, "--json"]));
+    serde_json::from_str(&output).unwrap()
+}
+
+#[test]
+fn the_microcontroller_chooses_the_bits_that_the_workstation_chooses() {
+    let _turn = turn();
+    let report = emulate(small_image(), "2");
+    let episodes = report["episodes"].as_array().unwrap();
+    assert_eq!(episodes.len(), 2);
+    for episode in episodes {
+        assert_eq!(episode["differing_actions"], 0, "{episode}");
+        assert_eq!(episode["decisions"], 250);
+        assert_eq!(episode["host_return"], episode["mcu_return"]);
+        assert!(episode["instructions_per_decision"].as_f64().unwrap() > 4480.0);
+    }
+    // Episodes start differently: two equal returns would mean that one was shown twice.
+    assert_ne!(episodes[0]["host_return"], episodes[1]["host_return"]);
+    assert!(report["golden_vectors"].as_u64().unwrap() >= 32);
+    let network = &report["network"];
+    let (instructions, operations) =
+        (network["instructions"].as_f64().unwrap(), network["multiply_adds"].as_f64().unwrap());
+    assert_eq!(operations, 4480.0);
+    assert!(
+        instructions <= 2.9 * operations,
+        "{instructions} instructions for {operations} multiply-adds"
+    );
+    // Counted, not timed: every run gives the same figures.
+    assert_eq!(emulate(small_image(), "2"), report);
+}
+
+/// Boots the firmware of the small image with other bytes in the policy's flash.
+fn boot(flash: &[u8]) -> (i64, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flash.bin");
+    std::fs::write(&path, flash).unwrap();
+    let outcome =
+        run(xtask().arg("boot").arg(small_image()).arg("--flash").arg(&path).arg("--json"));
+    let report: Value =
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome:?}"));
+    let log: Vec<_> = report["log"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap().to_owned())
+        .collect();
+    (report["exit_code"].as_i64().unwrap(), log.join("\n"))
+}
+
+/// The image with its checksum made to hold again.
+fn repair(image: &mut Aligned) {
+    let Err(ImageError::Checksum { computed, .. }) = Image::open(image.bytes()) else {
+        panic!("the checksum holds already");
+    };
+    image.bytes_mut()[20..24].copy_from_slice(&computed.to_le_bytes());
+    assert!(Image::open(image.bytes()).is_ok());
+}
+
+#[test]
+fn the_firmware_refuses_what_core_refuses_and_says_why() {
+    let _turn = turn();
+    let image = Aligned::copy(&std::fs::read(small_image()).unwrap());
+    let len = image.bytes().len();
+    let flipped = |bit: usize| {
+        let mut bytes = image.bytes().to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes
+    };
+    let cut = |len: usize| {
+        let mut bytes = image.bytes()[..len].to_vec();
+        // What was there before the image was cut is not there any more: blank flash.
+        bytes.resize(image.bytes().len(), 0xFF);
+        bytes
+    };
+    let mut longer = image.bytes().to_vec();
+    longer.extend([0x55; 8]);
+    let cases = [
+        ("the magic", flipped(0), "magic"),
+        ("the version", flipped(8 * 8), "version"),
+        ("the length, too long", flipped(8 * 15), "truncated"),
+        ("the architecture hash", flipped(8 * 16), "architecture hash"),
+        ("the CRC", flipped(8 * 20), "CRC-32"),
+        ("a size", flipped(8 * 28), "architecture hash"),
+        ("the passport", flipped(8 * 70), "CRC-32"),
+        ("a weight", flipped(8 * 5000 + 3), "CRC-32"),
+        ("the last bit", flipped(8 * len - 1), "CRC-32"),
+        ("half an image", cut(len / 2), "CRC-32"),
+        ("a header alone", cut(64), "CRC-32"),
+        ("trailing bytes", longer, "trailing bytes"),
+        ("erased flash", vec![0xFF; 4096], "magic"),
+    ];
+    for (what, flash, cause) in cases {
+        let (code, log) = boot(&flash);
+        assert!(code > 0, "{what}: exit code {code}: {log}");
+        assert!(log.contains(cause), "{what}: no {cause} in {log}");
+    }
+}
+
+#[test]
+fn a_changed_weight_behind_a_sound_checksum_fails_the_golden_vectors() {
+    let _turn = turn();
+    let mut image = Aligned::copy(&std::fs::read(small_image()).unwrap());
+    let passport = u32::from_le_bytes(image.bytes()[48..52].try_into().unwrap()) as usize;
+    // The last bias of the policy: 5-64-64-1 has 4609 parameters, one deviation follows.
+    let at = 64 + passport.next_multiple_of(4) + 4 * 4608;
+    let bytes: [u8; 4] = image.bytes()[at..at + 4].try_into().unwrap();
+    let weight = f32::from_le_bytes(bytes) + 0.01;
+    image.bytes_mut()[at..at + 4].copy_from_slice(&weight.to_le_bytes());
+    repair(&mut image);
+    let (code, log) = boot(image.bytes());
+    assert!(code > 0 && log.to_lowercase().contains("golden"), "exit code {code}: {log}");
+}
+
+#[test]
+fn bad_images_are_refused_before_anything_is_built() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.daa");
+    let bytes = std::fs::read(small_image()).unwrap();
+    std::fs::write(&path, &bytes[..5000]).unwrap();
+    let outcome = run(xtask().arg("emulate").arg(&path));
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(outcome.stderr.contains("truncated"), "{outcome:?}");
+    let outcome = run(xtask().arg("emulate").arg(folder.path().join("none.daa")));
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(outcome.stderr.contains("none.daa"), "{outcome:?}");
+}

@@ -1,0 +1,144 @@
+//! The emulated microcontroller: `qemu-system-arm -M netduinoplus2`, an STM32F405.
+
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+
+use super::firmware::POLICY_ADDRESS;
+use super::log::{self, Line};
+use crate::run;
+use crate::setup::place::{self, explain};
+
+/// One instruction takes 2^7 ns of the emulated clock, on every machine and in every run.
+const CLOCK: &str = "shift=7";
+
+/// The names under which the firmware opens its two pipes, in QEMU's own folder.
+const REQUEST: &str = "request.fifo";
+const REPLY: &str = "reply.fifo";
+
+/// QEMU's standard output and standard error, in the same folder.
+const LOG: &str = "log.bin";
+const COMPLAINTS: &str = "qemu.err";
+
+/// A folder for one emulation; it goes when this value does.
+pub(crate) struct Bench {
+    dir: PathBuf,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("daa-emulate-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        place::remove(&dir)?;
+        fs::create_dir(&dir).map_err(|error| explain(error, &dir))?;
+        Ok(Self { dir })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the two pipes between host and firmware and returns their paths: request, reply.
+    pub(crate) fn pipes(&self) -> Result<(PathBuf, PathBuf)> {
+        let pipe = |name: &str| {
+            let path = self.dir.join(name);
+            let c_path = CString::new(path.as_os_str().as_bytes()).context("a zero in a path")?;
+            // SAFETY: `c_path` is a string that ends in zero and outlives the call.
+            if unsafe { libc::mkfifo(c_path.as_ptr(), 0o600) } != 0 {
+                return Err(explain(io::Error::last_os_error(), &path));
+            }
+            Ok(path)
+        };
+        Ok((pipe(REQUEST)?, pipe(REPLY)?))
+    }
+
+    /// Starts the emulator with `elf` in flash; `flash`, when given, lies in the policy's sector.
+    pub(crate) fn start(&self, elf: &[u8], flash: Option<&[u8]>) -> Result<Emulator> {
+        let file = |name: &str, content: &[u8]| {
+            let path = self.dir.join(name);
+            fs::write(&path, content).map_err(|error| explain(error, &path))
+        };
+        file("firmware.elf", elf)?;
+        let mut qemu = Command::new("qemu-system-arm");
+        qemu.current_dir(&self.dir).args(["-M", "netduinoplus2", "-display", "none"]);
+        qemu.args(["-monitor", "none", "-serial", "null", "-icount", CLOCK]);
+        qemu.args(["-semihosting-config", "enable=on,target=native"]);
+        qemu.args(["-kernel", "firmware.elf"]);
+        if let Some(flash) = flash {
+            file("flash.bin", flash)?;
+            let device = format!("loader,file=flash.bin,addr={POLICY_ADDRESS:#x},force-raw=on");
+            qemu.args(["-device", &device]);
+        }
+        // Semihosting writes the firmware's log to standard output. Files cannot fill up as pipes do.
+        qemu.stdin(Stdio::null()).stdout(self.create(LOG)?).stderr(self.create(COMPLAINTS)?);
+        run::die_with_parent(&mut qemu);
+        let child = qemu.spawn().map_err(|error| run::not_started(&qemu, &error))?;
+        Ok(Emulator { child, elf: elf.to_vec(), dir: self.dir.clone() })
+    }
+
+    fn create(&self, name: &str) -> Result<File> {
+        let path = self.dir.join(name);
+        File::create(&path).map_err(|error| explain(error, &path))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // Best effort: it lies in the system's folder for temporaries.
+        let _ = place::remove(&self.dir);
+    }
+}
+
+/// A running emulator; it ends when this value does.
+pub(crate) struct Emulator {
+    child: Child,
+    elf: Vec<u8>,
+    dir: PathBuf,
+}
+
+impl Emulator {
+    /// How the firmware ended, or none while it runs.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("waiting for qemu-system-arm")
+    }
+
+    /// Ends the emulator if it still runs, and returns the firmware's log.
+    pub(crate) fn log(&mut self) -> Result<Vec<Line>> {
+        self.stop();
+        log::decode(&self.elf, &read(&self.dir.join("log.bin"))?)
+    }
+
+    /// What QEMU itself complained about.
+    pub(crate) fn complaints(&self) -> String {
+        let text = read(&self.dir.join(COMPLAINTS)).unwrap_or_default();
+        String::from_utf8_lossy(&text).trim().to_owned()
+    }
+
+    fn stop(&mut self) {
+        // Killed, not asked: an emulator that waits at a pipe does not hear a polite signal.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A file's content; one that was never made is empty.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        result => result.map_err(|error| explain(error, path)),
+    }
+}

@@ -1,0 +1,105 @@
+//! What `host-trainer drive --json` prints, and the table made of it.
+
+use serde::Deserialize;
+
+/// Several episodes with the microcontroller as the controller.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) episodes: Vec<Episode>,
+    pub(crate) network: Cost,
+    pub(crate) decision: Cost,
+    pub(crate) stack_high_water_bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Episode {
+    pub(crate) host_return: f64,
+    pub(crate) mcu_return: f64,
+    pub(crate) differing_actions: u64,
+    pub(crate) decisions: u64,
+    pub(crate) instructions_per_decision: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cost {
+    pub(crate) instructions: u64,
+    pub(crate) multiply_adds: u64,
+}
+
+impl Cost {
+    fn per_multiply_add(&self) -> f64 {
+        self.instructions as f64 / self.multiply_adds.max(1) as f64
+    }
+}
+
+impl Report {
+    /// The mean return on the host and on the microcontroller.
+    pub(crate) fn mean_returns(&self) -> (f64, f64) {
+        let count = self.episodes.len().max(1) as f64;
+        let mean =
+            |value: fn(&Episode) -> f64| self.episodes.iter().map(value).sum::<f64>() / count;
+        (mean(|episode| episode.host_return), mean(|episode| episode.mcu_return))
+    }
+
+    /// Actions that differ in any bit, and all actions.
+    pub(crate) fn differing(&self) -> (u64, u64) {
+        let sum = |value: fn(&Episode) -> u64| self.episodes.iter().map(value).sum();
+        (sum(|episode| episode.differing_actions), sum(|episode| episode.decisions))
+    }
+
+    /// The whole report for a person.
+    pub(crate) fn table(&self) -> String {
+        let mut text = format!(
+            "{:>7} {:>12} {:>12} {:>22} {:>22}\n",
+            "episode", "host return", "MCU return", "actions that differ", "instructions/decision"
+        );
+        for (index, episode) in self.episodes.iter().enumerate() {
+            let differ = format!("{} of {}", episode.differing_actions, episode.decisions);
+            text += &format!(
+                "{index:>7} {:>12.3} {:>12.3} {differ:>22} {:>22.0}\n",
+                episode.host_return, episode.mcu_return, episode.instructions_per_decision
+            );
+        }
+        let (host, mcu) = self.mean_returns();
+        let (differing, decisions) = self.differing();
+        let differ = format!("{differing} of {decisions}");
+        text += &format!("{:>7} {host:>12.3} {mcu:>12.3} {differ:>22}\n\n", "mean");
+        text += &format!(
+            "network:  {} instructions, {:.2} for each of {} multiply-adds\n\
+             decision: {} instructions (guards, normaliser, network, tanh, limits)\n\
+             stack:    {} bytes at most\n\
+             Instructions are counted, cycles are not: on a Cortex-M4F a VMLA takes 3, a VLDR 2, a VMUL or\n\
+             VADD 1, and flash wait states come on top.",
+            self.network.instructions,
+            self.network.per_multiply_add(),
+            self.network.multiply_adds,
+            self.decision.instructions,
+            self.stack_high_water_bytes
+        );
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{"episodes":[
+        {"host_return":800.0,"mcu_return":800.0,"differing_actions":0,"decisions":250,
+         "instructions_per_decision":9000.0},
+        {"host_return":900.0,"mcu_return":898.0,"differing_actions":3,"decisions":250,
+         "instructions_per_decision":9000.0}],
+        "network":{"instructions":14000,"multiply_adds":5568},
+        "decision":{"instructions":15000,"multiply_adds":5568},
+        "stack_high_water_bytes":2048,"golden_vectors":64}"#;
+
+    #[test]
+    fn the_table_sums_up_what_drive_printed() {
+        let report: Report = serde_json::from_str(TEXT).unwrap();
+        assert_eq!(report.mean_returns(), (850.0, 849.0));
+        assert_eq!(report.differing(), (3, 500));
+        let table = report.table();
+        assert!(table.contains("3 of 500") && table.contains("2.51 for each of 5568"));
+        assert!(table.contains("2048 bytes"));
+    }
+}

@@ -1,0 +1,62 @@
+//! `cargo xtask size [IMAGE]`: what the firmware takes of the microcontroller.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::emulate::Drive;
+use crate::emulate::firmware::{Elf, Machine, Usage};
+use crate::emulate::qemu::Bench;
+use crate::host::HostTrainer;
+use crate::project::Project;
+use crate::setup;
+use crate::setup::place;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The image [default: the last exported one, else an untrained one]
+    image: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds for both machines, drives one episode to see how deep the stack gets, and prints it all.
+///
+/// # Errors
+/// When something does not build or the episode fails.
+pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
+    setup::quietly(project)?;
+    let image = arguments.image.as_deref();
+    let board = Elf::build(project, Machine::Board, image)?.usage()?;
+    let elf = Elf::build(project, Machine::Emulator, image)?;
+    let emulator = elf.usage()?;
+    let host = HostTrainer::build(project)?;
+    // The build chose the image; the episode is driven with that very one.
+    let bench = Bench::new()?;
+    let chosen = bench.path().join("chosen.daa");
+    place::write(&chosen, elf.image()?)?;
+    let drive = Drive { image: &chosen, episodes: 1, seed: 1, verbose: false };
+    let (_, report) = drive.run(project, &host)?;
+    let stack = report.stack_high_water_bytes;
+    if arguments.json {
+        let object = json!({
+            "board": object(&board), "emulator": object(&emulator), "stack_high_water_bytes": stack,
+        });
+        println!("{object}");
+        return Ok(());
+    }
+    println!("{:<10} {:>8} {:>8} {:>8}", "bytes", "flash", "RAM", ".policy");
+    for (machine, usage) in [(Machine::Board, board), (Machine::Emulator, emulator)] {
+        let Usage { flash, ram, policy } = usage;
+        println!("{:<10} {flash:>8} {ram:>8} {policy:>8}", machine.name());
+    }
+    println!("stack      {stack:>8} at most, in the emulator over one episode (RAM is without it)");
+    Ok(())
+}
+
+fn object(usage: &Usage) -> Value {
+    json!({ "flash": usage.flash, "ram": usage.ram, "policy": usage.policy })
+}
