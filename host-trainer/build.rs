@@ -26,14 +26,14 @@ fn main() {
     }
     // torch-sys does not check a plain LIBTORCH folder, and a mismatch fails far from its cause.
     let version = Path::new(&env::var("LIBTORCH").unwrap_or_default()).join("version.py");
-    if let Ok(text) = std::fs::read_to_string(&version) {
-        if !text.contains(&format!("'{TORCH_VERSION}")) {
-            println!(
-                "cargo::error={} is not of libtorch {TORCH_VERSION}: run `cargo xtask setup`",
-                version.display()
-            );
-            process::exit(1);
-        }
+    if let Ok(text) = std::fs::read_to_string(&version)
+        && !text.contains(&format!("'{TORCH_VERSION}"))
+    {
+        println!(
+            "cargo::error={} is not of libtorch {TORCH_VERSION}: run `cargo xtask setup`",
+            version.display()
+        );
+        process::exit(1);
     }
     let commit = process::Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
     let commit = commit.ok().filter(|output| output.status.success());

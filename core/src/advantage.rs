@@ -150,12 +150,13 @@ mod tests {
             gamma in 0f32..=1.0, lambda in 0f32..=1.0,
         ) {
             let discount = Discount { gamma, lambda };
-            let column = |f: &dyn Fn(&(f32, f32, f32, usize)) -> f32| steps.iter().map(f).collect::<Vec<_>>();
-            let (rewards, values, next) = (column(&|s| s.0), column(&|s| s.1), column(&|s| s.2));
+            let rewards: Vec<f32> = steps.iter().map(|s| s.0).collect();
+            let values: Vec<f32> = steps.iter().map(|s| s.1).collect();
+            let next: Vec<f32> = steps.iter().map(|s| s.2).collect();
             let ends: Vec<End> = steps.iter().map(|s| ENDS[s.3]).collect();
             let mut advantages = std::vec![0.0; steps.len()];
             gae(&rewards, &values, &next, &ends, discount, &mut advantages);
-            for t in 0..steps.len() {
+            for (t, advantage) in advantages.iter().enumerate() {
                 // A_t = sum_l (gamma lambda)^l delta_{t+l}, up to and including the episode's end.
                 let mut sum = 0.0f64;
                 for l in 0..steps.len() - t {
@@ -167,7 +168,7 @@ mod tests {
                         break;
                     }
                 }
-                prop_assert!((f64::from(advantages[t]) - sum).abs() < 1e-3 * (1.0 + sum.abs()));
+                prop_assert!((f64::from(*advantage) - sum).abs() < 1e-3 * (1.0 + sum.abs()));
             }
         }
 

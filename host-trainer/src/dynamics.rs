@@ -217,7 +217,6 @@ pub struct WorldReader {
 impl WorldReader {
     /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` of raw actions
     /// `[S, B, A]`: the arithmetic of [`daa_core::dynamics::Dynamics::step`].
-    #[must_use]
     pub fn step(&self, z: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
         let input = Tensor::cat(&[z, &raw.clamp(-1.0, 1.0)], 2);
         let output = self.transition.predict(&input);

@@ -49,7 +49,6 @@ impl<'b> Image<'b> {
     ///
     /// # Errors
     /// [`ImageError::Layout`] when the const parameters are not the architecture's sizes.
-    #[expect(clippy::type_complexity, reason = "seven sizes are what a learned model has")]
     pub fn learned_model<
         const OBS: usize,
         const ACT: usize,

@@ -122,12 +122,21 @@ impl<'b> Image<'b> {
     /// # Errors
     /// [`ImageError::OtherArchitecture`].
     pub fn expect(self, wanted: &Architecture) -> Result<Self, ImageError> {
+        self.check_architecture(wanted)?;
+        Ok(self)
+    }
+
+    /// [`expect`](Self::expect) that leaves the image where it is: it is 5 KiB large, and a
+    /// microcontroller's stack is not.
+    ///
+    /// # Errors
+    /// [`ImageError::OtherArchitecture`].
+    pub fn check_architecture(&self, wanted: &Architecture) -> Result<(), ImageError> {
         if self.architecture == *wanted {
-            Ok(self)
-        } else {
-            let (wanted, found) = (wanted.hash(), self.architecture.hash());
-            Err(ImageError::OtherArchitecture { wanted, found })
+            return Ok(());
         }
+        let (wanted, found) = (wanted.hash(), self.architecture.hash());
+        Err(ImageError::OtherArchitecture { wanted, found })
     }
 
     fn check_numbers(&self) -> Result<(), ImageError> {

@@ -305,7 +305,7 @@ impl Config {
             evaluate_episodes: |n: &usize| (1..=100_000).contains(n), "1 to 100000";
             threads: |n: &usize| *n <= 1024, "0 (all cores) to 1024";
         }
-        if self.batch() % self.minibatch != 0 {
+        if !self.batch().is_multiple_of(self.minibatch) {
             return impossible(
                 "minibatch",
                 self.minibatch.to_string(),

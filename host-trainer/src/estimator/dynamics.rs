@@ -29,7 +29,6 @@ struct Result {
 
 /// N extra raw actions `[S, T, N, A]` of every state and their advantages `[S, T, N]`. The result
 /// does not depend on the number of threads: noise belongs to (seed, iteration, piece).
-#[must_use]
 pub fn imagine(
     what: &Imagination<'_>,
     actor: &Network,

@@ -98,7 +98,6 @@ impl Estimator<'_> {
 
 /// `[S, B, K]` Gaussian log-probabilities of raw actions `[S, B, K, A]` for means `[S, B, A]` and
 /// `log_std [S, A]`: [`daa_core::policy::log_prob`] for tensors.
-#[must_use]
 pub fn log_probs(actions: &Tensor, mean: &Tensor, log_std: &Tensor) -> Tensor {
     let (seeds, width) = (log_std.size()[0], log_std.size()[1]);
     let precision = (log_std * -2.0).exp().view([seeds, 1, 1, width]);

@@ -14,12 +14,12 @@ pub(super) fn tasks() -> Vec<Task> {
     vec![Task {
         name: "ball_in_cup-catch",
         observations: vec![
-            Signal::symmetric("cup_x", "m", 1.0),
-            Signal::symmetric("cup_z", "m", 1.0),
-            Signal::symmetric("ball_x", "m", 1.5),
-            Signal::symmetric("ball_z", "m", 1.5),
-            Signal::symmetric("cup_x_velocity", "m/s", 15.0),
-            Signal::symmetric("cup_z_velocity", "m/s", 15.0),
+            Signal::symmetric("cup_x", "m", 0.7),
+            Signal::symmetric("cup_z", "m", 0.7),
+            Signal::symmetric("ball_x", "m", 1.0),
+            Signal::new("ball_z", "m", -0.5, 1.2),
+            Signal::symmetric("cup_x_velocity", "m/s", 8.0),
+            Signal::symmetric("cup_z_velocity", "m/s", 8.0),
             Signal::symmetric("ball_x_velocity", "m/s", 15.0),
             Signal::symmetric("ball_z_velocity", "m/s", 15.0),
         ],

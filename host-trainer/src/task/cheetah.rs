@@ -15,23 +15,36 @@ const RUN_SPEED: f64 = 10.0;
 /// Steps of the simulator in which the body falls to its feet before an episode starts.
 const SETTLING_STEPS: u32 = 200;
 
-const LEGS: [&str; 6] = ["bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot"];
+/// Names of the legs' joints and motors, and the joints' soft limits in degrees.
+const LEGS: [(&str, f64, f64); 6] = [
+    ("bthigh", -30.0, 60.0),
+    ("bshin", -50.0, 50.0),
+    ("bfoot", -230.0, 50.0),
+    ("fthigh", -57.0, 0.4),
+    ("fshin", -70.0, 50.0),
+    ("ffoot", -28.0, 28.0),
+];
 
 /// The domain's tasks.
 pub(super) fn tasks() -> Vec<Task> {
-    // The joints' limits are soft, from -4.0 (bfoot) to 1.05 rad; the body may turn over for ever.
+    // The body may turn over, and over again.
     let mut observations =
-        vec![Signal::new("root_z", "m", -2.0, 5.0), Signal::symmetric("root_y", "rad", 100.0)];
-    observations.extend(LEGS.map(|leg| Signal::symmetric(format!("{leg}_angle"), "rad", 6.0)));
-    observations.push(Signal::symmetric("root_x_velocity", "m/s", 30.0));
-    observations.push(Signal::symmetric("root_z_velocity", "m/s", 30.0));
-    observations.push(Signal::symmetric("root_y_velocity", "rad/s", 60.0));
-    observations
-        .extend(LEGS.map(|leg| Signal::symmetric(format!("{leg}_velocity"), "rad/s", 100.0)));
+        vec![Signal::new("root_z", "m", -1.0, 2.5), Signal::symmetric("root_y", "rad", 100.0)];
+    observations.extend(LEGS.map(|(leg, low, high)| {
+        let beyond = 1.2;
+        let (low, high) = (low.to_radians() - beyond, high.to_radians() + beyond);
+        Signal::new(format!("{leg}_angle"), "rad", low, high)
+    }));
+    observations.push(Signal::symmetric("root_x_velocity", "m/s", 25.0));
+    observations.push(Signal::symmetric("root_z_velocity", "m/s", 20.0));
+    observations.push(Signal::symmetric("root_y_velocity", "rad/s", 40.0));
+    for (leg, ..) in LEGS {
+        observations.push(Signal::symmetric(format!("{leg}_velocity"), "rad/s", 80.0));
+    }
     vec![Task {
         name: "cheetah-run",
         observations,
-        actions: LEGS.map(|leg| Signal::symmetric(leg, "1", 1.0)).to_vec(),
+        actions: LEGS.map(|(leg, ..)| Signal::symmetric(leg, "1", 1.0)).to_vec(),
         physics_timestep: 0.01,
         physics_steps: 1,
         episode_steps: 1000,

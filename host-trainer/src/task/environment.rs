@@ -1,16 +1,15 @@
 //! An agent's view of a task: reset, step, save, restore.
 
-use std::time::Duration;
-
 use mujoco_rs::prelude::MjModel;
 
 use super::domain::Domain;
-use super::error::{Divergence, Error};
+use super::error::Error;
 use super::model::{self, Scenery};
 use super::physics::{Names, Physics, Stepping};
 use super::random::Random;
 use super::spec::Task;
 use super::start::Attempts;
+use super::trace::Trace;
 
 /// What a decision led to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,8 +32,9 @@ pub struct Environment {
     action_repeat: u32,
     /// Control steps made in the running episode.
     pub(super) step: Option<u32>,
-    /// The integration state before the current decision: MuJoCo loses it when it diverges.
-    pub(super) before: Vec<f64>,
+    pub(super) trace: Trace,
+    /// Leaves out all but MuJoCo's part of a decision: for measuring what the rest costs.
+    pub(super) only_mujoco: bool,
 }
 
 impl Environment {
@@ -68,7 +68,8 @@ impl Environment {
             random: Random::new(seed, stream),
             action_repeat,
             step: None,
-            before: Vec::new(),
+            trace: Trace::default(),
+            only_mujoco: false,
         })
     }
 
@@ -92,7 +93,6 @@ impl Environment {
         self.check_size("the observation", observation.len(), self.task.observations.len())?;
         self.step = None;
         self.physics.reset();
-        self.physics.integration_state(&mut self.before);
         self.domain.start(&mut self.physics, &mut self.random).map_err(|Attempts(attempts)| {
             Error::NoStart {
                 task: self.task.name.to_owned(),
@@ -102,7 +102,10 @@ impl Environment {
         })?;
         self.physics.settle();
         self.step = Some(0);
-        self.check_divergence(0, &[])?;
+        self.trace.cut();
+        if let Some(warning) = self.physics.divergence() {
+            return Err(self.diverged(warning, 0));
+        }
         self.domain.observe(&self.physics, observation);
         Ok(())
     }
@@ -119,7 +122,9 @@ impl Environment {
         let made = self.step.ok_or_else(|| Error::NoEpisode { task: self.task.name.to_owned() })?;
         let steps = self.action_repeat.min(self.task.episode_steps - made);
         let reward = self.hold(action, steps)?;
-        self.domain.observe(&self.physics, observation);
+        if !self.only_mujoco {
+            self.domain.observe(&self.physics, observation);
+        }
         let truncated = made + steps == self.task.episode_steps;
         self.step = (!truncated).then_some(made + steps);
         Ok(Step { reward, terminated: false, truncated })
@@ -135,17 +140,22 @@ impl Environment {
                 value: action[at],
             });
         }
-        self.physics.integration_state(&mut self.before);
-        let signals = self.task.actions.iter();
-        for ((control, value), signal) in
-            self.physics.ctrl_mut().iter_mut().zip(action).zip(signals)
-        {
+        if !self.only_mujoco {
+            self.trace(action);
+        }
+        let controls = self.physics.ctrl_mut().iter_mut();
+        for ((control, value), signal) in controls.zip(action).zip(&self.task.actions) {
             *control = to_control(*value, signal.low, signal.high);
         }
         let mut reward = 0.0;
         for step in 0..steps {
             self.physics.step(self.task.physics_steps);
-            self.check_divergence(step, action)?;
+            if self.only_mujoco {
+                continue;
+            }
+            if let Some(warning) = self.physics.divergence() {
+                return Err(self.diverged(warning, step));
+            }
             reward += self.domain.reward(&self.physics);
         }
         Ok(reward)
@@ -166,35 +176,7 @@ impl Environment {
         self.physics.set_stepping(stepping);
     }
 
-    /// Starts or stops measuring the time spent inside MuJoCo.
-    pub fn set_metering(&mut self, on: bool) {
-        self.physics.set_metering(on);
-    }
-
-    /// Time MuJoCo took since metering was started.
-    #[must_use]
-    pub fn metered(&self) -> Duration {
-        self.physics.metered()
-    }
-
-    pub(super) fn check_divergence(&mut self, step: u32, action: &[f64]) -> Result<(), Error> {
-        let Some(warning) = self.physics.divergence() else {
-            return Ok(());
-        };
-        let integration = std::mem::take(&mut self.before);
-        let before = self.state_with(integration);
-        let made = self.step.take().unwrap_or_default();
-        Err(Error::Diverged(Box::new(Divergence {
-            task: self.task.name.to_owned(),
-            seed: before.random.seed,
-            stream: before.random.stream,
-            step: made + step,
-            warning,
-            before,
-            action: action.to_vec(),
-        })))
-    }
-
+    #[inline]
     pub(super) fn check_size(&self, what: &str, got: usize, expected: usize) -> Result<(), Error> {
         if got == expected {
             return Ok(());

@@ -120,8 +120,8 @@ pub struct Divergence {
     pub step: u32,
     /// MuJoCo's name of the warning, such as `BADQACC`.
     pub warning: &'static str,
-    /// The episode before the decision in which it diverged.
+    /// The episode some decisions before.
     pub before: State,
-    /// The action of that decision.
-    pub action: Vec<f64>,
+    /// The actions since, the last being that of the decision in which it diverged.
+    pub actions: Vec<Vec<f64>>,
 }

@@ -28,12 +28,12 @@ pub(super) enum Variant {
 /// The domain's tasks.
 pub(super) fn tasks() -> Vec<Task> {
     let mut observations = vec![
-        Signal::symmetric("proximal_angle", "rad", 4.5),
+        Signal::symmetric("proximal_angle", "rad", 3.0),
         Signal::symmetric("distal_angle", "rad", 3.0),
         Signal::symmetric("tip_x", "m", 0.14),
         Signal::symmetric("tip_z", "m", 0.14),
-        Signal::symmetric("proximal_velocity", "rad/s", 40.0),
-        Signal::symmetric("distal_velocity", "rad/s", 60.0),
+        Signal::symmetric("proximal_velocity", "rad/s", 35.0),
+        Signal::symmetric("distal_velocity", "rad/s", 35.0),
         Signal::symmetric("hinge_velocity", "rad/s", 100.0),
         // log(1 + N).
         Signal::new("touch_top", "1", -0.001, 12.0),
@@ -52,7 +52,7 @@ pub(super) fn tasks() -> Vec<Task> {
     observations.extend([
         Signal::symmetric("target_x", "m", 0.14),
         Signal::symmetric("target_z", "m", 0.14),
-        Signal::new("target_distance", "m", -0.1, 0.3),
+        Signal::new("target_distance", "m", -0.08, 0.28),
     ]);
     vec![
         spin,

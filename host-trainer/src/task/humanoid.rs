@@ -92,16 +92,16 @@ fn observations() -> Vec<Signal> {
         .iter()
         .map(|joint| Signal::symmetric(format!("{joint}_angle"), "rad", 5.0))
         .collect();
-    signals.push(Signal::new("head_height", "m", -1.0, 4.0));
+    signals.push(Signal::new("head_height", "m", -0.5, 3.5));
     for body in EXTREMITIES {
-        signals.extend(AXES.map(|axis| Signal::symmetric(format!("{body}_{axis}"), "m", 1.5)));
+        signals.extend(AXES.map(|axis| Signal::symmetric(format!("{body}_{axis}"), "m", 1.6)));
     }
     signals.extend(AXES.map(|axis| Signal::direction(format!("torso_z{axis}"))));
-    signals.extend(AXES.map(|axis| Signal::symmetric(format!("com_v{axis}"), "m/s", 30.0)));
+    signals.extend(AXES.map(|axis| Signal::symmetric(format!("com_v{axis}"), "m/s", 20.0)));
     signals.extend(AXES.map(|axis| Signal::symmetric(format!("root_v{axis}"), "m/s", 30.0)));
     signals.extend(AXES.map(|axis| Signal::symmetric(format!("root_w{axis}"), "rad/s", 100.0)));
     signals
-        .extend(JOINTS.map(|joint| Signal::symmetric(format!("{joint}_velocity"), "rad/s", 150.0)));
+        .extend(JOINTS.map(|joint| Signal::symmetric(format!("{joint}_velocity"), "rad/s", 300.0)));
     signals
 }
 

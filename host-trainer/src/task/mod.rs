@@ -7,7 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | `spec`, `reference` | names, sizes, units, ranges, rates, published returns |
-//! | `environment`, `state` | an episode: reset, step, save, restore |
+//! | `environment`, `state`, `trace` | an episode: reset, step, save, restore, report a blow-up |
 //! | `physics` | MuJoCo, stepped as dm_control does |
 //! | `model`, `field` | model files, and the arrays an episode edits |
 //! | `domain`, `start` and one file a domain | starts, observations, rewards |
@@ -41,6 +41,7 @@ mod start;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod walker;
 
 pub use environment::{Environment, Step};

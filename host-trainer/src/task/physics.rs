@@ -1,7 +1,6 @@
 //! One MuJoCo simulation, stepped and reset exactly as dm_control does.
 
 use std::ops::Deref;
-use std::time::{Duration, Instant};
 
 use mujoco_rs::prelude::{MjData, MjModel, MjtObjBase, MjtState};
 use mujoco_rs::wrappers::mj_data::MjtWarning;
@@ -14,6 +13,15 @@ const INTEGRATION: u32 = MjtState::mjSTATE_INTEGRATION as u32;
 
 /// `mjDSBL_ACTUATION`.
 const ACTUATION_OFF: i32 = 1 << 11;
+
+/// Warnings after which the simulation is no longer the one asked for: MuJoCo has reset it, or
+/// ignored the controls.
+const FATAL: [(MjtWarning, &str); 4] = [
+    (MjtWarning::mjWARN_BADQPOS, "BADQPOS"),
+    (MjtWarning::mjWARN_BADQVEL, "BADQVEL"),
+    (MjtWarning::mjWARN_BADQACC, "BADQACC"),
+    (MjtWarning::mjWARN_BADCTRL, "BADCTRL"),
+];
 
 /// How one control step advances the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +38,6 @@ pub enum Stepping {
 pub(super) struct Physics {
     data: MjData<Box<MjModel>>,
     stepping: Stepping,
-    meter: Option<Duration>,
 }
 
 // Derived quantities are read through MjData's own accessors.
@@ -44,30 +51,21 @@ impl Deref for Physics {
 
 impl Physics {
     pub(super) fn new(model: MjModel) -> Self {
-        Self { data: MjData::new(Box::new(model)), stepping: Stepping::Exact, meter: None }
+        Self { data: MjData::new(Box::new(model)), stepping: Stepping::Exact }
     }
 
     pub(super) fn set_stepping(&mut self, stepping: Stepping) {
         self.stepping = stepping;
     }
 
-    /// Starts or stops the clock that runs while MuJoCo computes.
-    pub(super) fn set_metering(&mut self, on: bool) {
-        self.meter = on.then_some(Duration::ZERO);
-    }
-
-    /// Time spent in MuJoCo since metering began.
-    pub(super) fn metered(&self) -> Duration {
-        self.meter.unwrap_or_default()
-    }
-
     /// One control step of `steps` simulator steps with the controls that are set.
     ///
     /// Source: `dm_control/mujoco/engine.py`, `Physics.step`.
+    #[inline]
     pub(super) fn step(&mut self, steps: u32) {
-        let runge_kutta = self.model_opt().integrator == MjtIntegrator::mjINT_RK4 as i32;
-        let stepping = self.stepping;
-        self.compute(|data| match stepping {
+        let data = &mut self.data;
+        let runge_kutta = data.model_opt().integrator == MjtIntegrator::mjINT_RK4 as i32;
+        match self.stepping {
             Stepping::Exact if runge_kutta => {
                 (0..steps).for_each(|_| data.step());
                 data.step1();
@@ -78,12 +76,12 @@ impl Physics {
                 data.step1();
             }
             Stepping::Plain => (0..steps).for_each(|_| data.step()),
-        });
+        }
     }
 
     /// Back to the model's default pose. Model edits stay.
     pub(super) fn reset(&mut self) {
-        self.compute(MjData::reset);
+        self.data.reset();
         self.settle();
     }
 
@@ -92,17 +90,8 @@ impl Physics {
     pub(super) fn settle(&mut self) {
         let flags = self.model_opt().disableflags;
         self.data.model_opt_mut().disableflags = flags | ACTUATION_OFF;
-        self.compute(MjData::forward);
+        self.data.forward();
         self.data.model_opt_mut().disableflags = flags;
-    }
-
-    /// Lets MuJoCo compute, with the clock running if it is to run.
-    fn compute(&mut self, work: impl FnOnce(&mut MjData<Box<MjModel>>)) {
-        let started = self.meter.is_some().then(Instant::now);
-        work(&mut self.data);
-        if let (Some(meter), Some(started)) = (&mut self.meter, started) {
-            *meter += started.elapsed();
-        }
     }
 
     pub(super) fn qpos_mut(&mut self) -> &mut [f64] {
@@ -150,16 +139,13 @@ impl Physics {
     }
 
     /// MuJoCo's name of the reason why the simulation has blown up, if it has.
+    #[inline]
     pub(super) fn divergence(&self) -> Option<&'static str> {
-        [
-            (MjtWarning::mjWARN_BADQPOS, "BADQPOS"),
-            (MjtWarning::mjWARN_BADQVEL, "BADQVEL"),
-            (MjtWarning::mjWARN_BADQACC, "BADQACC"),
-            (MjtWarning::mjWARN_BADCTRL, "BADCTRL"),
-        ]
-        .into_iter()
-        .find(|(warning, _)| self.data.warning()[*warning as usize].number > 0)
-        .map(|(_, name)| name)
+        let raised = |(warning, _): &(MjtWarning, _)| self.data.warning()[*warning as usize].number;
+        if FATAL.iter().map(raised).sum::<i32>() == 0 {
+            return None;
+        }
+        FATAL.iter().find(|warning| raised(warning) > 0).map(|(_, name)| *name)
     }
 }
 

@@ -58,7 +58,7 @@ fn of_legs<T>(parts: &[T], signal: impl Fn(&str, &T) -> Signal) -> Vec<Signal> {
 fn observations() -> Vec<Signal> {
     let joints = ["yaw", "pitch", "knee", "ankle"];
     let mut signals = of_legs(&joints, |leg, joint| {
-        Signal::symmetric(format!("{joint}_{leg}_angle"), "rad", 3.0)
+        Signal::symmetric(format!("{joint}_{leg}_angle"), "rad", 2.5)
     });
     signals.extend(of_legs(&joints, |leg, joint| {
         Signal::symmetric(format!("{joint}_{leg}_velocity"), "rad/s", 60.0)
@@ -66,10 +66,10 @@ fn observations() -> Vec<Signal> {
     signals.extend(of_legs(&["yaw", "lift", "extend"], |leg, motor| {
         Signal::symmetric(format!("{motor}_{leg}_activation"), "1", 1.2)
     }));
-    signals.extend(AXES.map(|axis| Signal::symmetric(format!("torso_v{axis}"), "m/s", 30.0)));
+    signals.extend(AXES.map(|axis| Signal::symmetric(format!("torso_v{axis}"), "m/s", 15.0)));
     signals.push(Signal::direction("torso_zz"));
     signals.extend(AXES.map(|axis| Signal::symmetric(format!("torso_a{axis}"), "m/s^2", 3e3)));
-    signals.extend(AXES.map(|axis| Signal::symmetric(format!("torso_w{axis}"), "rad/s", 60.0)));
+    signals.extend(AXES.map(|axis| Signal::symmetric(format!("torso_w{axis}"), "rad/s", 40.0)));
     // asinh of N and N m.
     for quantity in ["force", "torque"] {
         signals.extend(of_legs(&AXES, |leg, axis| {

@@ -23,14 +23,14 @@ pub(super) fn tasks() -> Vec<Task> {
     let task = |name, target_radius| Task {
         name,
         observations: vec![
-            // The shoulder turns for ever, the wrist is softly limited to 2.8 rad.
-            Signal::symmetric("shoulder_angle", "rad", 400.0),
-            Signal::symmetric("wrist_angle", "rad", 3.6),
+            // The shoulder turns at up to 7 rad/s for 20 s, the wrist is softly limited to 2.8 rad.
+            Signal::symmetric("shoulder_angle", "rad", 200.0),
+            Signal::symmetric("wrist_angle", "rad", 3.5),
             // Arm and target reach 0.24 and 0.2 m from the shoulder.
             Signal::symmetric("to_target_x", "m", 0.45),
             Signal::symmetric("to_target_y", "m", 0.45),
-            Signal::symmetric("shoulder_velocity", "rad/s", 20.0),
-            Signal::symmetric("wrist_velocity", "rad/s", 40.0),
+            Signal::symmetric("shoulder_velocity", "rad/s", 15.0),
+            Signal::symmetric("wrist_velocity", "rad/s", 15.0),
         ],
         actions: ["shoulder", "wrist"].map(|joint| Signal::symmetric(joint, "1", 1.0)).to_vec(),
         physics_timestep: 0.02,

@@ -34,7 +34,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The decision in which a simulation diverged.
+    /// The decisions that led to a diverged simulation.
     #[must_use]
     pub fn of_divergence(divergence: &Divergence, repeat: u32) -> Self {
         let before = divergence.before.clone();
@@ -46,7 +46,7 @@ impl Request {
                 .into_iter()
                 .map(|(field, values)| (field.name().to_owned(), values))
                 .collect(),
-            actions: vec![divergence.action.clone()],
+            actions: divergence.actions.clone(),
             repeat,
         }
     }

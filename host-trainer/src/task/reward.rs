@@ -82,12 +82,16 @@ impl Sigmoid {
     pub const DEFAULT: Self = Self::Gaussian(0.1);
 
     /// Value at the distance `d` >= 0 from the bounds, in margins. In 0..=1. Never panics.
+    // With constant arguments, as everywhere in the tasks, logarithms and roots are constants.
+    #[inline]
     #[must_use]
     pub fn at(self, d: f64) -> f64 {
         match self {
             Self::Gaussian(value) => {
                 let x = d * (-2.0 * value.ln()).sqrt();
-                (-0.5 * (x * x)).exp()
+                let exponent = -0.5 * (x * x);
+                // Far away exp underflows to 0, too, but takes its time.
+                if exponent < -746.0 { 0.0 } else { exponent.exp() }
             }
             Self::Hyperbolic(value) => 1.0 / (d * (1.0 / value).acosh()).cosh(),
             Self::LongTail(value) => {
@@ -130,6 +134,7 @@ impl Sigmoid {
 /// let run = tolerance(2.5, (10.0, f64::INFINITY), 10.0, Sigmoid::Linear(0.0));
 /// assert_eq!(run, 0.25);
 /// ```
+#[inline]
 #[must_use]
 pub fn tolerance(x: f64, bounds: (f64, f64), margin: f64, sigmoid: Sigmoid) -> f64 {
     let (lower, upper) = bounds;

@@ -46,12 +46,12 @@ fn observations() -> Vec<Signal> {
         signals.push(Signal::direction(format!("{body}_xx")));
         signals.push(Signal::direction(format!("{body}_xz")));
     }
-    signals.push(Signal::new("height", "m", -1.0, 4.0));
-    signals.push(Signal::symmetric("root_z_velocity", "m/s", 30.0));
-    signals.push(Signal::symmetric("root_x_velocity", "m/s", 30.0));
-    signals.push(Signal::symmetric("root_y_velocity", "rad/s", 60.0));
+    signals.push(Signal::new("height", "m", -0.5, 3.0));
+    signals.push(Signal::symmetric("root_z_velocity", "m/s", 20.0));
+    signals.push(Signal::symmetric("root_x_velocity", "m/s", 25.0));
+    signals.push(Signal::symmetric("root_y_velocity", "rad/s", 80.0));
     signals
-        .extend(JOINTS.map(|joint| Signal::symmetric(format!("{joint}_velocity"), "rad/s", 100.0)));
+        .extend(JOINTS.map(|joint| Signal::symmetric(format!("{joint}_velocity"), "rad/s", 150.0)));
     signals
 }
 
