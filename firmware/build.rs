@@ -84,6 +84,7 @@ fn image() -> Result<(String, Vec<u8>), String> {
 
 /// `POLICY` as a path: absolute, or relative to the caller's folder, this package or the repository.
 fn find(name: &Path) -> Result<PathBuf, String> {
+    println!("cargo::rerun-if-env-changed=PWD");
     let caller = env::var_os("PWD").map(PathBuf::from).unwrap_or_default();
     [caller, PathBuf::new(), PathBuf::from("..")]
         .iter()

@@ -124,9 +124,10 @@ def flat(observation):
 
 
 def to_controls(action, spec):
-    """[-1, 1] to each actuator's range, in the order of operations of the trainer."""
+    """[-1, 1] to each actuator's range, as dm_control.suite.wrappers.action_scale."""
     low, high = spec.minimum, spec.maximum
-    return (low + high) / 2.0 + (high - low) / 2.0 * action
+    same = (low == -1) & (high == 1)
+    return np.where(same, action, low + (high - low) / 2 * (action + 1))
 
 
 def full_state(physics):

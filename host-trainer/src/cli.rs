@@ -11,7 +11,7 @@ use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
 use crate::session::{Ending, Session};
 use crate::train::Trainer;
-use crate::{doctor, drive, inspect, nn, task};
+use crate::{bench, doctor, drive, inspect, nn, task};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,9 @@ enum Command {
     },
     /// Drive the simulator with a microcontroller that runs an image, and compare every action
     Drive(DriveArgs),
+    /// Measure
+    #[command(subcommand)]
+    Bench(Bench),
     /// List the tasks
     Tasks {
         /// Print JSON
@@ -59,6 +62,23 @@ enum Command {
     },
     /// Check the native libraries
     Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+enum Bench {
+    /// Decisions per CPU-second of the tasks, the share of MuJoCo in it, and two threads against one;
+    /// beside Python dm_control where `cargo xtask record` or DM_CONTROL_PYTHON has put it
+    Env {
+        /// Only this task
+        #[arg(long)]
+        task: Option<String>,
+        /// Seconds for each task
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -186,6 +206,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
         Command::Drive(args) => drive_command(&args)?,
+        Command::Bench(Bench::Env { task, seconds, json }) => bench_env(task.as_deref(), seconds, json)?,
         Command::Tasks { json } => tasks(json)?,
         Command::Doctor { json } => doctor_command(json)?,
     }
@@ -341,6 +362,39 @@ fn drive_command(args: &DriveArgs) -> Result<()> {
     })?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
+    }
+    Ok(())
+}
+
+fn bench_env(task: Option<&str>, seconds: f64, json: bool) -> Result<()> {
+    if !(seconds > 0.0 && seconds <= 3600.0) {
+        bail!("--seconds {seconds} is not above 0 and at most 3600");
+    }
+    let tasks = match task {
+        Some(name) => vec![task::find(name)?],
+        None => task::all().iter().collect(),
+    };
+    if !json {
+        println!(
+            "{:<26} {:>18} {:>14} {:>13} {:>20}",
+            "task", "decisions/CPU s", "inside MuJoCo", "two threads", "dm_control in Python"
+        );
+    }
+    for task in tasks {
+        let report = bench::env(task, seconds)?;
+        if json {
+            println!("{}", serde_json::to_string(&report)?);
+            continue;
+        }
+        let python = report.dm_control_per_cpu_second.map_or("-".to_owned(), |n| format!("{n:.0}"));
+        println!(
+            "{:<26} {:>18.0} {:>13.1}% {:>12.2}x {:>20}",
+            report.task,
+            report.decisions_per_cpu_second,
+            100.0 * report.share_in_mujoco,
+            report.scaling_on_two_threads,
+            python
+        );
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! [`nn`]; acting and advantages are `daa-core`'s, the code that runs on the microcontroller.
 
 pub mod agent;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod doctor;

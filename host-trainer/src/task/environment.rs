@@ -196,9 +196,12 @@ impl Environment {
     }
 }
 
-/// Maps [-1, 1] to an actuator's range; the identity, to the bit, where that is [-1, 1].
+/// Maps [-1, 1] to an actuator's range, in the order of operations of dm_control's wrapper
+/// `action_scale`: some simulations are chaotic enough to tell. The identity, to the bit, where
+/// the range is [-1, 1].
 fn to_control(action: f64, low: f64, high: f64) -> f64 {
-    (low + high) / 2.0 + (high - low) / 2.0 * action.clamp(-1.0, 1.0)
+    let action = action.clamp(-1.0, 1.0);
+    if low == -1.0 && high == 1.0 { action } else { low + (high - low) / 2.0 * (action + 1.0) }
 }
 
 /// Holds a task's description against its compiled model.

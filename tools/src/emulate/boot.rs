@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::firmware::{Elf, Machine, POLICY_BYTES};
-use super::log::Line;
+use super::log::{Decoder, Line};
 use super::qemu::Bench;
 use crate::project::Project;
 use crate::setup;
@@ -39,13 +39,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     setup::quietly(project)?;
     let elf = Elf::build(project, Machine::Emulator, Some(&arguments.image))?;
+    let decoder = Decoder::build(project)?;
     if arguments.flash.is_empty() {
-        let (code, lines) = boot(elf.bytes(), None)?;
+        let (code, lines) = boot(elf.bytes(), None, &decoder)?;
         print(arguments.json, code, &lines);
     }
     for path in &arguments.flash {
         let flash = read_flash(path)?;
-        let (code, lines) = boot(&elf.without_image()?, Some(&flash))?;
+        let (code, lines) = boot(&elf.without_image()?, Some(&flash), &decoder)?;
         if !arguments.json && arguments.flash.len() > 1 {
             println!("{}:", path.display());
         }
@@ -76,7 +77,7 @@ fn print(as_json: bool, code: Option<i32>, lines: &[Line]) {
 }
 
 /// Boots an ELF and returns its exit code and log.
-fn boot(elf: &[u8], flash: Option<&[u8]>) -> Result<(Option<i32>, Vec<Line>)> {
+fn boot(elf: &[u8], flash: Option<&[u8]>, decoder: &Decoder) -> Result<(Option<i32>, Vec<Line>)> {
     let bench = Bench::new()?;
     let mut emulator = bench.start(elf, flash)?;
     let start = Instant::now();
@@ -85,12 +86,12 @@ fn boot(elf: &[u8], flash: Option<&[u8]>) -> Result<(Option<i32>, Vec<Line>)> {
             break status;
         }
         if start.elapsed() > PATIENCE {
-            let lines: Vec<_> = emulator.log()?.iter().map(Line::to_string).collect();
+            let lines: Vec<_> = emulator.log(decoder)?.iter().map(Line::to_string).collect();
             bail!("the firmware did not end; its log: [{}]", lines.join("; "));
         }
         thread::sleep(Duration::from_millis(5));
     };
-    let lines = emulator.log()?;
+    let lines = emulator.log(decoder)?;
     let complaints = emulator.complaints();
     if lines.is_empty() && !complaints.is_empty() {
         bail!("qemu-system-arm: {complaints}");

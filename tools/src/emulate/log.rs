@@ -1,10 +1,17 @@
-//! The firmware's log: defmt frames, decoded with the strings that stayed behind in the ELF.
+//! The firmware's log, decoded by `tools/firmware-log` with the strings that stayed behind in the ELF.
 
-use anyhow::{Context, Result, anyhow};
-use defmt_decoder::{DecodeError, Table};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::project::Project;
+use crate::report::Step;
+use crate::run;
 
 /// One line of the firmware's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Line {
     /// `INFO`, `ERROR` and so on; empty for output without a level.
     pub(crate) level: String,
@@ -17,34 +24,42 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// Decodes all frames in `bytes`; a damaged one becomes a line that says so.
-///
-/// # Errors
-/// When the ELF does not hold the strings.
-pub(crate) fn decode(elf: &[u8], bytes: &[u8]) -> Result<Vec<Line>> {
-    let table = Table::parse(elf)
-        .map_err(|error| anyhow!("the firmware's log strings: {error}"))?
-        .context("the firmware was built without a log")?;
-    let mut decoder = table.new_stream_decoder();
-    decoder.received(bytes);
-    let mut lines = Vec::new();
-    loop {
-        match decoder.decode() {
-            Ok(frame) => lines.push(Line {
-                level: frame
-                    .level()
-                    .map_or_else(String::new, |level| level.as_str().to_uppercase()),
-                message: frame.display_message().to_string(),
-            }),
-            Err(DecodeError::UnexpectedEof) => return Ok(lines),
-            Err(DecodeError::Malformed) => {
-                let message = "(a damaged log frame)".into();
-                lines.push(Line { level: String::new(), message });
-                if !table.encoding().can_recover() {
-                    return Ok(lines);
-                }
-            }
+/// The built decoder.
+pub(crate) struct Decoder {
+    path: std::path::PathBuf,
+}
+
+impl Decoder {
+    /// Builds the decoder, which is quick when it was built before.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub(crate) fn build(project: &Project) -> Result<Self> {
+        let package = project.root().join("tools/firmware-log");
+        let target_dir = project.target_dir().join("firmware-log");
+        let step = Step::spinner("building the decoder of the firmware's log");
+        let mut cargo = run::cargo(&package);
+        cargo.args(["build", "--quiet", "--release", "--target-dir"]).arg(&target_dir);
+        let output = run::output(&mut cargo)?;
+        if !output.status.success() {
+            bail!("the log decoder does not build: {}", String::from_utf8_lossy(&output.stderr));
         }
+        step.done();
+        Ok(Self { path: target_dir.join("release/firmware-log") })
+    }
+
+    /// Decodes a log file with the ELF file that wrote it.
+    ///
+    /// # Errors
+    /// When the ELF does not hold the strings.
+    pub(crate) fn decode(&self, elf: &Path, log: &Path) -> Result<Vec<Line>> {
+        let output = run::output(Command::new(&self.path).arg(elf).arg(log))?;
+        if !output.status.success() {
+            let line = run::last_line(&output.stderr);
+            bail!("the firmware's log: {}", line.trim_start_matches("error: "));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines().map(|line| serde_json::from_str(line).context("the firmware's log")).collect()
     }
 }
 
@@ -71,10 +86,5 @@ mod tests {
         assert_eq!(reason(&lines), Some("last"));
         assert_eq!(reason(&lines[1..2]), None);
         assert_eq!(lines[3].to_string(), "WARN  x");
-    }
-
-    #[test]
-    fn an_elf_without_strings_is_an_error() {
-        assert!(decode(b"not an elf", b"").is_err());
     }
 }

@@ -22,7 +22,7 @@ use crate::run;
 use crate::setup;
 use crate::setup::place::explain;
 use firmware::{Elf, Machine};
-use log::Line;
+use log::{Decoder, Line};
 use qemu::{Bench, Emulator};
 use report::Report;
 
@@ -88,6 +88,7 @@ impl Drive<'_> {
         let image = &self.image.canonicalize().map_err(|error| explain(error, self.image))?;
         host.check_image(project, image)?;
         let elf = Elf::build(project, Machine::Emulator, Some(image))?;
+        let decoder = Decoder::build(project)?;
         let bench = Bench::new()?;
         let (request, reply) = bench.pipes()?;
         let mut emulator = bench.start(elf.bytes(), None)?;
@@ -103,7 +104,7 @@ impl Drive<'_> {
         let child = command.spawn().map_err(|error| run::not_started(&command, &error))?;
         let mut driver = Driver::new(child);
         let outcome = watch(&mut emulator, &mut driver)?;
-        let lines = emulator.log()?;
+        let lines = emulator.log(&decoder)?;
         let (text, errors) = driver.finish()?;
         match outcome {
             Outcome::Done => {}

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 
 use super::firmware::POLICY_ADDRESS;
-use super::log::{self, Line};
+use super::log::{Decoder, Line};
 use crate::run;
 use crate::setup::place::{self, explain};
 
@@ -21,6 +21,9 @@ const CLOCK: &str = "shift=7";
 /// The names under which the firmware opens its two pipes, in QEMU's own folder.
 const REQUEST: &str = "request.fifo";
 const REPLY: &str = "reply.fifo";
+
+/// What the emulator runs.
+const ELF: &str = "firmware.elf";
 
 /// QEMU's standard output and standard error, in the same folder.
 const LOG: &str = "log.bin";
@@ -66,12 +69,12 @@ impl Bench {
             let path = self.dir.join(name);
             fs::write(&path, content).map_err(|error| explain(error, &path))
         };
-        file("firmware.elf", elf)?;
+        file(ELF, elf)?;
         let mut qemu = Command::new("qemu-system-arm");
         qemu.current_dir(&self.dir).args(["-M", "netduinoplus2", "-display", "none"]);
         qemu.args(["-monitor", "none", "-serial", "null", "-icount", CLOCK]);
         qemu.args(["-semihosting-config", "enable=on,target=native"]);
-        qemu.args(["-kernel", "firmware.elf"]);
+        qemu.args(["-kernel", ELF]);
         if let Some(flash) = flash {
             file("flash.bin", flash)?;
             let device = format!("loader,file=flash.bin,addr={POLICY_ADDRESS:#x},force-raw=on");
@@ -81,7 +84,7 @@ impl Bench {
         qemu.stdin(Stdio::null()).stdout(self.create(LOG)?).stderr(self.create(COMPLAINTS)?);
         run::die_with_parent(&mut qemu);
         let child = qemu.spawn().map_err(|error| run::not_started(&qemu, &error))?;
-        Ok(Emulator { child, elf: elf.to_vec(), dir: self.dir.clone() })
+        Ok(Emulator { child, dir: self.dir.clone() })
     }
 
     fn create(&self, name: &str) -> Result<File> {
@@ -100,7 +103,6 @@ impl Drop for Bench {
 /// A running emulator; it ends when this value does.
 pub(crate) struct Emulator {
     child: Child,
-    elf: Vec<u8>,
     dir: PathBuf,
 }
 
@@ -111,14 +113,14 @@ impl Emulator {
     }
 
     /// Ends the emulator if it still runs, and returns the firmware's log.
-    pub(crate) fn log(&mut self) -> Result<Vec<Line>> {
+    pub(crate) fn log(&mut self, decoder: &Decoder) -> Result<Vec<Line>> {
         self.stop();
-        log::decode(&self.elf, &read(&self.dir.join("log.bin"))?)
+        decoder.decode(&self.dir.join(ELF), &self.dir.join(LOG))
     }
 
     /// What QEMU itself complained about.
     pub(crate) fn complaints(&self) -> String {
-        let text = read(&self.dir.join(COMPLAINTS)).unwrap_or_default();
+        let text = fs::read(self.dir.join(COMPLAINTS)).unwrap_or_default();
         String::from_utf8_lossy(&text).trim().to_owned()
     }
 
@@ -132,13 +134,5 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// A file's content; one that was never made is empty.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        result => result.map_err(|error| explain(error, path)),
     }
 }

@@ -59,6 +59,24 @@ fn episodes_depend_on_seed_and_stream_only() {
 }
 
 #[test]
+fn threads_change_nothing() {
+    let task = find("finger-turn_easy").unwrap();
+    let alone: Vec<_> =
+        (0..4).map(|stream| roll(&mut fresh(task, 1, stream), stream, 300)).collect();
+    // Made on one thread, used on another.
+    let together = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..4)
+            .map(|stream| {
+                let mut environment = fresh(task, 1, stream);
+                scope.spawn(move || roll(&mut environment, stream, 300))
+            })
+            .collect();
+        handles.into_iter().map(|handle| handle.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(alone == together);
+}
+
+#[test]
 fn an_episode_ends_when_its_time_is_up() {
     let task = find("cartpole-swingup").unwrap();
     let mut environment = Environment::new(task, 3, 1, 0).unwrap();

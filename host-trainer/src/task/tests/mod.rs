@@ -22,8 +22,8 @@ pub(super) fn planted_margin() -> f64 {
     MARGIN.get()
 }
 
-/// Shift of every random number, in widths of its range or standard deviations: other than 0
-/// only while a test plants a fault.
+/// Shift of every random number, in widths of its range or, twice as far, standard deviations:
+/// other than 0 only while a test plants a fault.
 pub(super) fn planted_shift() -> f64 {
     SHIFT.get()
 }
