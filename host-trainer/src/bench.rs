@@ -49,7 +49,8 @@ fn run(task: &'static Task, index: u64, decisions: u32) -> Result<()> {
 fn wall_seconds(task: &'static Task, threads: u64, decisions: u32) -> Result<f64> {
     let start = Instant::now();
     let results: Vec<Result<_>> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|i| scope.spawn(move || run(task, i, decisions))).collect();
+        let running: Vec<_> =
+            (0..threads).map(|i| scope.spawn(move || run(task, i, decisions))).collect();
         let joined = running.into_iter().map(|thread| match thread.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),

@@ -206,7 +206,9 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
         Command::Drive(args) => drive_command(&args)?,
-        Command::Bench(Bench::Env { task, seconds, json }) => bench_env(task.as_deref(), seconds, json)?,
+        Command::Bench(Bench::Env { task, seconds, json }) => {
+            bench_env(task.as_deref(), seconds, json)?
+        }
         Command::Tasks { json } => tasks(json)?,
         Command::Doctor { json } => doctor_command(json)?,
     }

@@ -131,8 +131,8 @@ impl Session {
 
     fn evaluate_if_due(&self, metrics: &mut Metrics) -> Result<()> {
         let config = self.trainer.config();
-        let due =
-            config.evaluate_every > 0 && self.trainer.iteration.is_multiple_of(config.evaluate_every as u64);
+        let due = config.evaluate_every > 0
+            && self.trainer.iteration.is_multiple_of(config.evaluate_every as u64);
         if !due {
             return Ok(());
         }

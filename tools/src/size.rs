@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::emulate::Drive;
 use crate::emulate::firmware::{Elf, Machine, Usage};
 use crate::emulate::qemu::Bench;
+use crate::emulate::{Drive, existing};
 use crate::host::HostTrainer;
 use crate::project::Project;
 use crate::setup;
@@ -28,8 +28,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When something does not build or the episode fails.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
+    let image = arguments.image.as_deref().map(existing).transpose()?;
+    let image = image.as_deref();
     setup::quietly(project)?;
-    let image = arguments.image.as_deref();
     let board = Elf::build(project, Machine::Board, image)?.usage()?;
     let elf = Elf::build(project, Machine::Emulator, image)?;
     let emulator = elf.usage()?;

@@ -4,7 +4,7 @@ use mujoco_rs::prelude::MjModel;
 
 use super::domain::Domain;
 use super::error::Error;
-use super::model::{self, Scenery};
+use super::model::Scenery;
 use super::physics::{Names, Physics, Stepping};
 use super::random::Random;
 use super::spec::Task;
@@ -42,8 +42,7 @@ impl Environment {
     /// from `stream` of `seed`: give each environment of a run its own stream.
     ///
     /// # Errors
-    /// [`Error::Repeat`]; [`Error::ModelsMissing`], [`Error::ModelUnreadable`] and
-    /// [`Error::ModelDiffers`] where set-up has not done its work.
+    /// [`Error::Repeat`]; those of [`Task::model`] where set-up has not done its work.
     pub fn new(
         task: &'static Task,
         action_repeat: u32,
@@ -57,7 +56,7 @@ impl Environment {
                 longest: task.episode_steps,
             });
         }
-        let model = model::load(task.variant, Scenery::Bare)?;
+        let model = task.model(Scenery::Bare)?;
         check(task, &model)?;
         let names = Names { model: &model, file: task.variant.file() };
         let domain = task.variant.bind(&names)?;

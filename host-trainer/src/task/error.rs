@@ -16,6 +16,16 @@ pub enum Error {
         /// The folders that were looked at, for the message.
         searched: String,
     },
+    /// Another MuJoCo than the one the tasks were checked with.
+    #[error(
+        "libmujoco has version number {found}, {expected} is needed: unset MUJOCO_DYNAMIC_LINK_DIR and run `cargo xtask setup`"
+    )]
+    Version {
+        /// Version number of the library.
+        found: i32,
+        /// Version number of the headers.
+        expected: i32,
+    },
     /// A model file is there but cannot be read.
     #[error("cannot read {path}: {source}; run `cargo xtask setup` again")]
     ModelUnreadable {

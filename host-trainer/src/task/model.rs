@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+use mujoco_rs::mujoco_c::{mj_version, mjVERSION_HEADER};
 use mujoco_rs::prelude::{MjLogMessage, MjModel, MjtLogLevel, set_log_handler};
 use mujoco_rs::wrappers::mj_auxiliary::MjVfs;
 
@@ -57,13 +58,14 @@ pub fn suite_dir() -> Result<PathBuf, Error> {
         .map(|folder| folder.join(SUITE_DIR))
         .find(|folder| holds_models(folder))
         .ok_or_else(|| Error::ModelsMissing {
-            searched: format!("{SUITE_DIR} or the same folder further up"),
+            searched: format!("{SUITE_DIR} above the program, its sources or the current folder"),
         })
 }
 
 /// Compiles the model of a task.
 pub(super) fn load(variant: Variant, scenery: Scenery) -> Result<MjModel, Error> {
     silence();
+    check_version()?;
     let folder = suite_dir()?;
     let file = variant.file();
     let differs = |error: &dyn std::fmt::Display| Error::ModelDiffers {
@@ -86,6 +88,14 @@ pub(super) fn load(variant: Variant, scenery: Scenery) -> Result<MjModel, Error>
         Scenery::Full => add(sky, &read(&folder, sky)?)?,
     }
     MjModel::from_xml_vfs(file, &files).map_err(|error| differs(&error))
+}
+
+/// mujoco-rs panics where the library at hand is not the one it was made for.
+fn check_version() -> Result<(), Error> {
+    // SAFETY: returns a constant.
+    let found = unsafe { mj_version() };
+    let expected = mjVERSION_HEADER as i32;
+    if found == expected { Ok(()) } else { Err(Error::Version { found, expected }) }
 }
 
 fn read(folder: &Path, name: &str) -> Result<String, Error> {

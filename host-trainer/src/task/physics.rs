@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use mujoco_rs::prelude::{MjData, MjModel, MjtObjBase, MjtState};
+use mujoco_rs::prelude::{MjData, MjDataError, MjModel, MjtObjBase, MjtState};
 use mujoco_rs::wrappers::mj_data::MjtWarning;
 use mujoco_rs::wrappers::mj_model::{MjtIntegrator, MjtJoint, MjtSensor};
 
@@ -128,11 +128,9 @@ impl Physics {
     }
 
     /// Continues from a full integration state of the right size.
-    pub(super) fn set_integration_state(&mut self, state: &[f64]) -> Result<(), Error> {
+    pub(super) fn set_integration_state(&mut self, state: &[f64]) -> Result<(), MjDataError> {
         self.data.reset();
-        self.data
-            .set_state(state, INTEGRATION)
-            .map_err(|error| Error::Request(error.to_string()))?;
+        self.data.set_state(state, INTEGRATION)?;
         // Exact stepping takes the first half of a step to have been made at this state.
         self.data.step1();
         Ok(())

@@ -14,7 +14,7 @@ pub(super) struct Random {
     generator: ChaCha8Rng,
 }
 
-/// Where a [`Random`] stands: enough to continue it exactly.
+/// Where a random stream stands: enough to continue it exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomState {

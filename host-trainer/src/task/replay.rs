@@ -116,6 +116,14 @@ pub fn parse(json: &str) -> Result<Request, Error> {
     Ok(document.request)
 }
 
+/// An error, with the steps before it counted: a replay is no episode of its own.
+fn later(mut error: Error, steps: u32) -> Error {
+    if let Error::Diverged(divergence) = &mut error {
+        divergence.step = divergence.step.saturating_add(steps);
+    }
+    error
+}
+
 /// Replays a request.
 ///
 /// # Errors
@@ -136,8 +144,11 @@ pub fn run(request: &Request, stepping: Stepping) -> Result<Reply, Error> {
         observations: Vec::with_capacity(request.actions.len()),
         rewards: Vec::with_capacity(request.actions.len()),
     };
-    for action in &request.actions {
-        reply.rewards.push(environment.hold(action, request.repeat)?);
+    for (decision, action) in (0..).zip(&request.actions) {
+        let held = environment.hold(action, request.repeat);
+        reply
+            .rewards
+            .push(held.map_err(|error| later(error, request.repeat.saturating_mul(decision)))?);
         let mut observation = vec![0.0; task.observations.len()];
         environment.observe(&mut observation);
         reply.observations.push(observation);

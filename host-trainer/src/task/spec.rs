@@ -3,7 +3,11 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use mujoco_rs::prelude::MjModel;
+
 use super::domain::{self, Variant};
+use super::error::Error;
+use super::model::{self, Scenery};
 use super::reference;
 
 /// One number of an observation or an action.
@@ -72,6 +76,15 @@ impl Task {
     #[must_use]
     pub fn control_timestep(&self) -> f64 {
         self.physics_timestep * f64::from(self.physics_steps)
+    }
+
+    /// The compiled model, for what the environment does not show.
+    ///
+    /// # Errors
+    /// [`Error::ModelsMissing`], [`Error::ModelUnreadable`], [`Error::ModelDiffers`] and
+    /// [`Error::Version`] where set-up has not done its work.
+    pub fn model(&self, scenery: Scenery) -> Result<MjModel, Error> {
+        model::load(self.variant, scenery)
     }
 
     /// Published returns, none where nothing is known.
@@ -154,6 +167,23 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("walker-run", "walker-run"), 0);
+    }
+
+    #[test]
+    fn published_returns_are_of_known_tasks() {
+        let known = all().iter().filter(|task| !task.references().is_empty());
+        assert_eq!(known.count(), 18, "a name in the table is misspelt");
+    }
+
+    #[test]
+    fn scenery_is_all_that_the_sky_changes() {
+        let task = find("walker-walk").unwrap();
+        let (bare, full) = (task.model(Scenery::Bare).unwrap(), task.model(Scenery::Full).unwrap());
+        assert_eq!(
+            (bare.nq(), bare.nbody(), bare.ngeom()),
+            (full.nq(), full.nbody(), full.ngeom())
+        );
+        assert!(bare.ntexdata() * 10 < full.ntexdata());
     }
 
     #[test]

@@ -104,7 +104,8 @@ impl Environment {
             let written = field.write(self.physics.model_mut(), values);
             debug_assert!(written.is_ok(), "sizes were checked");
         }
-        self.physics.set_integration_state(integration)?;
+        let placed = self.physics.set_integration_state(integration);
+        placed.map_err(|error| self.unfit(error.to_string()))?;
         self.trace.cut();
         match self.physics.divergence() {
             None => Ok(()),

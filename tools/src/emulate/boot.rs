@@ -37,8 +37,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When the firmware does not build or the emulator does not end.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
+    let image = super::existing(&arguments.image)?;
     setup::quietly(project)?;
-    let elf = Elf::build(project, Machine::Emulator, Some(&arguments.image))?;
+    let elf = Elf::build(project, Machine::Emulator, Some(&image))?;
     let decoder = Decoder::build(project)?;
     if arguments.flash.is_empty() {
         let (code, lines) = boot(elf.bytes(), None, &decoder)?;

@@ -1,7 +1,7 @@
 //! Building the firmware around an image, and what the ELF then holds.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -51,7 +51,7 @@ pub(crate) struct Elf {
 }
 
 impl Elf {
-    /// Builds the firmware for `machine` around `image`; without one, around what the firmware's build
+    /// Builds the firmware for `machine` around `image`, an absolute path; without one, around what the firmware's build
     /// takes by itself.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Elf {
         cargo.args(["build", "--release", "--bin", "firmware"]).args(machine.features());
         cargo.arg("--target-dir").arg(&target_dir).stdin(Stdio::null());
         match image {
-            Some(image) => cargo.env("POLICY", absolute(image)?),
+            Some(image) => cargo.env("POLICY", image),
             None => cargo.env_remove("POLICY"),
         };
         let output = run::output(&mut cargo)?;
@@ -197,10 +197,6 @@ pub(crate) struct Usage {
     pub(crate) ram: u64,
     /// The image.
     pub(crate) policy: u64,
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|error| explain(error, path))
 }
 
 /// The line in which the firmware's build script refuses an image.

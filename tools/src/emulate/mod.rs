@@ -27,7 +27,7 @@ use qemu::{Bench, Emulator};
 use report::Report;
 
 /// How long one side may outlive the other: it has only to end.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What to drive, and how long.
 #[derive(Debug, clap::Args)]
@@ -53,10 +53,11 @@ pub(crate) struct Arguments {
 /// # Errors
 /// One line; the reason that the firmware gave is in it.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
+    let image = existing(&arguments.image)?;
     setup::quietly(project)?;
     let host = HostTrainer::build(project)?;
     let what = Drive {
-        image: &arguments.image,
+        image: &image,
         episodes: arguments.episodes,
         seed: arguments.seed,
         verbose: arguments.verbose,
@@ -70,8 +71,15 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Returns the absolute path of an image: the trainer and the firmware's build run in other folders
+/// than the user.
+pub(crate) fn existing(image: &Path) -> Result<PathBuf> {
+    image.canonicalize().map_err(|error| explain(error, image))
+}
+
 /// One emulation.
 pub(crate) struct Drive<'a> {
+    /// Absolute.
     pub(crate) image: &'a Path,
     pub(crate) episodes: u32,
     pub(crate) seed: u64,
@@ -84,8 +92,7 @@ impl Drive<'_> {
     /// # Errors
     /// When the image is refused, the firmware stops or the two do not come to an end.
     pub(crate) fn run(&self, project: &Project, host: &HostTrainer) -> Result<(String, Report)> {
-        // The trainer runs in the checkout, wherever the user is.
-        let image = &self.image.canonicalize().map_err(|error| explain(error, self.image))?;
+        let image = self.image;
         host.check_image(project, image)?;
         let elf = Elf::build(project, Machine::Emulator, Some(image))?;
         let decoder = Decoder::build(project)?;
@@ -103,12 +110,11 @@ impl Drive<'_> {
         let step = Step::spinner(format!("driving {} episodes", self.episodes));
         let child = command.spawn().map_err(|error| run::not_started(&command, &error))?;
         let mut driver = Driver::new(child);
-        let outcome = watch(&mut emulator, &mut driver)?;
+        let ended = watch(&mut emulator, &mut driver)?;
         let lines = emulator.log(&decoder)?;
         let (text, errors) = driver.finish()?;
-        match outcome {
-            Outcome::Done => {}
-            outcome => return Err(explain_failure(&outcome, &lines, &errors, &emulator)),
+        if !ended.driver.is_some_and(|status| status.success()) {
+            return Err(ended.explain(&lines, &errors, &emulator.complaints()));
         }
         step.done();
         if self.verbose {
@@ -120,85 +126,54 @@ impl Drive<'_> {
     }
 }
 
-/// How the two programs ended.
-#[derive(Debug)]
-enum Outcome {
-    /// Both in order.
-    Done,
-    /// The firmware stopped; the driver was cut off.
-    FirmwareStopped(ExitStatus),
-    /// The driver failed.
-    DriverFailed,
+/// How the two programs ended; none where one was still running.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    driver: Option<ExitStatus>,
+    firmware: Option<ExitStatus>,
 }
 
-/// Waits for both programs. Whichever ends first, the other cannot go on without it.
-fn watch(emulator: &mut Emulator, driver: &mut Driver) -> Result<Outcome> {
-    let mut stopped: Option<(ExitStatus, Instant)> = None;
+/// Waits for both programs. Whichever fails first, the other cannot go on for long: a firmware that
+/// stopped at boot leaves the driver waiting at a pipe that nobody opens.
+fn watch(emulator: &mut Emulator, driver: &mut Driver) -> Result<Ended> {
+    let mut since: Option<Instant> = None;
     loop {
-        if let Some(status) = driver.child.try_wait().context("waiting for host-trainer")? {
-            return Ok(match (status.success(), stopped) {
-                (true, _) => Outcome::Done,
-                (false, Some((firmware, _))) if !firmware.success() => {
-                    Outcome::FirmwareStopped(firmware)
-                }
-                (false, _) => settle(emulator)?,
-            });
+        let ended = Ended {
+            driver: driver.child.try_wait().context("waiting for host-trainer")?,
+            firmware: emulator.ended()?,
+        };
+        let both = ended.driver.is_some() && ended.firmware.is_some();
+        let success = ended.driver.is_some_and(|status| status.success());
+        if both || success || since.is_some_and(|since| since.elapsed() > GRACE) {
+            return Ok(ended);
         }
-        if stopped.is_none() {
-            stopped = emulator.ended()?.map(|status| (status, Instant::now()));
-        }
-        if let Some((status, since)) = stopped
-            && since.elapsed() > GRACE
-        {
-            return Ok(Outcome::FirmwareStopped(status));
-        }
-        // A firmware that stopped at boot leaves the driver waiting at a pipe that nobody opens.
-        if let Some((status, since)) = stopped
-            && !status.success()
-            && since.elapsed() > GRACE / 10
-        {
-            return Ok(Outcome::FirmwareStopped(status));
+        if since.is_none() && (ended.driver.is_some() || ended.firmware.is_some()) {
+            since = Some(Instant::now());
         }
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// The driver failed: was it because the firmware stopped?
-fn settle(emulator: &mut Emulator) -> Result<Outcome> {
-    let start = Instant::now();
-    while start.elapsed() < GRACE / 10 {
-        if let Some(status) = emulator.ended()?
-            && !status.success()
-        {
-            return Ok(Outcome::FirmwareStopped(status));
+impl Ended {
+    /// One line with what both sides said last; the firmware's log goes before it.
+    fn explain(&self, lines: &[Line], errors: &str, complaints: &str) -> anyhow::Error {
+        lines.iter().for_each(|line| say(format!("firmware: {line}")));
+        let driver = self.driver.map(|status| {
+            let line = run::last_line(errors.as_bytes());
+            let silent = errors.trim().is_empty();
+            if silent { status.to_string() } else { line.trim_start_matches("error: ").to_owned() }
+        });
+        let firmware = self.firmware.map(|status| {
+            let last = complaints.lines().last();
+            let reason = log::reason(lines).or(last).unwrap_or("it said nothing");
+            format!("the firmware stopped ({status}): {reason}")
+        });
+        match (driver, firmware) {
+            (Some(driver), Some(firmware)) => anyhow!("{firmware}; the driver: {driver}"),
+            (Some(driver), None) => anyhow!("{driver}"),
+            (None, Some(firmware)) => anyhow!("{firmware}"),
+            (None, None) => anyhow!("neither side went on"),
         }
-        thread::sleep(Duration::from_millis(5));
-    }
-    Ok(Outcome::DriverFailed)
-}
-
-/// One line, with the firmware's own reason first; its log goes before it.
-fn explain_failure(
-    outcome: &Outcome,
-    lines: &[Line],
-    errors: &str,
-    emulator: &Emulator,
-) -> anyhow::Error {
-    lines.iter().for_each(|line| say(format!("firmware: {line}")));
-    let driver = run::last_line(errors.as_bytes());
-    let driver = driver.trim_start_matches("error: ");
-    match (outcome, log::reason(lines)) {
-        (Outcome::FirmwareStopped(status), Some(reason)) => {
-            anyhow!("the firmware stopped ({status}): {reason}")
-        }
-        (Outcome::FirmwareStopped(status), None) => {
-            let complaints = emulator.complaints();
-            let line = run::last_line(complaints.as_bytes());
-            anyhow!("the firmware stopped ({status}) and said nothing; qemu-system-arm: {line}")
-        }
-        // The firmware loses its link because the driver went: its complaint explains nothing.
-        _ if errors.is_empty() => anyhow!("interrupted"),
-        _ => anyhow!("{driver}"),
     }
 }
 
@@ -246,4 +221,24 @@ fn drain(mut pipe: impl Read + Send + 'static) -> Reader {
         let _ = pipe.read_to_end(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_failure_names_what_both_sides_said() {
+        let exit = |code: i32| Some(ExitStatus::from_raw(code << 8));
+        let lines = [Line { level: "ERROR".into(), message: "image refused: damaged".into() }];
+        let boot = Ended { driver: None, firmware: exit(2) };
+        let text = boot.explain(&lines, "", "").to_string();
+        assert_eq!(text, "the firmware stopped (exit status: 2): image refused: damaged");
+        let both = Ended { driver: exit(1), firmware: exit(5) };
+        let text = both.explain(&[], "error: hung up\n", "qemu: fatal").to_string();
+        assert_eq!(text, "the firmware stopped (exit status: 5): qemu: fatal; the driver: hung up");
+        let driver = Ended { driver: exit(1), firmware: None };
+        assert_eq!(driver.explain(&[], "error: no task\n", "").to_string(), "no task");
+    }
 }

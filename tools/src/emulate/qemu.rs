@@ -29,6 +29,9 @@ const ELF: &str = "firmware.elf";
 const LOG: &str = "log.bin";
 const COMPLAINTS: &str = "qemu.err";
 
+/// Start of the name of a folder; the number of the process that made it follows.
+const PREFIX: &str = "daa-emulate-";
+
 /// A folder for one emulation; it goes when this value does.
 pub(crate) struct Bench {
     dir: PathBuf,
@@ -38,8 +41,8 @@ impl Bench {
     pub(crate) fn new() -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("daa-emulate-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
+        remove_orphans(&std::env::temp_dir());
+        let dir = std::env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id()));
         place::remove(&dir)?;
         fs::create_dir(&dir).map_err(|error| explain(error, &dir))?;
         Ok(Self { dir })
@@ -100,6 +103,18 @@ impl Drop for Bench {
     }
 }
 
+/// Removes what killed emulations left behind. Best effort: others' folders stay.
+fn remove_orphans(temporaries: &Path) {
+    for entry in fs::read_dir(temporaries).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let alive = |id: &str| Path::new("/proc").join(id).exists();
+        if rest.split_once('-').is_some_and(|(id, _)| !alive(id)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A running emulator; it ends when this value does.
 pub(crate) struct Emulator {
     child: Child,
@@ -134,5 +149,35 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_folders_of_processes_that_are_gone_are_removed() {
+        let bench = Bench::new().unwrap();
+        let parent = bench.path().to_owned();
+        let mine = parent.join(format!("{PREFIX}{}-0", std::process::id()));
+        // Above the largest process number that Linux gives.
+        let orphan = parent.join(format!("{PREFIX}4194305-0"));
+        let other = parent.join("other");
+        for dir in [&mine, &orphan, &other] {
+            fs::create_dir(dir).unwrap();
+        }
+        remove_orphans(&parent);
+        assert!(mine.exists() && other.exists() && !orphan.exists());
+    }
+
+    #[test]
+    fn a_bench_takes_its_folder_with_it() {
+        let bench = Bench::new().unwrap();
+        let (request, reply) = bench.pipes().unwrap();
+        assert!(request.exists() && reply.exists());
+        let dir = bench.path().to_owned();
+        drop(bench);
+        assert!(!dir.exists());
     }
 }
