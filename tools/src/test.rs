@@ -54,6 +54,12 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         Elf::build(project, machine, None)?;
     }
 
+    let mut decoder = run::cargo(&project.root().join("tools/firmware-log"));
+    decoder
+        .args(["test", "--release", "--target-dir"])
+        .arg(project.target_dir().join("firmware-log"));
+    step("testing the decoder of the firmware's log", &mut decoder, "the decoder's tests")?;
+
     say("testing the workspace");
     let mut tests = cargo(&["test", "--workspace", "--release", "--no-fail-fast"]);
     let status = run::status(&mut tests)?;

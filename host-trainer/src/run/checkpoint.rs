@@ -106,10 +106,10 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
             tensors.push((format!("{name}.{part}"), view));
         }
     }
-    let about = HashMap::from([
-        ("task".to_owned(), trainer.config.task.clone()),
-        ("decisions".to_owned(), trainer.decisions().to_string()),
-    ]);
+    // One entry: a map of several is written in a different order every time, and the same weights
+    // are to be the same bytes.
+    let run = format!("{}, {} decisions", trainer.config.task, trainer.decisions());
+    let about = HashMap::from([("run".to_owned(), run)]);
     let weights = safetensors::serialize(tensors, Some(about)).context("encoding the weights")?;
     let state = State {
         version: VERSION,
