@@ -373,3 +373,74 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
         .collect();
     agent
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    fn trainer() -> Trainer {
+        let config = Config {
+            environments: 2,
+            trajectory_len: 64,
+            decisions: 128,
+            model_start: 0,
+            model_steps: 2,
+            model_first_steps: 2,
+            epochs: 1,
+            ..Config::default()
+        };
+        let mut trainer = Trainer::new(config, Device::Cpu).unwrap();
+        trainer.iterate().unwrap();
+        trainer
+    }
+
+    #[test]
+    fn an_export_reads_back_and_acts_like_the_trainer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.daa");
+        let trainer = trainer();
+        let exported = export(&trainer, 0, &path).unwrap();
+        let file = AlignedImage::read(&path).unwrap();
+        let image = file.open().unwrap();
+        assert_eq!(image.golden().len(), exported.golden_vectors);
+        assert_eq!(exported.golden_vectors, 36);
+        assert_eq!(agent_of(&image), trainer.agent(0));
+        assert_eq!(image.section(daa_core::image::Section::Critic), trainer.critic.seed_params(0));
+        // The microcontroller's types compute the golden actions to the bit.
+        let policy = image.policy::<5, 64, 1>().unwrap();
+        assert_eq!(daa_core::image::replay(&image, &policy), Ok(36));
+        assert!(exported.largest_difference < 1e-5);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_exported() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.daa");
+        for spoil in [f64::NAN, f64::INFINITY] {
+            let trainer = trainer();
+            let _ = trainer.actor.params().get(0).get(7).fill_(spoil);
+            let error = export(&trainer, 0, &path).unwrap_err().to_string();
+            assert!(
+                error.contains("weight 7") && error.contains("nothing was exported"),
+                "{error}"
+            );
+            let trainer = self::trainer();
+            let _ = trainer.critic.params().get(0).get(7).fill_(spoil);
+            assert!(export(&trainer, 0, &path).is_err());
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn a_policy_that_core_computes_differently_is_not_exported() {
+        let trainer = trainer();
+        let mut agent = trainer.agent(0);
+        let visited: Vec<f32> = (0..500).map(|i| (i as f32).sin()).collect();
+        assert!(compare_with_libtorch(&trainer, 0, &agent, &visited).is_ok());
+        // A transposed layer is what the comparison is there to find.
+        agent.weights[5 * 64 + 64..][..64 * 64].reverse();
+        let error = compare_with_libtorch(&trainer, 0, &agent, &visited).unwrap_err().to_string();
+        assert!(error.contains("core and libtorch differ"), "{error}");
+    }
+}

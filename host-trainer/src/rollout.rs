@@ -400,6 +400,21 @@ mod tests {
     }
 
     #[test]
+    fn a_time_limit_is_terminal_when_bootstrapping_is_off() {
+        let config = Config {
+            environments: 1,
+            trajectory_len: 300,
+            bootstrap_truncation: false,
+            ..Config::default()
+        };
+        let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
+        let batch = Rollout::new(&config).unwrap().collect(&agents, 0).unwrap();
+        assert_eq!(batch.ends[249], End::Terminated);
+        // The batch's end is no end of an episode: it is bootstrapped all the same.
+        assert_eq!(batch.ends[299], End::Truncated);
+    }
+
+    #[test]
     fn a_saved_rollout_goes_on_bit_for_bit_with_other_threads() {
         let config =
             Config { environments: 3, trajectory_len: 130, threads: 1, ..Config::default() };

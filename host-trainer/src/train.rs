@@ -243,12 +243,7 @@ impl Trainer {
         }
 
         // Score every visited state: who supplies the extra actions?
-        let grown = |full: usize| match self.config.growth {
-            share if share > 0.0 => {
-                1 + ((full - 1) as f64 * (progress / share).min(1.0)).round() as usize
-            }
-            _ => full,
-        };
+        let grown = |full: usize| grown(full, progress, self.config.growth);
         let estimator = match &self.model {
             Some(model) if may_model => Estimator::Dynamics(Imagination {
                 model,
@@ -461,6 +456,14 @@ impl Trainer {
     }
 }
 
+/// N or H at a point of the run: from 1 to `full` in a straight line over the first `share` of it.
+fn grown(full: usize, progress: f64, share: f64) -> usize {
+    if share <= 0.0 {
+        return full;
+    }
+    1 + ((full - 1) as f64 * (progress / share).min(1.0)).round() as usize
+}
+
 /// A batch as the estimator takes it.
 struct Prepared {
     rollout: RealRollout,
@@ -504,4 +507,57 @@ fn nearest_action_correlation(advantages: &Tensor) -> Option<f64> {
     let mean =
         advantages.narrow(2, 1, extra).mean_dim(&[2i64][..], false, tch::Kind::Float).flatten(0, 1);
     Some(Tensor::stack(&[real, mean], 0).corrcoef().double_value(&[0, 1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Trainer {
+        let config = Config {
+            environments: 2,
+            trajectory_len: 64,
+            minibatch: 64,
+            decisions: 512,
+            model_start: 0,
+            model_steps: 4,
+            model_first_steps: 8,
+            num_actions: 2,
+            horizon: 2,
+            epochs: 2,
+            ..Config::default()
+        };
+        Trainer::new(config, Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn n_and_h_grow_in_a_straight_line() {
+        let at = |progress| grown(9, progress, 0.5);
+        assert_eq!([at(0.0), at(0.25), at(0.5), at(1.0)], [1, 5, 9, 9]);
+        assert_eq!(grown(9, 0.0, 0.0), 9);
+    }
+
+    #[test]
+    fn a_weight_that_is_not_a_number_stops_the_run_with_its_name() {
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        let _ = trainer.critic.params().get(0).get(3).fill_(f64::NAN);
+        let error = trainer.iterate().unwrap_err().to_string();
+        assert!(error.contains("iteration 2") && error.contains("is NaN"), "{error}");
+    }
+
+    #[test]
+    fn the_same_trainer_twice_is_the_same_to_the_bit_and_learns_something() {
+        let run = || {
+            let mut trainer = small();
+            let before = trainer.actor.state().params;
+            while !trainer.is_finished() {
+                trainer.iterate().unwrap();
+            }
+            (before, trainer.actor.state(), trainer.model.unwrap().transition.state())
+        };
+        let (before, actor, transition) = run();
+        assert_ne!(before, actor.params);
+        assert_eq!((before, actor, transition), run());
+    }
 }

@@ -159,3 +159,179 @@ impl<'a> Settings<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::dynamics::WorldModel;
+    use crate::nn::AdamOptions;
+    use daa_core::advantage::Discount;
+    use daa_core::dynamics::{Dynamics, TransitionTarget};
+    use daa_core::imagination::{LearnedModel, all_action_advantages};
+    use daa_core::policy::ActionLimits;
+    use daa_core::{Activation, Mlp, MlpShape, Policy, SVector};
+    use tch::Kind;
+
+    const SEEDS: [u64; 2] = [1, 2];
+    const H: usize = 4;
+    const N: usize = 6;
+    const STATES: i64 = 700;
+
+    struct Fixture {
+        actor: Network,
+        critic: Network,
+        model: WorldModel,
+        changes: Vec<Vec<f32>>,
+        real: RealRollout,
+    }
+
+    fn fixture(target: TransitionTarget) -> Fixture {
+        tch::manual_seed(9);
+        let config = Config {
+            seeds: SEEDS.to_vec(),
+            transition_hidden: 5,
+            reward_hidden: 5,
+            transition_target: target,
+            ..Config::default()
+        };
+        let network = |index: u64, hidden: usize, output: usize, extra: usize| {
+            let mut rngs: Vec<_> =
+                SEEDS.iter().map(|seed| stream(*seed, Purpose::Initialisation, index)).collect();
+            let shape = MlpShape::new(3, hidden, output);
+            let options = AdamOptions { epsilon: 1e-8 };
+            Network::new(
+                &mut rngs,
+                shape,
+                Activation::Tanh,
+                1.0,
+                (extra, -0.5),
+                options,
+                Device::Cpu,
+            )
+        };
+        let (actor, critic) = (network(0, 6, 2, 2), network(1, 7, 1, 0));
+        let z = Tensor::randn([2, STATES, 3], (Kind::Float, Device::Cpu));
+        let real = RealRollout {
+            actions: Tensor::zeros([2, STATES, 2], (Kind::Float, Device::Cpu)),
+            advantages: Tensor::zeros([2, STATES], (Kind::Float, Device::Cpu)),
+            values: critic.predict(&z).squeeze_dim(2),
+            z,
+        };
+        let model = WorldModel::new(&config, 3, 2, Device::Cpu);
+        Fixture { actor, critic, model, changes: vec![vec![0.5, 1.0, 2.0]; 2], real }
+    }
+
+    fn run(fixture: &Fixture, threads: usize) -> (Tensor, Tensor) {
+        let what = Imagination {
+            model: &fixture.model,
+            changes: &fixture.changes,
+            observation_clip: 3.0,
+            critic: &fixture.critic,
+            discount: Discount { gamma: 0.97, lambda: 0.9 },
+            num_actions: N,
+            horizon: H,
+            antithetic: true,
+            seeds: &SEEDS,
+            iteration: 5,
+            threads,
+        };
+        imagine(
+            &what,
+            &fixture.actor,
+            &fixture.real,
+            &fixture.actor.predict(&fixture.real.z).tanh(),
+        )
+    }
+
+    #[test]
+    fn the_microcontrollers_imagination_finds_the_same_advantages() {
+        for target in [TransitionTarget::Next, TransitionTarget::Difference] {
+            let fixture = fixture(target);
+            let (actions, advantages) = run(&fixture, 2);
+            let rows = ROWS_ON_CPU / N;
+            for s in 0..2usize {
+                let actor = fixture.actor.seed_params(s);
+                let [transition, reward, critic] =
+                    [&fixture.model.transition, &fixture.model.reward, &fixture.critic]
+                        .map(|n| n.seed_params(s));
+                let scale = match target {
+                    TransitionTarget::Next => SVector::from([1.0; 3]),
+                    TransitionTarget::Difference => SVector::from([0.5, 1.0, 2.0]),
+                };
+                let ones = SVector::from([1.0; 3]);
+                let limits = [ActionLimits { low: -1.0, high: 1.0 }; 2];
+                let policy = Policy::<3, 6, 2>::new(
+                    &actor,
+                    Activation::Tanh,
+                    SVector::zeros(),
+                    &ones,
+                    3.0,
+                    limits,
+                );
+                let weights = (&transition[..], &reward[..]);
+                let core: LearnedModel<'_, 3, 2, 5, 6, 5, 5, 7> = LearnedModel {
+                    dynamics: Dynamics::new(weights, Activation::Silu, target, scale, 3.0).unwrap(),
+                    critic: Mlp::new(&critic, Activation::Tanh).unwrap(),
+                    policy: policy.unwrap(),
+                };
+                // A state of the second piece, whose noise is a stream of its own.
+                let state = rows + 3;
+                let mut rng = stream(SEEDS[s], Purpose::Imagination, (5 << 20) | 1);
+                let count = rows * N * 2;
+                let mut noise = vec![0.0; H * count];
+                noise.chunks_exact_mut(count).for_each(|step| fill_normal(&mut rng, step));
+                let z = SVector::<f32, 3>::from_column_slice(&to_vec(
+                    &fixture.real.z.get(s as i64).get(state as i64),
+                ));
+                let chosen: Vec<SVector<f32, 2>> = to_vec(&actions.get(s as i64).get(state as i64))
+                    .chunks_exact(2)
+                    .map(SVector::from_column_slice)
+                    .collect();
+                let follow_up = (0..N).flat_map(|n| (1..H).map(move |h| (n, h))).map(|(n, h)| {
+                    let at = h * count + (3 * N + n) * 2;
+                    SVector::from([noise[at], noise[at + 1]])
+                });
+                let mut expected = [0.0; N];
+                let discount = Discount { gamma: 0.97, lambda: 0.9 };
+                all_action_advantages::<H, 3, 2>(
+                    &core,
+                    &z,
+                    &chosen,
+                    follow_up,
+                    discount,
+                    &mut expected,
+                );
+                let ours = to_vec(&advantages.get(s as i64).get(state as i64));
+                for (ours, expected) in ours.iter().zip(expected) {
+                    assert!(
+                        (ours - expected).abs() < 1e-4,
+                        "{target:?} seed {s}: {ours} {expected}"
+                    );
+                }
+                assert!(
+                    expected.iter().any(|a| (a - expected[0]).abs() > 1e-2),
+                    "all advantages alike"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn imagination_does_not_depend_on_the_threads() {
+        let fixture = fixture(TransitionTarget::Difference);
+        let (one, many) = (run(&fixture, 1), run(&fixture, 3));
+        assert_eq!(to_vec(&one.0), to_vec(&many.0));
+        assert_eq!(to_vec(&one.1), to_vec(&many.1));
+    }
+
+    #[test]
+    fn antithetic_actions_come_in_pairs_around_the_mean() {
+        let fixture = fixture(TransitionTarget::Difference);
+        let (actions, _) = run(&fixture, 1);
+        let mean = fixture.actor.predict(&fixture.real.z).tanh();
+        let centre = (actions.select(2, 0) + actions.select(2, 1)) * 0.5;
+        assert!((centre - &mean).abs().max().double_value(&[]) < 1e-6);
+        assert!((actions.select(2, 0) - mean).abs().mean(Kind::Float).double_value(&[]) > 0.1);
+    }
+}
