@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why and what to do), 2 arguments not
 //! understood, 130 interrupted (what was reached is saved).
 
+use crate::agent::Agent;
 use crate::config::{self, Config, Sources};
 use crate::evaluate::{Evaluation, Summary, evaluate};
 use crate::export::{AlignedImage, agent_of, export};
@@ -11,7 +12,7 @@ use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
 use crate::session::{Ending, Session};
 use crate::train::Trainer;
-use crate::{bench, doctor, drive, inspect, nn, task};
+use crate::{bench, doctor, drive, inspect, nn, render, task};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ enum Command {
     Train(TrainArgs),
     /// Run episodes with a policy's most probable actions
     Evaluate(EvaluateArgs),
+    /// Make an animation (.gif) or a sheet of pictures (.png) of an episode
+    Render(render::Args),
     /// Write the policy image of a run
     Export(ExportArgs),
     /// Show what is in a policy image
@@ -202,6 +205,10 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => return train(&args),
         Command::Evaluate(args) => evaluate_command(&args)?,
+        Command::Render(args) => {
+            let (agent, task, action_repeat) = policy_of(&args.what)?;
+            render::render(&agent, task, action_repeat, &args)?;
+        }
         Command::Export(args) => export_command(&args)?,
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
@@ -256,20 +263,24 @@ fn load(path: &Path) -> Result<(RunDirectory, Trainer)> {
     Ok((directory, trainer))
 }
 
+/// The policy of a run directory or an image, its task, and the control steps of a decision.
+fn policy_of(what: &Path) -> Result<(Agent, &'static task::Task, u32)> {
+    if what.is_dir() {
+        let (_, trainer) = load(what)?;
+        return Ok((trainer.agent(0), trainer.task(), trainer.config().action_repeat));
+    }
+    let file = AlignedImage::read(what)?;
+    let image = file.open().with_context(|| what.display().to_string())?;
+    let task = task::find(image.passport().task)?;
+    Ok((agent_of(&image), task, drive::action_repeat(&image, task)?))
+}
+
 fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
     let threads = match args.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let (agent, task, action_repeat) = if args.what.is_dir() {
-        let (_, trainer) = load(&args.what)?;
-        (trainer.agent(0), trainer.task(), trainer.config().action_repeat)
-    } else {
-        let file = AlignedImage::read(&args.what)?;
-        let image = file.open().with_context(|| args.what.display().to_string())?;
-        let task = task::find(image.passport().task)?;
-        (agent_of(&image), task, drive::action_repeat(&image, task)?)
-    };
+    let (agent, task, action_repeat) = policy_of(&args.what)?;
     let episodes = args.episodes as usize;
     let what = Evaluation { task, action_repeat, episodes, seed: args.seed, threads };
     let episodes = evaluate(&agent, &what)?;

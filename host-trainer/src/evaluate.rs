@@ -85,9 +85,19 @@ pub fn episode_environment(
 pub fn run_episode<E: From<task::Error>>(
     what: &Evaluation,
     index: usize,
+    act: impl FnMut(&[f32], &mut [f32]) -> Result<(), E>,
+) -> Result<Episode, E> {
+    run_watched(what, index, act, |_| Ok(()))
+}
+
+fn run_watched<E: From<task::Error>>(
+    what: &Evaluation,
+    index: usize,
     mut act: impl FnMut(&[f32], &mut [f32]) -> Result<(), E>,
+    mut look: impl FnMut(&Environment) -> Result<(), E>,
 ) -> Result<Episode, E> {
     let (mut environment, mut wide) = episode_environment(what, index)?;
+    look(&environment)?;
     let mut episode = Episode::default();
     let mut observation = vec![0.0f32; wide.len()];
     let mut action = vec![0.0f32; what.task.actions.len()];
@@ -100,6 +110,7 @@ pub fn run_episode<E: From<task::Error>>(
         control.iter_mut().zip(&action).for_each(|(control, action)| *control = f64::from(*action));
         let step = environment.step(&control, &mut wide)?;
         episode.total += step.reward;
+        look(&environment)?;
         if step.terminated || step.truncated {
             return Ok(episode);
         }
@@ -136,13 +147,28 @@ fn take<'a, T>(next: &AtomicUsize, slots: &'a [T]) -> (usize, Option<&'a T>) {
 }
 
 fn evaluate_one(agent: &Agent, what: &Evaluation, index: usize) -> Result<Episode, task::Error> {
+    watch(agent, what, index, |_| Ok(()))
+}
+
+/// Runs episode `index` with an agent's most probable actions and shows the environment to `look`
+/// at the start and after every decision.
+///
+/// # Errors
+/// [`task::Error`] of the environment, or what `look` returns.
+pub fn watch<E: From<task::Error>>(
+    agent: &Agent,
+    what: &Evaluation,
+    index: usize,
+    look: impl FnMut(&Environment) -> Result<(), E>,
+) -> Result<Episode, E> {
     let mut inverse = vec![0.0; agent.shape.input];
     let policy = agent
         .policy(&mut inverse)
         .map_err(|error| task::Error::Request(format!("the policy cannot act: {error}")))?;
     let mut scratch = vec![0.0; policy.scratch_len()];
-    run_episode(what, index, |observation, action| {
+    let act = |observation: &[f32], action: &mut [f32]| {
         policy.mode(observation, &mut scratch, action);
         Ok(())
-    })
+    };
+    run_watched(what, index, act, look)
 }

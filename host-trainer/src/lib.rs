@@ -17,6 +17,7 @@ pub mod export;
 pub mod inspect;
 pub mod nn;
 pub mod random;
+pub mod render;
 pub mod replay;
 pub mod rollout;
 pub mod run;

@@ -101,7 +101,7 @@ fn observations() -> Vec<Signal> {
     signals.extend(AXES.map(|axis| Signal::symmetric(format!("root_v{axis}"), "m/s", 30.0)));
     signals.extend(AXES.map(|axis| Signal::symmetric(format!("root_w{axis}"), "rad/s", 100.0)));
     signals
-        .extend(JOINTS.map(|joint| Signal::symmetric(format!("{joint}_velocity"), "rad/s", 300.0)));
+        .extend(JOINTS.map(|joint| Signal::symmetric(format!("{joint}_velocity"), "rad/s", 400.0)));
     signals
 }
 

@@ -110,6 +110,11 @@ impl Physics {
         self.data.set_time(seconds);
     }
 
+    /// Everything, for a renderer.
+    pub(super) fn data_mut(&mut self) -> &mut MjData<Box<MjModel>> {
+        &mut self.data
+    }
+
     /// The model, for edits of numbers.
     pub(super) fn model_mut(&mut self) -> &mut MjModel {
         // SAFETY: the callers, all in this module's parent, write single numbers of the model;
