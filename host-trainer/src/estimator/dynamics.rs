@@ -250,7 +250,7 @@ mod tests {
             let fixture = fixture(target);
             let (actions, advantages) = run(&fixture, 2);
             let rows = ROWS_ON_CPU / N;
-            for s in 0..2usize {
+            for (s, seed) in SEEDS.into_iter().enumerate() {
                 let actor = fixture.actor.seed_params(s);
                 let [transition, reward, critic] =
                     [&fixture.model.transition, &fixture.model.reward, &fixture.critic]
@@ -277,7 +277,7 @@ mod tests {
                 };
                 // A state of the second piece, whose noise is a stream of its own.
                 let state = rows + 3;
-                let mut rng = stream(SEEDS[s], Purpose::Imagination, (5 << 20) | 1);
+                let mut rng = stream(seed, Purpose::Imagination, (5 << 20) | 1);
                 let count = rows * N * 2;
                 let mut noise = vec![0.0; H * count];
                 noise.chunks_exact_mut(count).for_each(|step| fill_normal(&mut rng, step));
@@ -306,7 +306,7 @@ mod tests {
                 for (ours, expected) in ours.iter().zip(expected) {
                     assert!(
                         (ours - expected).abs() < 1e-4,
-                        "{target:?} seed {s}: {ours} {expected}"
+                        "{target:?} seed {seed}: {ours} {expected}"
                     );
                 }
                 assert!(

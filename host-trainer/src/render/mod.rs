@@ -6,7 +6,7 @@ use crate::agent::Agent;
 use crate::evaluate::{Evaluation, watch};
 use crate::run::directory::write_atomically;
 use crate::task::{Scene, Task};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use film::{Film, Format};
 use indicatif::{ProgressBar, ProgressStyle};
 use mujoco_rs::prelude::{MjModel, MjvCamera};
@@ -117,9 +117,13 @@ fn check_folder(file: &Path) -> Result<()> {
 }
 
 fn no_graphics(error: RendererError) -> anyhow::Error {
-    let error = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = match error {
+        RendererError::GlutinError(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     anyhow!(
-        "pictures need OpenGL without a screen, which is not to be had here ({error}): \
+        "pictures need OpenGL without a screen, which is not to be had here ({reason}): \
          `apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri`"
     )
 }

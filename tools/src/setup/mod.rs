@@ -41,7 +41,15 @@ pub(crate) struct Outcome {
 /// # Errors
 /// One line when one part is missing, otherwise one for each.
 pub(crate) fn run(project: &Project, route: Option<Route>) -> Result<()> {
-    let (present, fresh, took) = ensure(project, route)?;
+    let (mut present, mut fresh, took) = ensure(project, route)?;
+    match system::ensure(&system::OPENGL) {
+        Ok(outcome) => {
+            fresh |= outcome.fresh;
+            present.push(outcome.what);
+        }
+        // Not worth a failure, and not worth asking other commands' users again and again.
+        Err(error) => say(format!("only `host-trainer render` needs what follows: {error:#}")),
+    }
     if fresh {
         say(format!("set-up is complete ({took:.0} s): {}", present.join(", ")));
     } else {

@@ -1,7 +1,7 @@
 //! Programs of the operating system: found, or installed with apt-get where that is allowed, or
 //! named together with the command that installs them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, anyhow, bail};
@@ -39,6 +39,44 @@ pub(crate) const PIP: Program = Program {
     present: || python().is_ok(),
 };
 
+/// Only `host-trainer render` needs it.
+pub(crate) const OPENGL: Program = Program {
+    name: "OpenGL without a screen",
+    packages: &["libegl1", "libegl-mesa0", "libgl1-mesa-dri"],
+    purpose: "pictures",
+    present: opengl,
+};
+
+/// Whether the loader knows EGL, and EGL an implementation that draws.
+fn opengl() -> bool {
+    // Not on every user's PATH.
+    let programs = [Path::new("ldconfig"), Path::new("/sbin/ldconfig")];
+    let list = programs.iter().find_map(|program| run::text(Command::new(program).arg("-p")));
+    let list = list.unwrap_or_default();
+    let egl = library(&list, "libEGL.so.1").is_some();
+    let nvidia = library(&list, "libEGL_nvidia.so.0").is_some();
+    egl && (nvidia || library(&list, "libEGL_mesa.so.0").is_some_and(has_drivers))
+}
+
+/// The path of a library for this processor in what `ldconfig -p` prints.
+fn library<'a>(list: &'a str, name: &str) -> Option<&'a Path> {
+    list.lines()
+        .filter(|line| line.split_whitespace().next() == Some(name) && line.contains("x86-64"))
+        .find_map(|line| line.split(" => ").nth(1))
+        .map(|path| Path::new(path.trim()))
+}
+
+/// Whether Mesa's software driver lies beside Mesa's EGL: a file of its own in older versions, part of
+/// one library of all drivers in newer ones.
+fn has_drivers(mesa: &Path) -> bool {
+    let Some(folder) = mesa.parent() else { return false };
+    let is_driver = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libgallium"))
+    };
+    folder.join("dri/swrast_dri.so").exists()
+        || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(is_driver))
+}
+
 /// Returns a Python that has pip.
 pub(crate) fn python() -> Result<PathBuf> {
     for name in ["python3", "python"] {
@@ -63,7 +101,7 @@ pub(crate) fn ensure(program: &Program) -> Result<Outcome> {
     }
     install(program.packages, &format!("{} ({})", program.name, program.purpose))?;
     if !(program.present)() {
-        bail!("apt-get ran, yet {} is still not on the PATH", program.name);
+        bail!("apt-get ran, yet {} is still not to be found", program.name);
     }
     Ok(Outcome { what, fresh: true })
 }
@@ -142,6 +180,27 @@ fn removals(plan: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libraries_are_found_in_the_loaders_list() {
+        let list = "2 libs found in cache\n\tlibEGL.so.1 (libc6) => /lib/i386/libEGL.so.1\n\
+                    \tlibEGL.so.1 (libc6,x86-64) => /lib/amd64/libEGL.so.1\n";
+        assert_eq!(library(list, "libEGL.so.1"), Some(Path::new("/lib/amd64/libEGL.so.1")));
+        assert_eq!(library(list, "libEGL.so"), None);
+    }
+
+    #[test]
+    fn a_driver_is_one_file_or_part_of_one_library() {
+        for file in ["dri/swrast_dri.so", "libgallium-25.0.7-2.so"] {
+            let folder = tempfile::tempdir().unwrap();
+            let mesa = folder.path().join("libEGL_mesa.so.0");
+            std::fs::write(&mesa, "").unwrap();
+            assert!(!has_drivers(&mesa));
+            std::fs::create_dir(folder.path().join("dri")).unwrap();
+            std::fs::write(folder.path().join(file), "").unwrap();
+            assert!(has_drivers(&mesa), "{file}");
+        }
+    }
 
     #[test]
     fn what_apt_would_remove_is_read_from_its_plan() {
