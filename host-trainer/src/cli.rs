@@ -7,6 +7,7 @@ use crate::agent::Agent;
 use crate::config::{self, Config, Sources};
 use crate::evaluate::{Evaluation, Summary, evaluate};
 use crate::export::{AlignedImage, agent_of, export};
+use crate::output;
 use crate::run::checkpoint;
 use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
@@ -103,7 +104,7 @@ struct TrainArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Seed
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
     /// Device of the networks: cpu, cuda or cuda:N
     #[arg(long)]
@@ -287,20 +288,20 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
     let Summary { mean, standard_error } = Summary::of(&returns);
     if args.json {
-        println!(
+        output::line(format!(
             "{}",
             serde_json::json!({ "mean": mean, "stderr": standard_error, "returns": returns })
-        );
+        ))?;
     } else {
         for (index, value) in returns.iter().enumerate() {
-            println!("episode {index:>3}  {value:8.2}");
+            output::line(format!("episode {index:>3}  {value:8.2}"))?;
         }
-        println!(
+        output::line(format!(
             "mean return {mean:.2} +- {standard_error:.2} ({}, {} episodes, seed {})",
             task.name,
             returns.len(),
             args.seed
-        );
+        ))?;
     }
     Ok(())
 }
@@ -318,9 +319,9 @@ fn export_command(args: &ExportArgs) -> Result<()> {
     let exported = export(&trainer, seed_index, &path)?;
     record_latest(&path)?;
     if args.json {
-        println!("{}", serde_json::json!({ "image": path, "exported": exported }));
+        output::line(format!("{}", serde_json::json!({ "image": path, "exported": exported })))?;
     } else {
-        println!(
+        output::line(format!(
             "{}: {} bytes, {} golden vectors, return {:.1} +- {:.1}, core and libtorch differ by at most {:.1e}",
             path.display(),
             exported.bytes,
@@ -328,7 +329,7 @@ fn export_command(args: &ExportArgs) -> Result<()> {
             exported.mean,
             exported.stderr,
             exported.largest_difference
-        );
+        ))?;
     }
     Ok(())
 }
@@ -346,7 +347,7 @@ pub(crate) fn record_latest(image: &Path) -> Result<()> {
 fn replay(file: &Path) -> Result<()> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    println!("{}", task::replay::replay(&text).with_context(|| file.display().to_string())?);
+    output::line(task::replay::replay(&text).with_context(|| file.display().to_string())?)?;
     Ok(())
 }
 
@@ -364,17 +365,18 @@ fn drive_command(args: &DriveArgs) -> Result<()> {
     };
     let report = drive::drive(&options, |index, episode| {
         if !args.json {
-            println!(
+            output::line(format!(
                 "episode {index:>3}  host {:8.2}  microcontroller {:8.2}  differing actions {}  instructions/decision {:.0}",
                 episode.host_return,
                 episode.mcu_return,
                 episode.differing_actions,
                 episode.instructions_per_decision
-            );
+            ))?;
         }
+        Ok(())
     })?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        output::line(serde_json::to_string(&report)?)?;
     }
     Ok(())
 }
@@ -388,26 +390,26 @@ fn bench_env(task: Option<&str>, seconds: f64, json: bool) -> Result<()> {
         None => task::all().iter().collect(),
     };
     if !json {
-        println!(
+        output::line(format!(
             "{:<26} {:>18} {:>14} {:>13} {:>20}",
             "task", "decisions/CPU s", "inside MuJoCo", "two threads", "dm_control in Python"
-        );
+        ))?;
     }
     for task in tasks {
         let report = bench::env(task, seconds)?;
         if json {
-            println!("{}", serde_json::to_string(&report)?);
+            output::line(serde_json::to_string(&report)?)?;
             continue;
         }
         let python = report.dm_control_per_cpu_second.map_or("-".to_owned(), |n| format!("{n:.0}"));
-        println!(
+        output::line(format!(
             "{:<26} {:>18.0} {:>13.1}% {:>12.2}x {:>20}",
             report.task,
             report.decisions_per_cpu_second,
             100.0 * report.share_in_mujoco,
             report.scaling_on_two_threads,
             python
-        );
+        ))?;
     }
     Ok(())
 }
@@ -425,23 +427,23 @@ fn tasks(json: bool) -> Result<()> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string(&tasks)?);
+        output::line(serde_json::to_string(&tasks)?)?;
         return Ok(());
     }
-    println!(
+    output::line(format!(
         "{:<26} {:>12} {:>8} {:>13} {:>22}",
         "task", "observations", "actions", "control rate", "best published return"
-    );
+    ))?;
     for task in task::all() {
         let best = if best(task).is_nan() { "-".to_owned() } else { format!("{:.0}", best(task)) };
-        println!(
+        output::line(format!(
             "{:<26} {:>12} {:>8} {:>10.0} Hz {:>22}",
             task.name,
             task.observations.len(),
             task.actions.len(),
             1.0 / task.control_timestep(),
             best
-        );
+        ))?;
     }
     Ok(())
 }
@@ -449,15 +451,15 @@ fn tasks(json: bool) -> Result<()> {
 fn doctor_command(json: bool) -> Result<()> {
     let diagnosis = doctor::diagnose();
     if json {
-        println!("{}", serde_json::to_string(&diagnosis)?);
+        output::line(serde_json::to_string(&diagnosis)?)?;
     } else {
-        println!(
+        output::line(format!(
             "libtorch {}, CUDA {}",
             diagnosis.torch,
             if diagnosis.cuda { "found" } else { "not found" }
-        );
-        println!("matrix product: largest error {:.1e}", diagnosis.matmul_error);
-        println!("MuJoCo {}, models: {}", diagnosis.mujoco, diagnosis.models);
+        ))?;
+        output::line(format!("matrix product: largest error {:.1e}", diagnosis.matmul_error))?;
+        output::line(format!("MuJoCo {}, models: {}", diagnosis.mujoco, diagnosis.models))?;
     }
     Ok(())
 }

@@ -155,7 +155,10 @@ impl From<task::Error> for DriveError {
 /// # Errors
 /// When the image is refused, the microcontroller runs another one, refuses an observation or hangs
 /// up, or the simulator fails.
-pub fn drive(options: &Options, mut shown: impl FnMut(usize, &EpisodeReport)) -> Result<Report> {
+pub fn drive(
+    options: &Options,
+    mut shown: impl FnMut(usize, &EpisodeReport) -> Result<()>,
+) -> Result<Report> {
     let file = AlignedImage::read(&options.image)?;
     let image = file.open().with_context(|| options.image.display().to_string())?;
     let passport = image.passport();
@@ -235,7 +238,7 @@ pub fn drive(options: &Options, mut shown: impl FnMut(usize, &EpisodeReport)) ->
             decisions,
             instructions_per_decision: spent / decisions as f64,
         };
-        shown(index, &report);
+        shown(index, &report)?;
         episodes.push(report);
     }
     let last = link.measure(&middle)?;

@@ -1,6 +1,7 @@
 //! What an image says about itself, and what its numbers look like.
 
 use crate::export::AlignedImage;
+use crate::output;
 use anyhow::{Context, Result};
 use daa_core::image::{Image, Section};
 use serde::Serialize;
@@ -182,9 +183,9 @@ pub fn inspect(path: &Path, json: bool) -> Result<()> {
     let image = file.open().with_context(|| path.display().to_string())?;
     let report = report(&image);
     if json {
-        println!("{}", serde_json::to_string(&report)?);
+        output::line(serde_json::to_string(&report)?)?;
     } else {
-        print!("{}", text(&report));
+        output::print(&text(&report))?;
     }
     Ok(())
 }

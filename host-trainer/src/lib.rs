@@ -16,6 +16,7 @@ pub mod evaluate;
 pub mod export;
 pub mod inspect;
 pub mod nn;
+pub mod output;
 pub mod random;
 pub mod render;
 pub mod replay;

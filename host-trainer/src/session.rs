@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::evaluate::{Evaluation, Summary, evaluate};
 use crate::export::export;
 use crate::nn::select_device;
+use crate::output;
 use crate::run::checkpoint;
 use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::metrics::{Clock, Metrics, Phase};
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use tch::Device;
 
 /// Time between two checkpoints. What a run computes does not depend on it.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +117,8 @@ impl Session {
                 (config.batch() * config.num_seeds()) as f64 / metrics.seconds;
             times.add(&metrics.clock);
             self.directory.append(&metrics)?;
-            progress.update(&metrics);
-            if saved.elapsed() > CHECKPOINT_EVERY {
+            progress.update(&metrics)?;
+            if self.trainer.iteration == 1 || saved.elapsed() > CHECKPOINT_EVERY {
                 checkpoint::save(&self.directory, &self.trainer)?;
                 saved = Instant::now();
             }
@@ -192,7 +193,7 @@ impl Session {
         });
         write_atomically(&self.directory.summary(), format!("{summary}\n").as_bytes())?;
         if self.show == Show::Json {
-            println!("{summary}");
+            output::line(format!("{summary}"))?;
         }
         let decisions = self.trainer.decisions();
         progress.say(&format!(

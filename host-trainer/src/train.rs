@@ -283,7 +283,7 @@ impl Trainer {
             log_std: self.actor.extra().mean(tch::Kind::Float).double_value(&[]),
             transition_error: model_error.transition,
             reward_error: model_error.reward,
-            extra_advantage_correlation: nearest_action_correlation(&samples.advantages),
+            extra_advantage_correlation: extra_advantage_correlation(&samples.advantages),
             learning_rate: options.learning_rate,
             seconds: start.elapsed().as_secs_f64(),
             clock,
@@ -498,7 +498,7 @@ fn explained_variance(prepared: &Prepared) -> f64 {
 
 /// Correlation, over states, of the real action's advantage and the mean of the extra ones'. Both
 /// hold the critic's error at the state; none without extra actions.
-fn nearest_action_correlation(advantages: &Tensor) -> Option<f64> {
+fn extra_advantage_correlation(advantages: &Tensor) -> Option<f64> {
     let extra = advantages.size()[2] - 1;
     if extra < 1 {
         return None;

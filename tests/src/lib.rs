@@ -126,6 +126,22 @@ pub fn small_image() -> &'static Path {
     image
 }
 
+/// An image of a policy half as wide.
+#[must_use]
+pub fn narrow_image() -> &'static Path {
+    static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, image) = IMAGE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run_dir = folder.path().join("run");
+        let mut command = host_trainer(folder.path());
+        command.arg("train").args(SMALL_RUN).args(["--set", "actor_hidden=32", "-q", "--run-dir"]);
+        let _ = succeed(command.arg(&run_dir));
+        let image = run_dir.join("policy.daa");
+        (folder, image)
+    });
+    image
+}
+
 /// Bytes where an image can be used in place.
 #[derive(Clone, Debug)]
 pub struct Aligned {

@@ -4,7 +4,7 @@
 use daa_core::image::{Image, ImageError};
 use serde_json::Value;
 use std::path::Path;
-use tests::{Aligned, run, small_image, succeed, xtask};
+use tests::{Aligned, narrow_image, run, small_image, succeed, xtask};
 
 /// The firmware is built once for one image: these tests share the build folder and take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -126,6 +126,23 @@ fn a_changed_weight_behind_a_sound_checksum_fails_the_golden_vectors() {
     repair(&mut image);
     let (code, log) = boot(image.bytes());
     assert!(code > 0 && log.to_lowercase().contains("golden"), "exit code {code}: {log}");
+}
+
+#[test]
+fn a_sound_image_of_another_architecture_is_refused_until_the_firmware_is_built_for_it() {
+    let _turn = turn();
+    let (code, log) = boot(&std::fs::read(narrow_image()).unwrap());
+    assert!(code > 0 && log.contains("another architecture"), "exit code {code}: {log}");
+    // Another image, another ELF; and back again.
+    let narrow = emulate(narrow_image(), "1");
+    let wide = emulate(small_image(), "1");
+    for report in [&narrow, &wide] {
+        let episode = &report["episodes"][0];
+        assert_eq!(episode["differing_actions"], 0, "{episode}");
+        assert_eq!(episode["host_return"], episode["mcu_return"]);
+    }
+    assert_eq!(narrow["network"]["multiply_adds"], 5 * 32 + 32 * 32 + 32);
+    assert_eq!(wide["network"]["multiply_adds"], 4480);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! P1 on a real exported image, exhaustively, and what `inspect` and `evaluate` say of bad ones.
+//! Every flipped bit and every cut of a real exported image, and what `inspect` and `evaluate` say of bad ones.
 #![allow(clippy::unwrap_used)]
 
 use daa_core::image::{Image, ImageError};

@@ -172,7 +172,10 @@ fn bad_input_gets_one_line_and_writes_nothing() {
     std::fs::write(folder.join("unknown.toml"), "learning_rte = 0.1\n").unwrap();
     std::fs::write(folder.join("broken.toml"), "epochs = = 3\n").unwrap();
     std::fs::write(folder.join("request.json"), "{\"task\": 3}").unwrap();
-    let table: [(&[&str], &[&str]); 14] = [
+    let table: [(&[&str], &[&str]); 17] = [
+        (&["train", "--set", "clip=1e300"], &["clip", "above 0"]),
+        (&["train", "--set", "num_actions=abc"], &["num_actions", "invalid type"]),
+        (&["train", "--set", "preset=paper-2022"], &["--preset"]),
         (
             &["train", "--task", "cartpole-swingpu"],
             &["cartpole-swingpu", "did you mean cartpole-swingup?"],
@@ -197,6 +200,21 @@ fn bad_input_gets_one_line_and_writes_nothing() {
     assert!(!folder.join("runs").exists(), "a refused command wrote something");
     // Arguments that are not understood at all have their own exit code.
     assert_eq!(run(host_trainer(folder).arg("trian")).code, 2);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_a_device_is_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    refuse(host_trainer(folder.path()).arg("tasks").stdout(full()), &["standard output"]);
+    // A link to a device, not the device itself: a failure here must not hurt the machine.
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("null.daa")).unwrap();
+    let _ = succeed(train(folder.path(), "run").arg("-q"));
+    refuse(
+        host_trainer(folder.path()).args(["export", "run", "-o", "null.daa"]),
+        &["no regular file"],
+    );
+    assert!(folder.path().join("null.daa").is_symlink());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! P1, P3 and P5 of the format.
+//! Damage is refused, bad contents are refused, the layout is the specification's.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

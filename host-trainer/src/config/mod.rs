@@ -262,8 +262,9 @@ impl Config {
         let size = |n: &usize| (1..=1 << 24).contains(n);
         let hidden = |n: &usize| (1..=daa_core::image::MAX_HIDDEN).contains(n);
         let share = |x: &f32| (0.0..=1.0).contains(x);
-        let above_zero = |x: &f64| x.is_finite() && *x > 0.0;
-        let not_negative = |x: &f64| x.is_finite() && *x >= 0.0;
+        // libtorch takes them as single precision.
+        let above_zero = |x: &f64| (*x as f32).is_finite() && *x > 0.0;
+        let not_negative = |x: &f64| (*x as f32).is_finite() && *x >= 0.0;
         check! {
             seeds: |s: &Vec<u64>| {
                 let mut sorted = s.clone();

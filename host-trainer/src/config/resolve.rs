@@ -57,6 +57,9 @@ pub enum ConfigError {
     /// `--set` without an equals sign.
     #[error("--set {0:?}: write key=value")]
     NoEqualsSign(String),
+    /// A preset is what the other values are laid over.
+    #[error("--set preset=… comes too late: use --preset")]
+    PresetTooLate,
     /// A value of another type.
     #[error("{source_name}: {message}")]
     Value {
@@ -66,7 +69,7 @@ pub enum ConfigError {
         message: String,
     },
     /// A file that cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -92,14 +95,14 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
 }
 
 fn defaults() -> Result<Table, ConfigError> {
-    Table::try_from(Config::default()).map_err(|error| value_error("defaults", &error))
+    Table::try_from(Config::default()).map_err(|error| ConfigError::Value {
+        source_name: "defaults".to_owned(),
+        message: error.to_string(),
+    })
 }
 
-fn value_error(source_name: &str, error: &impl std::fmt::Display) -> ConfigError {
-    // The parser's message has a picture of the line; its last line says what is wrong.
-    let message = error.to_string();
-    let message = message.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    ConfigError::Value { source_name: source_name.to_owned(), message: message.trim().to_owned() }
+fn value_error(source_name: &str, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Value { source_name: source_name.to_owned(), message: error.message().to_owned() }
 }
 
 /// Lays `layer` over `base`, and checks that the result still is a configuration.
@@ -143,8 +146,10 @@ fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
         .split_once('=')
         .ok_or_else(|| ConfigError::NoEqualsSign(assignment.to_owned()))?;
     let (key, value) = (key.trim(), value.trim());
+    let parsed = format!("value = {value}").parse::<Table>().ok();
+    // A value with a line end in it could bring keys of its own.
     let parsed =
-        format!("value = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
+        parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
     let mut table = Table::new();
     table.insert(key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
     Ok(table)
@@ -168,7 +173,11 @@ pub fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
         lay_over(&mut table, file, &path.display().to_string())?;
     }
     for assignment in &sources.set {
-        lay_over(&mut table, parse_assignment(assignment)?, &format!("--set {assignment}"))?;
+        let layer = parse_assignment(assignment)?;
+        if layer.contains_key("preset") {
+            return Err(ConfigError::PresetTooLate);
+        }
+        lay_over(&mut table, layer, &format!("--set {assignment}"))?;
     }
     table.insert("preset".to_owned(), Value::String(name));
     let config: Config = table.try_into().map_err(|error| value_error("configuration", &error))?;

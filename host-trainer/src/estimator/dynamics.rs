@@ -22,7 +22,7 @@ struct Piece {
 }
 
 /// Raw actions and advantages of a piece, `[S, count, N, A]` and `[S, count, N]`.
-struct Result {
+struct Imagined {
     actions: Tensor,
     advantages: Tensor,
 }
@@ -47,7 +47,7 @@ pub fn imagine(
             Mutex::new(Some(Piece { index, z, mean, values }))
         })
         .collect();
-    let results: Vec<Mutex<Option<Result>>> = pieces.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Mutex<Option<Imagined>>> = pieces.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let settings = Settings::of(what);
     let threads = if on_gpu { 1 } else { what.threads.clamp(1, pieces.len()) };
@@ -71,9 +71,9 @@ pub fn imagine(
             });
         }
     });
-    let results: Vec<Result> =
+    let results: Vec<Imagined> =
         results.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect();
-    let join = |part: fn(&Result) -> &Tensor| {
+    let join = |part: fn(&Imagined) -> &Tensor| {
         Tensor::cat(
             &results.iter().map(|result| part(result).shallow_clone()).collect::<Vec<_>>(),
             1,
@@ -123,7 +123,7 @@ impl<'a> Settings<'a> {
         noise
     }
 
-    fn run(&self, readers: &Readers, piece: &Piece) -> Result {
+    fn run(&self, readers: &Readers, piece: &Piece) -> Imagined {
         let _no_grad = tch::no_grad_guard();
         let (seeds, count, actions) = (piece.z.size()[0], piece.z.size()[1], piece.mean.size()[2]);
         let (n, horizon) = (self.num_actions as i64, self.horizon as i64);
@@ -153,7 +153,7 @@ impl<'a> Settings<'a> {
             (to_vec(&Tensor::cat(&rewards, 2)), to_vec(&Tensor::cat(&values, 2)));
         let mut advantages = vec![0.0; (seeds * rows) as usize];
         imagined_advantages(&rewards, &values, self.horizon, self.discount, &mut advantages);
-        Result {
+        Imagined {
             actions: first.view([seeds, count, n, actions]),
             advantages: Tensor::from_slice(&advantages).view([seeds, count, n]).to_device(device),
         }

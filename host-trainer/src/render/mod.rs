@@ -4,6 +4,7 @@ mod film;
 
 use crate::agent::Agent;
 use crate::evaluate::{Evaluation, watch};
+use crate::output;
 use crate::run::directory::write_atomically;
 use crate::task::{Scene, Task};
 use anyhow::{Result, anyhow, bail};
@@ -92,7 +93,7 @@ pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Arg
     bar.finish_and_clear();
     let bytes = film.finish()?;
     write_atomically(&args.output, &bytes)?;
-    println!(
+    output::line(format!(
         "{}: {total} frames of {}x{} ({}, seed {}, return {}), {} KiB",
         args.output.display(),
         args.width,
@@ -101,7 +102,7 @@ pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Arg
         args.seed,
         returns.join(", "),
         bytes.len().div_ceil(1024)
-    );
+    ))?;
     Ok(())
 }
 

@@ -137,10 +137,17 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
 /// When there is none, or it is damaged or of another configuration.
 pub fn load(directory: &RunDirectory, trainer: &mut Trainer) -> Result<()> {
     let Some((_, folder)) = list(directory).pop() else {
-        bail!("{} has no checkpoint yet: train it first", directory.path().display());
+        bail!(
+            "{} saved nothing to go on from: delete it and train again",
+            directory.path().display()
+        );
     };
-    let damaged =
-        || format!("the checkpoint {} is damaged: delete it to use an older one", folder.display());
+    let damaged = || {
+        format!(
+            "the checkpoint {} is damaged: delete it to go on from an older one, if there is one, or train again",
+            folder.display()
+        )
+    };
     let read = |name: &str| {
         let place = folder.join(name);
         fs::read(&place).with_context(|| format!("cannot read {}", place.display()))

@@ -59,6 +59,11 @@ impl RunDirectory {
                     return Ok(());
                 }
                 let place = path.display();
+                if path.join("config.toml").exists() && !path.join("checkpoints").exists() {
+                    bail!(
+                        "{place} holds a run that saved nothing: delete it, or choose another --run-dir"
+                    );
+                }
                 if path.join("config.toml").exists() {
                     bail!(
                         "{place} already holds a run: choose another --run-dir, or go on with it: host-trainer train --resume {place}"
@@ -186,6 +191,12 @@ impl RunDirectory {
 /// # Errors
 /// With the file's name.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    // Renaming over a device, a pipe or a link would replace it by a file.
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
+    if path.exists() && !path.is_file() {
+        bail!("cannot write {}: it is no regular file", path.display());
+    }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -1,6 +1,8 @@
 //! What a person or a script sees of a run: a bar on a terminal, lines elsewhere, JSON on request.
 
 use super::metrics::Metrics;
+use crate::output;
+use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -40,14 +42,13 @@ impl Progress {
     }
 
     /// After an iteration.
-    pub fn update(&mut self, metrics: &Metrics) {
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn update(&mut self, metrics: &Metrics) -> Result<()> {
         self.evaluation = metrics.evaluation_return.or(self.evaluation);
         match (self.show, &self.bar) {
-            (Show::Json, _) => {
-                if let Ok(line) = serde_json::to_string(metrics) {
-                    println!("{line}");
-                }
-            }
+            (Show::Json, _) => output::line(serde_json::to_string(metrics)?)?,
             (Show::Human, Some(bar)) => {
                 bar.set_position(metrics.decisions);
                 bar.set_message(self.line(metrics));
@@ -57,6 +58,7 @@ impl Progress {
             }
             (Show::Nothing, _) => {}
         }
+        Ok(())
     }
 
     fn line(&self, metrics: &Metrics) -> String {

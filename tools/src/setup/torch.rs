@@ -1,6 +1,5 @@
 //! libtorch: the headers and the CPU library out of the Python wheel, and a folder to link against.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -155,8 +154,8 @@ pub(crate) fn gpu_seen() -> bool {
 }
 
 /// The folder in the environment that replaces the fetched one, for messages of other commands.
-pub(crate) fn users_cuda_hint() -> Option<&'static str> {
-    (gpu_seen() && env::var_os("LIBTORCH").is_none()).then_some(
+pub(crate) fn users_cuda_hint(users_torch: Option<&Path>) -> Option<&'static str> {
+    (gpu_seen() && users_torch.is_none()).then_some(
         "an NVIDIA driver is here: to train on the GPU, set LIBTORCH to the `torch` folder of a Python \
          environment with torch 2.11.0",
     )
