@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn another_version_is_refused_in_one_line_that_names_both() {
-        let dir = env::temp_dir().join(format!("xtask-torch-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("xtask-torch-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("version.py"), "__version__ = '2.9.1+cpu'\n").unwrap();
         let error = check(&dir, true).unwrap_err().to_string();
