@@ -16,10 +16,10 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// [`print`] with a line end.
+/// [`print()`] with a line end.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn line(text: impl std::fmt::Display) -> Result<()> {
     print(&format!("{text}\n"))
 }

@@ -58,6 +58,9 @@ pub(crate) fn run(project: &Project) -> Result<()> {
         Row { name: "CPU", found: Ok(cpu()) },
         Row { name: "NVIDIA driver", found: Ok(driver()) },
     ];
+    if let Some(hint) = torch::cuda_hint(project) {
+        rows.push(Row { name: "", found: Ok(hint.into()) });
+    }
     rows.extend(native_libraries(project));
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
     for row in &rows {

@@ -58,14 +58,13 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     say(format!("driving {EPISODES} episodes with the image in the emulated microcontroller"));
     let drive = Drive { image: &image, episodes: EPISODES, seed: 1, verbose: false };
     let (_, report) = drive.run(project, &host)?;
-    println!("\n{}\n", report.table());
-
     let (differing, actions) = report.differing();
     let mean = summary.mean.map_or_else(|| "-".into(), |mean| format!("{mean:.1}"));
     let error = summary.return_stderr.map_or_else(String::new, |error| format!(" +- {error:.1}"));
     let image = project.shorten(&image);
-    println!(
-        "trained   {} decisions in {:.1} s\n\
+    let text = format!(
+        "\n{}\n\n\
+         trained   {} decisions in {:.1} s\n\
          host      return {mean}{error} (mean action)\n\
          MCU       return {:.1} over {EPISODES} episodes, {differing} of {actions} actions differ from the host's\n\
          run       {}\n\
@@ -75,11 +74,18 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
          cargo run --release -p host-trainer -- evaluate {image} --episodes 100\n  \
          cargo xtask emulate {image} --episodes 100\n  \
          cd firmware && POLICY=../{image} cargo embed --release",
+        report.table(),
         summary.decisions,
         summary.seconds,
         report.mean_returns().1,
         summary.run_dir.display(),
     );
+    // With --json, standard output belongs to the trainer's objects.
+    if arguments.train.iter().any(|word| word == "--json") {
+        say(text)
+    } else {
+        println!("{text}")
+    }
     if differing > 0 {
         bail!("{differing} actions of the microcontroller differ from the host's: report this");
     }

@@ -153,11 +153,12 @@ pub(crate) fn gpu_seen() -> bool {
         .any(|path| Path::new(path).exists())
 }
 
-/// The folder in the environment that replaces the fetched one, for messages of other commands.
-pub(crate) fn users_cuda_hint(users_torch: Option<&Path>) -> Option<&'static str> {
-    (gpu_seen() && users_torch.is_none()).then_some(
-        "an NVIDIA driver is here: to train on the GPU, set LIBTORCH to the `torch` folder of a Python \
-         environment with torch 2.11.0",
+/// What to tell a user whose GPU the fetched library does not use.
+pub(crate) fn cuda_hint(project: &Project) -> Option<&'static str> {
+    let (_, users) = in_force(project);
+    (gpu_seen() && !users).then_some(
+        "an NVIDIA driver is here, yet the fetched libtorch is for the CPU: to train on the GPU, set \
+         LIBTORCH to the `torch` folder of a Python environment with torch 2.11.0 and build again",
     )
 }
 
