@@ -55,9 +55,7 @@ pub(crate) fn run(project: &Project, route: Option<Route>) -> Result<()> {
     } else {
         say(format!("set-up was complete already, nothing to do: {}", present.join(", ")));
     }
-    if let Some(hint) =
-        torch::users_cuda_hint(users_own("LIBTORCH", &project.deps().join("torch")).as_deref())
-    {
+    if let Some(hint) = torch::cuda_hint(project) {
         say(hint);
     }
     Ok(())
