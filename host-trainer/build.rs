@@ -40,7 +40,10 @@ fn main() {
     let commit =
         commit.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
     println!("cargo:rustc-env=DAA_COMMIT={}", commit.trim());
-    // One line more with every commit and checkout.
-    println!("cargo:rerun-if-changed=../.git/logs/HEAD");
+    // One line more with every commit and checkout. A file that is missing would count as changed.
+    let log = Path::new("../.git/logs/HEAD");
+    if log.exists() {
+        println!("cargo:rerun-if-changed={}", log.display());
+    }
     println!("cargo:rerun-if-changed=build.rs");
 }

@@ -228,7 +228,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
         let config = Config::default();
-        RunDirectory::create(Some(&path), &config).unwrap();
+        let directory = RunDirectory::create(Some(&path), &config).unwrap();
+        let error = RunDirectory::create(Some(&path), &config).unwrap_err().to_string();
+        assert!(error.contains("saved nothing") && !error.contains("--resume"), "{error}");
+        fs::create_dir(directory.checkpoints()).unwrap();
         let error = RunDirectory::create(Some(&path), &config).unwrap_err().to_string();
         assert!(error.contains("already holds a run") && error.contains("--resume"), "{error}");
         assert_eq!(RunDirectory::open(&path).unwrap().1, config);
