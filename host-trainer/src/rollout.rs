@@ -60,6 +60,14 @@ pub struct WorkerState {
     episode_return: f64,
 }
 
+#[cfg(test)]
+impl WorkerState {
+    /// The episode, for tests that plant faults in it.
+    pub(crate) fn episode(&mut self) -> &mut State {
+        &mut self.environment
+    }
+}
+
 /// What a pool's thread is asked to do with all its workers.
 enum Job {
     Collect { agents: Arc<Vec<Agent>>, iteration: u64 },

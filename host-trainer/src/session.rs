@@ -220,3 +220,29 @@ fn seeds(config: &Config) -> String {
         seeds => format!("{} seeds", seeds.len()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::{Error, replay};
+    use crate::train::tests::{blow_up, small};
+
+    #[test]
+    fn a_run_goes_on_after_a_divergence_and_saves_its_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        blow_up(&mut trainer, &[1]);
+        let directory =
+            RunDirectory::create(Some(&folder.path().join("run")), trainer.config()).unwrap();
+        let place = directory.path().to_owned();
+        let session = Session::with(directory, trainer, Show::Nothing).unwrap();
+        assert_eq!(session.run().unwrap(), Ending::Finished);
+        // The file is a request of `replay`, and what it replays is the divergence.
+        let text = std::fs::read_to_string(place.join("diverged/0.json")).unwrap();
+        let error = replay::replay(&text).unwrap_err();
+        assert!(matches!(error, Error::Diverged(_)), "{error}");
+        assert!(!place.join("diverged/1.json").exists());
+        assert!(place.join("policy.daa").exists());
+    }
+}

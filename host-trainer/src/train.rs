@@ -510,10 +510,10 @@ fn extra_advantage_correlation(advantages: &Tensor) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn small() -> Trainer {
+    pub(crate) fn small() -> Trainer {
         let config = Config {
             environments: 2,
             trajectory_len: 64,
@@ -528,6 +528,50 @@ mod tests {
             ..Config::default()
         };
         Trainer::new(config, Device::Cpu).unwrap()
+    }
+
+    /// Speeds that MuJoCo takes for sound, and that blow up in the next step.
+    pub(crate) fn blow_up(trainer: &mut Trainer, environments: &[usize]) {
+        let mut states = trainer.rollout.state().unwrap();
+        for &environment in environments {
+            // Time, two positions, two velocities.
+            states[environment].episode().integration[4] = 9e9;
+        }
+        trainer.rollout.restore(&states).unwrap();
+    }
+
+    #[test]
+    fn a_diverged_simulation_costs_its_episode_and_is_counted() {
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        assert_eq!((trainer.diverged, trainer.take_divergences().len()), (0, 0));
+        blow_up(&mut trainer, &[1]);
+        let metrics = trainer.iterate().unwrap();
+        assert_eq!(metrics.decisions, 256, "the batch is full all the same");
+        assert_eq!(trainer.diverged, 1);
+        let [divergence] = &trainer.take_divergences()[..] else { panic!("one divergence") };
+        assert_eq!((divergence.task.as_str(), divergence.seed), ("cartpole-swingup", 1));
+        // 64 decisions of 4 control steps were made before.
+        assert_eq!(divergence.step, 256);
+        assert!(trainer.statistics[0].observations.deviation().iter().all(|d| *d < 1e3));
+        trainer.iterate().unwrap();
+    }
+
+    #[test]
+    fn more_than_one_divergence_in_a_thousand_episodes_stops_the_run() {
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        blow_up(&mut trainer, &[0, 1]);
+        let error = trainer.iterate().unwrap_err().to_string();
+        for part in ["2 of 2 simulated episodes", "one in a thousand", "seed 1", "BADQACC"] {
+            assert!(error.contains(part), "{error}");
+        }
+        // Two in two thousand and one are fewer.
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        trainer.episodes = 2000;
+        blow_up(&mut trainer, &[0, 1]);
+        trainer.iterate().unwrap();
     }
 
     #[test]

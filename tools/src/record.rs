@@ -16,13 +16,9 @@ use crate::setup::wheels::{DM_CONTROL, MUJOCO};
 /// What to record.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Arguments of tools/record_dm_control.py: OUT_DIR [TASK…], or --short OUT_DIR
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        required = true,
-        value_name = "ARGS"
-    )]
+    /// Arguments of tools/record_dm_control.py: OUT_DIR [TASK…], or --short OUT_DIR; without any,
+    /// whole episodes and starts of every task go to .deps/recordings, where the tests look
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     script: Vec<String>,
 }
 
@@ -46,7 +42,12 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         }
     }
     let mut script = Command::new(place.path().join("bin/python"));
-    script.arg(project.root().join("tools/record_dm_control.py")).args(&arguments.script);
+    script.arg(project.root().join("tools/record_dm_control.py"));
+    if arguments.script.is_empty() {
+        script.arg(deps.join("recordings"));
+    } else {
+        script.args(&arguments.script);
+    }
     script.env("PYTHONDONTWRITEBYTECODE", "1");
     if env::var_os("MUJOCO_GL").is_none() {
         // Nothing is drawn, and a machine without a display has nothing to draw with.

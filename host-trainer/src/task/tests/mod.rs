@@ -28,11 +28,12 @@ pub(super) fn planted_shift() -> f64 {
     SHIFT.get()
 }
 
-/// JSON files of the committed folder `kind` of recordings, and of a full set where
-/// `DM_CONTROL_RECORDINGS` names one: what `tools/record_dm_control.py` writes.
+/// JSON files of the committed folder `kind` of recordings, and of the full set where
+/// `cargo xtask record` has made one.
 fn recorded(kind: &str) -> Vec<PathBuf> {
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings");
-    let full = std::env::var_os("DM_CONTROL_RECORDINGS").map(PathBuf::from);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let committed = root.join("tests/recordings");
+    let full = Some(root.join(".deps/recordings")).filter(|folder| folder.is_dir());
     let mut paths: Vec<_> = std::iter::once(committed)
         .chain(full)
         .map(|folder| folder.join(kind))
