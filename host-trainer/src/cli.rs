@@ -5,7 +5,7 @@
 
 use crate::agent::Agent;
 use crate::config::{self, Config, Sources};
-use crate::evaluate::{Evaluation, Summary, evaluate};
+use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
 use crate::export::{AlignedImage, agent_of, export};
 use crate::output;
 use crate::run::checkpoint;
@@ -34,7 +34,7 @@ enum Command {
     /// Train a policy and export its image; without arguments, the preset quickstart
     #[command(after_long_help = config::help(), after_help = "--help lists the keys of --set.")]
     Train(TrainArgs),
-    /// Run episodes with a policy's most probable actions
+    /// Run episodes with a policy
     Evaluate(EvaluateArgs),
     /// Make an animation (.gif) or a sheet of pictures (.png) of an episode
     Render(render::Args),
@@ -104,8 +104,21 @@ struct TrainArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Seed
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64), conflicts_with = "seeds")]
     seed: Option<u64>,
+    /// Seeds trained together, a policy each: 1..5 (five of them) or 1,4,9
+    #[arg(long, value_name = "LIST", value_parser = config::parse_seeds)]
+    seeds: Option<config::Seeds>,
+    /// Who supplies the extra actions: single (PPO), rewind (AA), q_network (QAA), dynamics (DAA) or
+    /// simulated_states
+    #[arg(long)]
+    estimator: Option<String>,
+    /// What is done with the scored actions: ppo, a2c or trpo
+    #[arg(long)]
+    update: Option<String>,
+    /// Decisions of each seed
+    #[arg(long)]
+    decisions: Option<u64>,
     /// Device of the networks: cpu, cuda or cuda:N
     #[arg(long)]
     device: Option<String>,
@@ -116,7 +129,7 @@ struct TrainArgs {
     #[arg(long)]
     threads: Option<usize>,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "device", "run_dir", "threads"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "seeds", "estimator", "update", "decisions", "device", "run_dir", "threads"])]
     resume: Option<PathBuf>,
     /// Print one JSON object an update, and a last one with the results
     #[arg(long)]
@@ -137,6 +150,9 @@ struct EvaluateArgs {
     /// Seed of the starts
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Sample the actions, as in the papers, instead of taking the most probable ones
+    #[arg(long)]
+    sampled: bool,
     /// Worker threads; 0: one for each core
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -152,9 +168,9 @@ struct ExportArgs {
     /// Where the image goes; default: policy.daa in the run directory
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Which of the run's seeds; default: the first
-    #[arg(long)]
-    seed: Option<u64>,
+    /// Which of the run's seeds, or best: the one whose policy returns most; default: the first
+    #[arg(long, value_name = "SEED|best")]
+    seed: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -250,6 +266,10 @@ fn resolve(args: &TrainArgs) -> Result<Config> {
         |key: &str, value: Option<String>| set.extend(value.map(|value| format!("{key}={value}")));
     assign("task", args.task.clone());
     assign("seeds", args.seed.map(|seed| format!("[{seed}]")));
+    assign("seeds", args.seeds.as_ref().map(|seeds| format!("{:?}", seeds.0)));
+    assign("estimator", args.estimator.clone());
+    assign("update", args.update.clone());
+    assign("decisions", args.decisions.map(|decisions| decisions.to_string()));
     assign("device", args.device.clone());
     assign("threads", args.threads.map(|threads| threads.to_string()));
     let sources = Sources { preset: args.preset.clone(), file: args.config.clone(), set };
@@ -283,7 +303,8 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
     };
     let (agent, task, action_repeat) = policy_of(&args.what)?;
     let episodes = args.episodes as usize;
-    let what = Evaluation { task, action_repeat, episodes, seed: args.seed, threads };
+    let actions = if args.sampled { Actions::Sampled } else { Actions::Mean };
+    let what = Evaluation { task, action_repeat, actions, episodes, seed: args.seed, threads };
     let episodes = evaluate(&agent, &what)?;
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
     let Summary { mean, standard_error } = Summary::of(&returns);
@@ -309,11 +330,16 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
 fn export_command(args: &ExportArgs) -> Result<()> {
     let (directory, trainer) = load(&args.run)?;
     let seeds = &trainer.config().seeds;
-    let seed_index = match args.seed {
+    let seed_index = match args.seed.as_deref() {
         None => 0,
-        Some(seed) => seeds.iter().position(|known| *known == seed).with_context(|| {
-            format!("{} has no seed {seed}, only {seeds:?}", args.run.display())
-        })?,
+        Some("best") => best_seed(&trainer)?,
+        Some(seed) => {
+            let wanted = seed.parse().ok();
+            let found = seeds.iter().position(|known| Some(*known) == wanted);
+            found.with_context(|| {
+                format!("{} has no seed {seed}, only {seeds:?} (or best)", args.run.display())
+            })?
+        }
     };
     let path = args.output.clone().unwrap_or_else(|| directory.image());
     let exported = export(&trainer, seed_index, &path)?;
@@ -332,6 +358,29 @@ fn export_command(args: &ExportArgs) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// The seed whose policy has the highest mean return over 20 episodes, the same starts for all.
+fn best_seed(trainer: &Trainer) -> Result<usize> {
+    let config = trainer.config();
+    let mut best = (0, f64::NEG_INFINITY);
+    for seed_index in 0..config.num_seeds() {
+        let what = Evaluation {
+            task: trainer.task(),
+            action_repeat: config.action_repeat,
+            actions: Actions::Mean,
+            episodes: 20,
+            seed: config.seeds[0],
+            threads: config.num_threads(),
+        };
+        let episodes = evaluate(&trainer.agent(seed_index), &what)?;
+        let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
+        let mean = Summary::of(&returns).mean;
+        if mean > best.1 {
+            best = (seed_index, mean);
+        }
+    }
+    Ok(best.0)
 }
 
 /// Keeps a copy of the last exported image where a firmware build looks when it is told nothing.

@@ -1,7 +1,7 @@
 //! Drives the simulator with a microcontroller, real or emulated, and holds every action against the
 //! workstation's, bit by bit.
 
-use crate::evaluate::{Evaluation, run_episode};
+use crate::evaluate::{Actions, Evaluation, run_episode};
 use crate::export::{AlignedImage, agent_of};
 use crate::task;
 use anyhow::{Context, Result, bail};
@@ -168,6 +168,7 @@ pub fn drive(
     let what = Evaluation {
         task,
         action_repeat,
+        actions: Actions::Mean,
         episodes: options.episodes,
         seed: options.seed,
         threads: 1,

@@ -1,11 +1,20 @@
-//! Episodes with a policy's most probable actions, in environments of their own: training never
-//! notices.
+//! Episodes with a policy's most probable or sampled actions, in environments of their own: training
+//! never notices.
 
 use crate::agent::Agent;
-use crate::random::{Purpose, stream_number};
+use crate::random::{Purpose, fill_normal, stream, stream_number};
 use crate::task::{self, Environment, Task};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Which actions an evaluation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actions {
+    /// The most probable ones.
+    Mean,
+    /// Sampled ones, as in the papers.
+    Sampled,
+}
 
 /// What to evaluate with.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +23,8 @@ pub struct Evaluation {
     pub task: &'static Task,
     /// Control steps for which an action is held.
     pub action_repeat: u32,
+    /// Which actions to take.
+    pub actions: Actions,
     /// Number of episodes.
     pub episodes: usize,
     /// Episode `i` starts from stream `i` of this seed, whatever the number of threads.
@@ -117,7 +128,7 @@ fn run_watched<E: From<task::Error>>(
     }
 }
 
-/// Runs all episodes of an evaluation with an agent's most probable actions.
+/// Runs all episodes of an evaluation with an agent's actions.
 ///
 /// # Errors
 /// The first [`task::Error`] of any episode.
@@ -150,7 +161,7 @@ fn evaluate_one(agent: &Agent, what: &Evaluation, index: usize) -> Result<Episod
     watch(agent, what, index, |_| Ok(()))
 }
 
-/// Runs episode `index` with an agent's most probable actions and shows the environment to `look`
+/// Runs episode `index` with an agent's actions and shows the environment to `look`
 /// at the start and after every decision.
 ///
 /// # Errors
@@ -166,8 +177,17 @@ pub fn watch<E: From<task::Error>>(
         .policy(&mut inverse)
         .map_err(|error| task::Error::Request(format!("the policy cannot act: {error}")))?;
     let mut scratch = vec![0.0; policy.scratch_len()];
+    let mut noise = stream(what.seed, Purpose::SampledEvaluation, index as u64);
+    let mut epsilon = vec![0.0; agent.shape.output];
     let act = |observation: &[f32], action: &mut [f32]| {
-        policy.mode(observation, &mut scratch, action);
+        match what.actions {
+            Actions::Mean => policy.mode(observation, &mut scratch, action),
+            Actions::Sampled => {
+                policy.mean(observation, &mut scratch, action);
+                fill_normal(&mut noise, &mut epsilon);
+                policy.perturb(action, &epsilon);
+            }
+        }
         Ok(())
     };
     run_watched(what, index, act, look)

@@ -3,7 +3,7 @@
 
 use crate::agent::Agent;
 use crate::config::Config;
-use crate::evaluate::{Episode, Evaluation, Summary, evaluate};
+use crate::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
 use crate::nn::to_vec;
 use crate::random::{Purpose, stream};
 use crate::run::directory::write_atomically;
@@ -58,6 +58,7 @@ pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Expor
     let what = Evaluation {
         task: trainer.task(),
         action_repeat: config.action_repeat,
+        actions: Actions::Mean,
         episodes: EPISODES,
         seed,
         threads: config.num_threads(),
@@ -226,7 +227,7 @@ fn passport<'a>(
         observation_clip: agent.scale.clip,
         gamma: config.gamma,
         lambda: config.lambda,
-        reward_scale: trainer.reward_scale(seed_index),
+        reward_scale: trainer.units().reward_scales[seed_index],
         observations,
         actions,
         provenance: Provenance {
@@ -255,32 +256,31 @@ fn build(
     let size = |size: usize, what: &str| {
         u16::try_from(size).with_context(|| format!("{what} is too large for an image"))
     };
-    let model_size = |size: usize| if trainer.model.is_some() { size } else { 0 };
+    let units = trainer.units();
+    let networks = trainer
+        .model
+        .as_ref()
+        .map(|model| (model.transition(seed_index), model.reward(seed_index)));
+    let model_size = |size: usize| if networks.is_some() { size } else { 0 };
+    let reward_hidden = networks.as_ref().map_or(0, |(_, (reward, _))| reward.hidden);
     let architecture = Architecture {
         observations: size(agent.shape.input, "the number of observations")?,
         actions: size(agent.shape.output, "the number of actions")?,
         policy_hidden: size(config.actor_hidden, "actor_hidden")?,
         transition_hidden: size(model_size(config.transition_hidden), "transition_hidden")?,
-        reward_hidden: size(model_size(config.reward_hidden), "reward_hidden")?,
+        reward_hidden: size(reward_hidden, "reward_hidden")?,
         critic_hidden: size(model_size(config.critic_hidden), "critic_hidden")?,
         policy_activation: config.activation,
         model_activation: config.model_activation,
         critic_activation: config.activation,
         transition_target: config.transition_target,
     };
-    let weights = trainer.model.as_ref().map(|model| {
-        [
-            trainer.change_scale(seed_index),
-            model.transition.seed_params(seed_index),
-            model.reward.seed_params(seed_index),
-            trainer.critic.seed_params(seed_index),
-        ]
-    });
-    let model = weights.as_ref().map(|[transition_scale, transition, reward, critic]| Model {
-        transition_scale,
+    let critic = trainer.critic.seed_params(seed_index);
+    let model = networks.as_ref().map(|((_, transition), (_, reward))| Model {
+        transition_scale: &units.changes[seed_index],
         transition,
         reward,
-        critic,
+        critic: &critic,
     });
     let contents = Contents { architecture, passport, policy: &agent.weights, model, golden };
     // Words, not bytes: the image is used in place and must be aligned.

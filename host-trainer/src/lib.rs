@@ -13,6 +13,7 @@ pub mod drive;
 pub mod dynamics;
 pub mod estimator;
 pub mod evaluate;
+pub mod experience;
 pub mod export;
 pub mod inspect;
 pub mod nn;

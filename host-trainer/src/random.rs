@@ -14,7 +14,7 @@ pub enum Purpose {
     Initialisation = 1,
     /// Noise of the actions taken.
     Acting = 2,
-    /// Noise of the imagined actions.
+    /// Noise of the actions that follow the extra ones in imagination.
     Imagination = 3,
     /// Order of the minibatches.
     Minibatches = 4,
@@ -24,6 +24,14 @@ pub enum Purpose {
     Evaluation = 6,
     /// Choice of golden vectors and check observations.
     Export = 7,
+    /// Noise of the extra actions of a state.
+    ExtraActions = 8,
+    /// Noise of the actions that follow them in the rewound simulator.
+    Rewinding = 9,
+    /// Perturbation of means in randomised policy optimisation.
+    Perturbation = 10,
+    /// Sampled actions of evaluations as in the papers.
+    SampledEvaluation = 11,
 }
 
 /// Number of the stream for `index` within a purpose: the same for every program of this project.
@@ -43,6 +51,12 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
 /// Fills a slice with standard normal numbers.
 pub fn fill_normal(rng: &mut impl Rng, values: &mut [f32]) {
     values.iter_mut().for_each(|value| *value = StandardNormal.sample(rng));
+}
+
+/// Fills a slice with numbers uniform in `-bound..bound`.
+pub fn fill_uniform(rng: &mut impl Rng, values: &mut [f32], bound: f32) {
+    use rand::RngExt as _;
+    values.iter_mut().for_each(|value| *value = rng.random_range(-bound..bound));
 }
 
 /// Writes a permutation of `0..order.len()` into `order` (Fisher-Yates).

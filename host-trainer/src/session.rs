@@ -2,13 +2,13 @@
 
 use crate::cli::record_latest;
 use crate::config::Config;
-use crate::evaluate::{Evaluation, Summary, evaluate};
+use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
 use crate::export::export;
 use crate::nn::select_device;
 use crate::output;
 use crate::run::checkpoint;
 use crate::run::directory::{RunDirectory, write_atomically};
-use crate::run::metrics::{Clock, Metrics, Phase};
+use crate::run::metrics::{Clock, Metrics};
 use crate::run::progress::{Progress, Show};
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
@@ -113,9 +113,13 @@ impl Session {
                 ));
             }
             self.evaluate_if_due(&mut metrics)?;
-            metrics.decisions_per_second =
-                (config.batch() * config.num_seeds()) as f64 / metrics.seconds;
-            times.add(&metrics.clock);
+            for seed in &mut metrics {
+                let decisions = (config.batch() * config.num_seeds()) as f64;
+                seed.decisions_per_second = decisions / seed.seconds;
+            }
+            if let Some(seed) = metrics.first() {
+                times.add(&seed.clock);
+            }
             self.directory.append(&metrics)?;
             progress.update(&metrics)?;
             if self.trainer.iteration == 1 || saved.elapsed() > CHECKPOINT_EVERY {
@@ -130,7 +134,8 @@ impl Session {
         Ok(Ending::Finished)
     }
 
-    fn evaluate_if_due(&self, metrics: &mut Metrics) -> Result<()> {
+    /// Evaluates every seed with the most probable actions and, as the papers do, with sampled ones.
+    fn evaluate_if_due(&self, seeds: &mut [Metrics]) -> Result<()> {
         let config = self.trainer.config();
         let due = config.evaluate_every > 0
             && self.trainer.iteration.is_multiple_of(config.evaluate_every as u64);
@@ -138,27 +143,36 @@ impl Session {
             return Ok(());
         }
         let begun = Instant::now();
-        let mut clock = metrics.clock;
-        let returns: Vec<f64> = clock.time(Phase::Evaluation, || -> Result<Vec<f64>> {
-            let mut returns = Vec::new();
-            for (seed_index, seed) in config.seeds.iter().enumerate() {
+        for (seed_index, metrics) in seeds.iter_mut().enumerate() {
+            let agent = self.trainer.agent(seed_index);
+            let run = |actions: Actions, episodes: usize| -> Result<Option<Summary>> {
+                if episodes == 0 {
+                    return Ok(None);
+                }
                 let what = Evaluation {
                     task: self.trainer.task(),
                     action_repeat: config.action_repeat,
-                    episodes: config.evaluate_episodes,
-                    seed: *seed,
+                    actions,
+                    episodes,
+                    seed: config.seeds[seed_index],
                     threads: config.num_threads(),
                 };
-                let episodes = evaluate(&self.trainer.agent(seed_index), &what)?;
-                returns.extend(episodes.iter().map(|episode| episode.total));
-            }
-            Ok(returns)
-        })?;
-        let summary = Summary::of(&returns);
-        metrics.clock = clock;
-        metrics.seconds += begun.elapsed().as_secs_f64();
-        metrics.evaluation_return = Some(summary.mean);
-        metrics.evaluation_stderr = Some(summary.standard_error);
+                let returns: Vec<f64> =
+                    evaluate(&agent, &what)?.iter().map(|episode| episode.total).collect();
+                Ok(Some(Summary::of(&returns)))
+            };
+            let most_probable = run(Actions::Mean, config.evaluate_episodes)?;
+            let sampled = run(Actions::Sampled, config.sampled_episodes)?;
+            metrics.evaluation_return = most_probable.map(|summary| summary.mean);
+            metrics.evaluation_stderr = most_probable.map(|summary| summary.standard_error);
+            metrics.sampled_return = sampled.map(|summary| summary.mean);
+            metrics.sampled_stderr = sampled.map(|summary| summary.standard_error);
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        for metrics in seeds {
+            metrics.clock.evaluation += seconds;
+            metrics.seconds += seconds;
+        }
         Ok(())
     }
 
@@ -178,10 +192,20 @@ impl Session {
         Ok(Ending::Interrupted)
     }
 
+    /// Exports every seed, the first as the run's image, and says what came out.
     fn finished(&self, progress: &Progress, seconds: f64, times: &Clock) -> Result<()> {
         let image = self.directory.image();
+        let seeds = &self.trainer.config().seeds;
         let exported = export(&self.trainer, 0, &image)?;
         record_latest(&image)?;
+        let mut all = vec![exported.clone()];
+        for (seed_index, seed) in seeds.iter().enumerate().skip(1) {
+            all.push(export(&self.trainer, seed_index, &self.directory.image_of(*seed))?);
+        }
+        let returns: Vec<_> = all
+            .iter()
+            .map(|e| serde_json::json!({ "seed": e.seed, "return": e.mean, "return_stderr": e.stderr }))
+            .collect();
         let summary = serde_json::json!({
             "run_dir": self.directory.path(),
             "image": image,
@@ -189,20 +213,29 @@ impl Session {
             "decisions": self.trainer.decisions(),
             "return": exported.mean,
             "return_stderr": exported.stderr,
+            "seeds": returns,
             "seconds_by_phase": times,
         });
         write_atomically(&self.directory.summary(), format!("{summary}\n").as_bytes())?;
         if self.show == Show::Json {
             output::line(format!("{summary}"))?;
         }
-        let decisions = self.trainer.decisions();
+        let decisions = self.trainer.decisions() as f64 * seeds.len() as f64;
         progress.say(&format!(
-            "{decisions} decisions in {seconds:.1} s ({:.0}/s): return {:.1} +- {:.1} (mean action, 20 episodes)",
-            decisions as f64 * self.trainer.config().num_seeds() as f64 / seconds, exported.mean, exported.stderr
+            "{decisions} decisions in {seconds:.1} s ({:.0}/s): return {} (mean action, 20 episodes)",
+            decisions / seconds,
+            match all.as_slice() {
+                [one] => format!("{:.1} +- {:.1}", one.mean, one.stderr),
+                _ => {
+                    let each = all.iter().map(|e| format!("{:.1}", e.mean)).collect::<Vec<_>>();
+                    let mean = all.iter().map(|e| e.mean).sum::<f64>() / all.len() as f64;
+                    format!("{mean:.1}, of the seeds {}", each.join(", "))
+                }
+            }
         ));
         progress.say(&format!(
-            "seconds: acting {:.1}, model {:.1}, imagination {:.1}, policy {:.1}, evaluation {:.1}",
-            times.acting, times.model, times.imagination, times.policy, times.evaluation
+            "seconds: acting {:.1}, model {:.1}, extra actions {:.1}, policy {:.1}, evaluation {:.1}",
+            times.acting, times.model, times.extra, times.policy, times.evaluation
         ));
         progress.say(&format!(
             "image {} ({} bytes); look into it: host-trainer inspect {}",

@@ -5,25 +5,21 @@
 //! actions, improve actor and critic.
 
 use crate::agent::Agent;
-use crate::config::{Config, EstimatorKind, NoiseScheme};
-use crate::dynamics::{ModelError, Units, WorldModel};
-use crate::estimator::{Estimator, Imagination, RealRollout};
-use crate::nn::{AdamOptions, Network, to_vec};
+use crate::config::{Config, EstimatorKind};
+use crate::dynamics::{ModelError, WorldModel};
+use crate::estimator::{Context, Estimator, Learned, QNetwork, QOptions, Rewind};
+use crate::experience::{Experience, Prepared, Units};
+use crate::nn::{AdamOptions, Network};
 use crate::random::{Purpose, stream};
-use crate::replay::{ReplayBuffer, Transition};
 use crate::rollout::{Batch, Rollout};
 use crate::run::metrics::{Clock, Metrics, Phase};
-use crate::statistics::{ObservationScale, RunningStatistics};
+use crate::statistics::ObservationScale;
 use crate::task::{self, Divergence, Task};
-use crate::update::{self, PpoOptions};
+use crate::update::{TrpoOptions, UpdateOptions, UpdateReport, update};
 use daa_core::MlpShape;
-use daa_core::advantage::gae;
 use std::sync::Arc;
 use std::time::Instant;
 use tch::{Device, Tensor};
-
-/// Rewards divided by their return's deviation are kept within this.
-const REWARD_CLIP: f32 = 10.0;
 
 /// Why training stopped.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +34,7 @@ pub enum TrainError {
         /// The iteration, the first being 1.
         iteration: u64,
         /// What is not finite.
-        term: &'static str,
+        term: String,
         /// Its value.
         value: f64,
     },
@@ -54,19 +50,6 @@ pub enum TrainError {
     },
 }
 
-/// Statistics of one seed that learning depends on.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct SeedStatistics {
-    /// Of raw observations.
-    pub observations: RunningStatistics,
-    /// Of changes of normalised observations.
-    pub changes: RunningStatistics,
-    /// Of discounted returns, as they build up.
-    pub returns: RunningStatistics,
-    /// The discounted return of each environment so far.
-    pub building_up: Vec<f32>,
-}
-
 /// A run in progress.
 #[derive(Debug)]
 pub struct Trainer {
@@ -76,8 +59,8 @@ pub struct Trainer {
     pub(crate) actor: Network,
     pub(crate) critic: Network,
     pub(crate) model: Option<WorldModel>,
-    pub(crate) statistics: Vec<SeedStatistics>,
-    pub(crate) buffers: Vec<ReplayBuffer>,
+    pub(crate) q_network: Option<QNetwork>,
+    pub(crate) experience: Experience,
     pub(crate) rollout: Rollout,
     pub(crate) iteration: u64,
     pub(crate) model_trained: bool,
@@ -94,46 +77,28 @@ impl Trainer {
     pub fn new(config: Config, device: Device) -> Result<Self, TrainError> {
         let task = config.find_task().map_err(task::Error::from)?;
         let (observations, actions) = (task.observations.len(), task.actions.len());
-        let rngs = |index: u64| -> Vec<_> {
-            config.seeds.iter().map(|seed| stream(*seed, Purpose::Initialisation, index)).collect()
-        };
         let options = AdamOptions { epsilon: config.adam_epsilon };
+        let activation = config.activation;
+        let network = |index: u64, shape: MlpShape, head_gain: f32, extra: (usize, f32)| {
+            let rng = |seed: &u64| stream(*seed, Purpose::Initialisation, index);
+            let mut rngs: Vec<_> = config.seeds.iter().map(rng).collect();
+            Network::new(&mut rngs, shape, activation, head_gain, extra, options, device)
+        };
         let actor_shape = MlpShape::new(observations, config.actor_hidden, actions);
         let critic_shape = MlpShape::new(observations, config.critic_hidden, 1);
-        let (activation, log_std) = (config.activation, (actions, config.initial_log_std));
-        let model = (config.estimator == EstimatorKind::Dynamics)
-            .then(|| WorldModel::new(&config, observations, actions, device));
-        let statistics = SeedStatistics {
-            observations: RunningStatistics::new(observations),
-            changes: RunningStatistics::new(observations),
-            returns: RunningStatistics::new(1),
-            building_up: vec![0.0; config.environments],
+        let q_network = || {
+            let (seeds, hidden) = (&config.seeds, config.critic_hidden);
+            QNetwork::new(seeds, (observations, actions), hidden, activation, options, device)
         };
-        let capacity = if model.is_some() { config.replay_capacity } else { 1 };
+        let model = || WorldModel::new(&config, observations, actions, device);
         Ok(Self {
             task,
             device,
-            actor: Network::new(
-                &mut rngs(0),
-                actor_shape,
-                activation,
-                0.01,
-                log_std,
-                options,
-                device,
-            ),
-            critic: Network::new(
-                &mut rngs(1),
-                critic_shape,
-                activation,
-                1.0,
-                (0, 0.0),
-                options,
-                device,
-            ),
-            model,
-            statistics: vec![statistics; config.num_seeds()],
-            buffers: vec![ReplayBuffer::new(capacity, observations, actions); config.num_seeds()],
+            actor: network(0, actor_shape, 0.01, (actions, config.initial_log_std)),
+            critic: network(1, critic_shape, 1.0, (0, 0.0)),
+            model: config.estimator.has_model().then(model),
+            q_network: (config.estimator == EstimatorKind::QNetwork).then(q_network),
+            experience: Experience::new(&config, observations, actions),
             rollout: Rollout::new(&config)?,
             iteration: 0,
             model_trained: false,
@@ -179,119 +144,162 @@ impl Trainer {
     /// One seed's observation statistics as a normaliser uses them.
     #[must_use]
     pub fn scale(&self, seed_index: usize) -> ObservationScale {
-        let Config { normalise_observations, observation_clip, .. } = self.config;
-        let statistics = &self.statistics[seed_index].observations;
-        ObservationScale::new(statistics, normalise_observations, observation_clip)
+        self.experience.scale(&self.config, seed_index)
     }
 
-    /// One seed's factor of the rewards.
+    /// The units that the networks compute in now.
     #[must_use]
-    pub fn reward_scale(&self, seed_index: usize) -> f32 {
-        if !self.config.normalise_rewards {
-            return 1.0;
-        }
-        1.0 / self.statistics[seed_index].returns.deviation()[0]
+    pub fn units(&self) -> Units {
+        self.experience.units(&self.config)
     }
 
-    /// One seed's unit of the transition network's outputs.
-    #[must_use]
-    pub fn change_scale(&self, seed_index: usize) -> Vec<f32> {
-        use daa_core::dynamics::TransitionTarget;
-        match self.config.transition_target {
-            TransitionTarget::Next => vec![1.0; self.task.observations.len()],
-            TransitionTarget::Difference => self.statistics[seed_index].changes.deviation(),
-        }
+    /// Networks with the names they have in messages and checkpoints.
+    pub(crate) fn networks(&self) -> Vec<(&'static str, &Network)> {
+        let mut networks = vec![("actor", &self.actor), ("critic", &self.critic)];
+        networks.extend(self.model.iter().flat_map(WorldModel::networks));
+        networks.extend(self.q_network.iter().map(|q| ("q_network", q.network())));
+        networks
     }
 
-    /// One iteration: act, learn the dynamics, score N + 1 actions a state, improve.
+    /// The same, to be changed.
+    pub(crate) fn networks_mut(&mut self) -> Vec<(&'static str, &mut Network)> {
+        let mut networks = vec![("actor", &mut self.actor), ("critic", &mut self.critic)];
+        networks.extend(self.model.iter_mut().flat_map(WorldModel::networks_mut));
+        networks.extend(self.q_network.iter_mut().map(|q| ("q_network", q.network_mut())));
+        networks
+    }
+
+    /// One iteration: act, learn what the estimator needs, score N + 1 actions a state, improve. The
+    /// metrics of every seed.
     ///
     /// # Errors
     /// [`TrainError`]: an environment failed, or a loss is not finite.
-    pub fn iterate(&mut self) -> Result<Metrics, TrainError> {
+    pub fn iterate(&mut self) -> Result<Vec<Metrics>, TrainError> {
         let _no_grad = tch::no_grad_guard();
         let start = Instant::now();
         let mut clock = Clock::default();
-        let seeds = self.config.seeds.clone();
-        let progress = self.iteration as f64 / self.config.iterations() as f64;
 
         // Act in the real environment.
-        let agents = Arc::new((0..seeds.len()).map(|s| self.agent(s)).collect());
+        let agents = Arc::new((0..self.config.num_seeds()).map(|s| self.agent(s)).collect());
         let batch = clock.time(Phase::Acting, || self.rollout.collect(&agents, self.iteration))?;
-        let newest = clock.time(Phase::Preparing, || self.remember(&batch));
-        let real = clock.time(Phase::Preparing, || self.prepare(&batch));
+        let (newest, units, real) = clock.time(Phase::Preparing, || {
+            let newest = self.experience.remember(&self.config, &batch);
+            let units = self.units();
+            let (config, critic) = (&self.config, &self.critic);
+            let real = self.experience.prepare(config, &batch, &units, critic, self.device);
+            (newest, units, real)
+        });
 
-        // Learn the dynamics from what has been seen.
-        let decisions = (self.iteration + 1) * self.config.batch() as u64;
-        let may_model = decisions >= self.config.model_start;
-        let mut model_error = ModelError::default();
-        let changes: Vec<_> = (0..seeds.len()).map(|s| self.change_scale(s)).collect();
-        if may_model && let Some(model) = &mut self.model {
-            let Config { normalise_observations, observation_clip, .. } = self.config;
-            let scale = |s: &SeedStatistics| {
-                ObservationScale::new(&s.observations, normalise_observations, observation_clip)
-            };
-            let scales: Vec<_> = self.statistics.iter().map(scale).collect();
-            let reward_scales = &real.reward_scales;
-            let units = Units { scales: &scales, changes: &changes, reward_scales };
-            model_error = clock.time(Phase::Model, || model.error(&self.buffers, &newest, units));
-            let first = !self.model_trained;
-            let steps = if first { self.config.model_first_steps } else { self.config.model_steps };
-            let iteration = self.iteration;
-            clock
-                .time(Phase::Model, || model.train(&self.buffers, units, steps, &seeds, iteration));
-            self.model_trained = true;
-        }
+        // Learn the dynamics, or the actions' values, from what has been seen.
+        let errors = clock.time(Phase::Model, || self.learn(&real, &newest, &units));
 
         // Score every visited state: who supplies the extra actions?
-        let grown = |full: usize| grown(full, progress, self.config.growth);
-        let estimator = match &self.model {
-            Some(model) if may_model => Estimator::Dynamics(Imagination {
-                model,
-                changes: &changes,
-                observation_clip: self.config.observation_clip,
-                critic: &self.critic,
-                discount: self.config.discount(),
-                num_actions: grown(self.config.num_actions),
-                horizon: grown(self.config.horizon),
-                antithetic: self.config.noise == NoiseScheme::Antithetic,
-                seeds: &seeds,
-                iteration: self.iteration,
-                threads: self.config.num_threads(),
-            }),
-            _ => Estimator::Single,
+        let estimator = self.estimator(&batch, &agents, &units);
+        let context = self.context(&real);
+        let samples = clock.time(Phase::Extra, || estimator.samples(&context))?;
+        let scored = match estimator {
+            Estimator::Single => (0, 0),
+            Estimator::QNetwork(_) => (context.num_actions, 0),
+            _ => (context.num_actions, context.horizon),
         };
-        let samples =
-            clock.time(Phase::Imagination, || estimator.samples(&self.actor, &real.rollout));
 
         // Improve actor and critic.
-        let options = self.options(progress);
+        let options = self.options();
+        let (when, threads) = ((&self.config.seeds[..], self.iteration), self.config.num_threads());
         let (actor, critic) = (&mut self.actor, &mut self.critic);
-        let report = clock.time(Phase::Policy, || {
-            update::update(actor, critic, &real.rollout, &samples, &seeds, self.iteration, options)
+        let reports = clock.time(Phase::Policy, || {
+            update(actor, critic, &real.rollout, &samples, when, options, threads)
         });
         self.iteration += 1;
 
-        let metrics = Metrics {
-            iteration: self.iteration,
-            decisions: self.decisions(),
-            episode_return: mean_return(&batch),
-            policy_loss: report.policy_loss,
-            value_loss: report.value_loss,
-            kl: report.kl,
-            clip_fraction: report.clip_fraction,
-            explained_variance: explained_variance(&real),
-            log_std: self.actor.extra().mean(tch::Kind::Float).double_value(&[]),
-            transition_error: model_error.transition,
-            reward_error: model_error.reward,
-            extra_advantage_correlation: extra_advantage_correlation(&samples.advantages),
-            learning_rate: options.learning_rate,
-            seconds: start.elapsed().as_secs_f64(),
-            clock,
-            ..Metrics::default()
-        };
+        let seconds = start.elapsed().as_secs_f64();
+        let mut metrics = self.metrics(&batch, &real, &samples.advantages, &reports, &errors);
+        for seed in &mut metrics {
+            (seed.num_actions, seed.horizon) = scored;
+            seed.learning_rate = options.learning_rate;
+            (seed.seconds, seed.clock) = (seconds, clock);
+        }
         self.check(&metrics)?;
         self.count_divergences(batch)?;
         Ok(metrics)
+    }
+
+    /// Whether enough has been seen for the dynamics to be trained and used.
+    fn may_model(&self) -> bool {
+        (self.iteration + 1) * self.config.batch() as u64 >= self.config.model_start
+    }
+
+    /// Trains what the estimator needs beside actor and critic.
+    fn learn(&mut self, real: &Prepared, newest: &[Vec<usize>], units: &Units) -> Vec<ModelError> {
+        let may_model = self.may_model();
+        let config = &self.config;
+        let (when, threads) = ((&config.seeds[..], self.iteration), config.num_threads());
+        if let Some(q_network) = &mut self.q_network {
+            let options = QOptions {
+                epochs: config.epochs,
+                minibatch: config.minibatch,
+                learning_rate: learning_rate(config, self.iteration),
+                max_norm: config.max_norm(),
+            };
+            let _ = q_network.fit(&real.rollout, when, options, threads);
+        }
+        let Some(model) = self.model.as_mut().filter(|_| may_model) else {
+            return vec![ModelError::default(); config.num_seeds()];
+        };
+        let buffers = &self.experience.buffers;
+        let errors = model.errors(buffers, newest, units);
+        let first = !self.model_trained;
+        let steps = if first { config.model_first_steps } else { config.model_steps };
+        model.train(buffers, units, steps, when, threads);
+        self.model_trained = true;
+        errors
+    }
+
+    /// Who supplies the extra actions of this iteration.
+    fn estimator<'a>(
+        &'a self,
+        batch: &'a Batch,
+        agents: &'a Arc<Vec<Agent>>,
+        units: &'a Units,
+    ) -> Estimator<'a> {
+        let learned = |model| Learned {
+            model,
+            changes: &units.changes,
+            observation_clip: self.config.observation_clip,
+        };
+        let model = self.model.as_ref().filter(|_| self.may_model());
+        match (self.config.estimator, model, &self.q_network) {
+            (EstimatorKind::Dynamics, Some(model), _) => Estimator::Dynamics(learned(model)),
+            (EstimatorKind::SimulatedStates, Some(model), _) => {
+                Estimator::SimulatedStates(learned(model))
+            }
+            (EstimatorKind::QNetwork, _, Some(q_network)) => Estimator::QNetwork(q_network),
+            (EstimatorKind::Rewind, ..) => Estimator::Rewind(Rewind {
+                rollout: &self.rollout,
+                states: &batch.states,
+                agents,
+                units,
+                bootstrap_truncation: self.config.bootstrap_truncation,
+            }),
+            _ => Estimator::Single,
+        }
+    }
+
+    fn context<'a>(&'a self, real: &'a Prepared) -> Context<'a> {
+        let config = &self.config;
+        let progress = self.iteration as f64 / config.iterations() as f64;
+        Context {
+            actor: &self.actor,
+            critic: &self.critic,
+            real: &real.rollout,
+            discount: config.discount(),
+            num_actions: grown(config.num_actions, progress, config.growth),
+            horizon: grown(config.horizon, progress, config.growth),
+            noise: config.noise,
+            seeds: &config.seeds,
+            iteration: self.iteration,
+            threads: config.num_threads(),
+        }
     }
 
     /// A simulation that blows up now and then costs an episode; one that does so often is no
@@ -315,10 +323,10 @@ impl Trainer {
         std::mem::take(&mut self.divergences)
     }
 
-    fn options(&self, progress: f64) -> PpoOptions {
+    fn options(&self) -> UpdateOptions {
         let config = &self.config;
-        let anneal = if config.anneal_learning_rate { 1.0 - progress } else { 1.0 };
-        PpoOptions {
+        UpdateOptions {
+            kind: config.update,
             epochs: config.epochs,
             minibatch: config.minibatch,
             clip: config.clip,
@@ -326,134 +334,73 @@ impl Trainer {
             value_coefficient: config.value_coefficient,
             entropy_coefficient: config.entropy_coefficient,
             max_norm: config.max_norm(),
-            learning_rate: config.learning_rate * anneal,
+            learning_rate: learning_rate(config, self.iteration),
             real_weight: config.real_weight,
             normalise_advantages: config.normalise_advantages,
+            rpo_alpha: config.rpo_alpha,
+            trpo: TrpoOptions {
+                max_kl: config.trpo_max_kl,
+                damping: config.trpo_damping,
+                cg_steps: config.trpo_cg_steps,
+            },
         }
     }
 
-    /// Takes a batch into statistics and replay buffers. Returns where its transitions lie.
-    fn remember(&mut self, batch: &Batch) -> Vec<Vec<usize>> {
-        let (observations, actions) = (self.task.observations.len(), self.task.actions.len());
-        let states = self.config.batch();
-        let mut newest = Vec::new();
-        for (s, statistics) in self.statistics.iter_mut().enumerate() {
-            let seen =
-                &batch.observations[s * states * observations..(s + 1) * states * observations];
-            let next = &batch.next_observations
-                [s * states * observations..(s + 1) * states * observations];
-            let taken = &batch.actions[s * states * actions..(s + 1) * states * actions];
-            let rewards = &batch.rewards[s * states..(s + 1) * states];
-            statistics.observations.update(seen);
-            let scale = ObservationScale::new(
-                &statistics.observations,
-                self.config.normalise_observations,
-                self.config.observation_clip,
-            );
-            let (mut z, mut z_next) = (vec![0.0; observations], vec![0.0; observations]);
-            let steps = self.config.trajectory_len;
-            let mut lie = Vec::new();
-            for t in 0..states {
-                let row =
-                    |values: &'_ [f32]| values[t * observations..(t + 1) * observations].to_vec();
-                let (observation, next) = (row(seen), row(next));
-                scale.normalise(&observation, &mut z);
-                scale.normalise(&next, &mut z_next);
-                z_next.iter_mut().zip(&z).for_each(|(next, z)| *next -= z);
-                statistics.changes.update(&z_next);
-                let so_far = &mut statistics.building_up[t / steps];
-                *so_far = *so_far * self.config.gamma + rewards[t];
-                statistics.returns.update(&[*so_far]);
-                if batch.episode_ends[s * states + t] {
-                    *so_far = 0.0;
-                }
-                if self.model.is_some() {
-                    let action = &taken[t * actions..(t + 1) * actions];
-                    let reward = rewards[t];
-                    let buffer = &mut self.buffers[s];
-                    lie.push(buffer.push(Transition {
-                        observation: &observation,
-                        action,
-                        reward,
-                        next: &next,
-                    }));
-                }
-            }
-            newest.push(lie);
-        }
-        newest
-    }
-
-    /// Normalised tensors, values and generalised advantages of a batch.
-    fn prepare(&self, batch: &Batch) -> Prepared {
-        let (observations, actions) = (self.task.observations.len(), self.task.actions.len());
-        let (seeds, states) = (self.config.num_seeds(), self.config.batch());
-        let mut z = vec![0.0; batch.observations.len()];
-        let mut z_next = vec![0.0; batch.observations.len()];
-        let reward_scales: Vec<f32> = (0..seeds).map(|s| self.reward_scale(s)).collect();
-        let mut rewards = batch.rewards.clone();
-        for s in 0..seeds {
-            let scale = self.scale(s);
-            let rows = s * states * observations..(s + 1) * states * observations;
-            let normalise = |raw: &[f32], z: &mut [f32]| {
-                raw.chunks_exact(observations)
-                    .zip(z.chunks_exact_mut(observations))
-                    .for_each(|(raw, z)| scale.normalise(raw, z));
-            };
-            normalise(&batch.observations[rows.clone()], &mut z[rows.clone()]);
-            normalise(&batch.next_observations[rows.clone()], &mut z_next[rows]);
-            for reward in &mut rewards[s * states..(s + 1) * states] {
-                *reward *= reward_scales[s];
-                if self.config.normalise_rewards {
-                    *reward = daa_core::guard::limit(*reward, -REWARD_CLIP, REWARD_CLIP);
-                }
-            }
-        }
-        let tensor = |values: &[f32], width: usize| {
-            Tensor::from_slice(values)
-                .view([seeds as i64, states as i64, width as i64])
-                .to_device(self.device)
+    fn metrics(
+        &self,
+        batch: &Batch,
+        real: &Prepared,
+        advantages: &Tensor,
+        reports: &[UpdateReport],
+        errors: &[ModelError],
+    ) -> Vec<Metrics> {
+        let of = |(s, (report, error)): (usize, (&UpdateReport, &ModelError))| Metrics {
+            iteration: self.iteration,
+            seed: self.config.seeds[s],
+            decisions: self.decisions(),
+            episode_return: mean(&batch.returns[s]),
+            policy_loss: report.policy_loss,
+            value_loss: report.value_loss,
+            kl: report.kl,
+            clip_fraction: report.clip_fraction,
+            explained_variance: real.explained_variance(s),
+            log_std: self.actor.extra().get(s as i64).mean(tch::Kind::Float).double_value(&[]),
+            transition_error: error.transition,
+            reward_error: error.reward,
+            extra_advantage_correlation: extra_advantage_correlation(&advantages.get(s as i64)),
+            ..Metrics::default()
         };
-        let (z, z_next) = (tensor(&z, observations), tensor(&z_next, observations));
-        let values = to_vec(&self.critic.predict(&z));
-        let next_values = to_vec(&self.critic.predict(&z_next));
-        let mut advantages = vec![0.0; values.len()];
-        // One trajectory an environment: every one ends with an `End` other than `Continues`.
-        gae(&rewards, &values, &next_values, &batch.ends, self.config.discount(), &mut advantages);
-        let rollout = RealRollout {
-            z,
-            actions: tensor(&batch.actions, actions),
-            advantages: tensor(&advantages, 1).squeeze_dim(2),
-            values: tensor(&values, 1).squeeze_dim(2),
-        };
-        Prepared { rollout, values, advantages, reward_scales }
+        reports.iter().zip(errors).enumerate().map(of).collect()
     }
 
     /// A number that is not finite stops the run before anything of it is saved.
-    fn check(&self, metrics: &Metrics) -> Result<(), TrainError> {
-        let mut terms = vec![
-            ("the policy loss", metrics.policy_loss),
-            ("the value loss", metrics.value_loss),
-            ("the transition error", metrics.transition_error),
-            ("the reward error", metrics.reward_error),
-            ("a weight of the actor", self.actor.params().sum(tch::Kind::Float).double_value(&[])),
-            (
-                "a weight of the critic",
-                self.critic.params().sum(tch::Kind::Float).double_value(&[]),
-            ),
-        ];
-        if let Some(model) = &self.model {
-            let sum = |network: &Network| network.params().sum(tch::Kind::Float).double_value(&[]);
-            terms.push(("a weight of the transition network", sum(&model.transition)));
-            terms.push(("a weight of the reward network", sum(&model.reward)));
-        }
-        match terms.into_iter().find(|(_, value)| !value.is_finite()) {
+    fn check(&self, metrics: &[Metrics]) -> Result<(), TrainError> {
+        let losses = metrics.iter().flat_map(|seed| {
+            let terms = [
+                ("the policy loss", seed.policy_loss),
+                ("the value loss", seed.value_loss),
+                ("the transition error", seed.transition_error),
+                ("the reward error", seed.reward_error),
+            ];
+            terms.map(|(term, value)| (term.to_owned(), value))
+        });
+        let weights = self.networks().into_iter().map(|(name, network)| {
+            let sum = network.params().sum(tch::Kind::Float).double_value(&[]);
+            (format!("a weight of the network {name}"), sum)
+        });
+        match losses.chain(weights).find(|(_, value)| !value.is_finite()) {
             Some((term, value)) => {
                 Err(TrainError::NotFinite { iteration: self.iteration, term, value })
             }
             None => Ok(()),
         }
     }
+}
+
+/// Of actor and critic: falls to 0 in a straight line over the run, if asked for.
+fn learning_rate(config: &Config, iteration: u64) -> f64 {
+    let progress = iteration as f64 / config.iterations() as f64;
+    config.learning_rate * if config.anneal_learning_rate { 1.0 - progress } else { 1.0 }
 }
 
 /// N or H at a point of the run: from 1 to `full` in a straight line over the first `share` of it.
@@ -464,48 +411,19 @@ fn grown(full: usize, progress: f64, share: f64) -> usize {
     1 + ((full - 1) as f64 * (progress / share).min(1.0)).round() as usize
 }
 
-/// A batch as the estimator takes it.
-struct Prepared {
-    rollout: RealRollout,
-    values: Vec<f32>,
-    advantages: Vec<f32>,
-    reward_scales: Vec<f32>,
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Mean over seeds of the mean return of the episodes that ended; none when none did.
-fn mean_return(batch: &Batch) -> Option<f64> {
-    let means: Vec<f64> = batch
-        .returns
-        .iter()
-        .filter(|returns| !returns.is_empty())
-        .map(|returns| returns.iter().sum::<f64>() / returns.len() as f64)
-        .collect();
-    (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64)
-}
-
-/// `1 - Var[R - V] / Var[R]`: 1 for a perfect critic, 0 for a constant one.
-fn explained_variance(prepared: &Prepared) -> f64 {
-    let variance = |values: &mut dyn Iterator<Item = f64>| {
-        let values: Vec<f64> = values.collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64
-    };
-    let pairs = || prepared.advantages.iter().zip(&prepared.values);
-    let targets = variance(&mut pairs().map(|(a, v)| f64::from(a + v)));
-    let errors = variance(&mut pairs().map(|(a, _)| f64::from(*a)));
-    if targets > 0.0 { 1.0 - errors / targets } else { 0.0 }
-}
-
-/// Correlation, over states, of the real action's advantage and the mean of the extra ones'. Both
-/// hold the critic's error at the state; none without extra actions.
+/// Correlation, over states, of the real action's advantage and the mean of the extra ones', of
+/// `advantages [T, K]`. Both hold the critic's error at the state; none without extra actions.
 fn extra_advantage_correlation(advantages: &Tensor) -> Option<f64> {
-    let extra = advantages.size()[2] - 1;
+    let extra = advantages.size()[1] - 1;
     if extra < 1 {
         return None;
     }
-    let real = advantages.select(2, 0).flatten(0, 1);
-    let mean =
-        advantages.narrow(2, 1, extra).mean_dim(&[2i64][..], false, tch::Kind::Float).flatten(0, 1);
+    let real = advantages.select(1, 0);
+    let mean = advantages.narrow(1, 1, extra).mean_dim(&[1i64][..], false, tch::Kind::Float);
     Some(Tensor::stack(&[real, mean], 0).corrcoef().double_value(&[0, 1]))
 }
 
@@ -547,13 +465,13 @@ pub(crate) mod tests {
         assert_eq!((trainer.diverged, trainer.take_divergences().len()), (0, 0));
         blow_up(&mut trainer, &[1]);
         let metrics = trainer.iterate().unwrap();
-        assert_eq!(metrics.decisions, 256, "the batch is full all the same");
+        assert_eq!(metrics[0].decisions, 256, "the batch is full all the same");
         assert_eq!(trainer.diverged, 1);
         let [divergence] = &trainer.take_divergences()[..] else { panic!("one divergence") };
         assert_eq!((divergence.task.as_str(), divergence.seed), ("cartpole-swingup", 1));
         // 64 decisions of 4 control steps were made before.
         assert_eq!(divergence.step, 256);
-        assert!(trainer.statistics[0].observations.deviation().iter().all(|d| *d < 1e3));
+        assert!(trainer.experience.statistics[0].observations.deviation().iter().all(|d| *d < 1e3));
         trainer.iterate().unwrap();
     }
 
@@ -598,7 +516,9 @@ pub(crate) mod tests {
             while !trainer.is_finished() {
                 trainer.iterate().unwrap();
             }
-            (before, trainer.actor.state(), trainer.model.unwrap().transition.state())
+            let model = trainer.model.unwrap();
+            let transition = model.networks().next().unwrap().1.state();
+            (before, trainer.actor.state(), transition)
         };
         let (before, actor, transition) = run();
         assert_ne!(before, actor.params);

@@ -1,8 +1,10 @@
 //! The resolved configuration of a run: default < preset < file < `--set key=value`.
 
 mod resolve;
+mod seeds;
 
 pub use resolve::{ConfigError, PRESETS, Sources, help, resolve};
+pub use seeds::{Seeds, parse_seeds};
 
 use crate::task::{self, Task};
 use daa_core::Activation;
@@ -14,10 +16,36 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EstimatorKind {
-    /// Nobody: one action a state (PPO).
+    /// Nobody: one action a state.
     Single,
+    /// The simulator, rewound to each state (AA).
+    Rewind,
+    /// A network of the actions' values (QAA).
+    QNetwork,
     /// A learned dynamics model (DAA).
     Dynamics,
+    /// Nobody, but the model adds states (Fig. 4).
+    SimulatedStates,
+}
+
+impl EstimatorKind {
+    /// Whether a dynamics model is learned.
+    #[must_use]
+    pub fn has_model(self) -> bool {
+        matches!(self, Self::Dynamics | Self::SimulatedStates)
+    }
+}
+
+/// What is done with scored actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateKind {
+    /// Proximal policy optimisation: several epochs on the clipped surrogate.
+    Ppo,
+    /// Advantage actor-critic: one pass, the plain policy gradient.
+    A2c,
+    /// Trust region policy optimisation: one natural-gradient step of a given KL divergence.
+    Trpo,
 }
 
 /// How the noise of a state's N actions is drawn.
@@ -28,6 +56,8 @@ pub enum NoiseScheme {
     Independent,
     /// In pairs of opposite sign.
     Antithetic,
+    /// Points of a scrambled Sobol sequence (randomised quasi-Monte Carlo).
+    Sobol,
 }
 
 /// Every option of a run. Written into the run directory as it was resolved.
@@ -55,18 +85,29 @@ pub struct Config {
     /// Bootstrap at an episode's time limit (false: the papers' choice, treat it as terminal)
     pub bootstrap_truncation: bool,
 
-    /// Who supplies the extra actions: single (PPO) or dynamics (DAA)
+    /// Who supplies the extra actions: single (nobody), rewind (AA), q_network (QAA), dynamics (DAA); simulated_states adds states instead
     pub estimator: EstimatorKind,
-    /// Extra actions of each state, N
+    /// Extra actions of each state, N; of simulated_states, imagined states for each real one
     pub num_actions: usize,
-    /// Imagined steps behind each extra action, H
+    /// Imagined or rewound steps behind each extra action, H
     pub horizon: usize,
     /// Share of the run over which N and H grow from 1 to their values (0: at once)
     pub growth: f64,
     /// Weight of the real action beside an extra one's 1
     pub real_weight: f64,
-    /// Noise of the N actions: independent or antithetic
+    /// Noise of the N actions: independent, antithetic or sobol
     pub noise: NoiseScheme,
+
+    /// What is done with the scored actions: ppo, a2c or trpo
+    pub update: UpdateKind,
+    /// Largest perturbation of a mean while learning, as in randomised policy optimisation (0: none)
+    pub rpo_alpha: f64,
+    /// KL divergence of a step of trpo
+    pub trpo_max_kl: f64,
+    /// Added to the diagonal of trpo's Fisher matrix
+    pub trpo_damping: f64,
+    /// Conjugate-gradient steps of trpo
+    pub trpo_cg_steps: usize,
 
     /// Epochs over a batch
     pub epochs: usize,
@@ -112,6 +153,8 @@ pub struct Config {
     pub reward_hidden: usize,
     /// Activation of the dynamics
     pub model_activation: Activation,
+    /// One trunk of transition_hidden for transition and reward, instead of two networks
+    pub common_trunk: bool,
     /// What the transition network predicts: next (the papers') or difference
     pub transition_target: TransitionTarget,
     /// Learning rate of the dynamics
@@ -131,8 +174,10 @@ pub struct Config {
 
     /// Iterations between two evaluations (0: only at the end)
     pub evaluate_every: usize,
-    /// Episodes of an evaluation
+    /// Episodes of an evaluation with the most probable actions
     pub evaluate_episodes: usize,
+    /// Episodes of an evaluation with sampled actions, as in the papers (0: none)
+    pub sampled_episodes: usize,
     /// Worker threads (0: one for each core)
     pub threads: usize,
     /// Device of the networks: cpu, cuda or cuda:N
@@ -158,6 +203,11 @@ impl Default for Config {
             growth: 0.0,
             real_weight: 1.0,
             noise: NoiseScheme::Antithetic,
+            update: UpdateKind::Ppo,
+            rpo_alpha: 0.0,
+            trpo_max_kl: 0.01,
+            trpo_damping: 0.1,
+            trpo_cg_steps: 10,
             epochs: 10,
             minibatch: 64,
             clip: 0.2,
@@ -179,6 +229,7 @@ impl Default for Config {
             transition_hidden: 64,
             reward_hidden: 64,
             model_activation: Activation::Silu,
+            common_trunk: false,
             transition_target: TransitionTarget::Difference,
             model_learning_rate: 1e-3,
             model_adam_epsilon: 1e-8,
@@ -189,6 +240,7 @@ impl Default for Config {
             replay_capacity: 200_000,
             evaluate_every: 5,
             evaluate_episodes: 10,
+            sampled_episodes: 4,
             threads: 0,
             device: "cpu".to_owned(),
         }
@@ -282,6 +334,10 @@ impl Config {
             horizon: |n: &usize| (1..=1000).contains(n), "1 to 1000";
             growth: |x: &f64| (0.0..=1.0).contains(x), "0 to 1";
             real_weight: above_zero, "above 0";
+            rpo_alpha: not_negative, "0 (none) or above";
+            trpo_max_kl: above_zero, "above 0";
+            trpo_damping: not_negative, "0 or above";
+            trpo_cg_steps: |n: &usize| (1..=1000).contains(n), "1 to 1000";
             epochs: |n: &usize| (1..=1000).contains(n), "1 to 1000";
             minibatch: size, "1 to the batch";
             clip: above_zero, "above 0";
@@ -304,6 +360,7 @@ impl Config {
             model_first_steps: size, "at least 1";
             replay_capacity: |n: &usize| (1..=1 << 28).contains(n), "1 to 268435456";
             evaluate_episodes: |n: &usize| (1..=100_000).contains(n), "1 to 100000";
+            sampled_episodes: |n: &usize| *n <= 100_000, "0 (none) to 100000";
             threads: |n: &usize| *n <= 1024, "0 (all cores) to 1024";
         }
         if !self.batch().is_multiple_of(self.minibatch) {

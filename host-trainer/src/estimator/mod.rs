@@ -1,17 +1,27 @@
-//! Who supplies the extra actions: the one line that differs between PPO and DAA.
+//! Who supplies the extra actions: the one line that differs between PPO, AA, QAA, DAA and simulated
+//! states.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `z` | `[S, T, D]` | normalised observations of the real rollout |
-//! | `actions` | `[S, T, K, A]` | raw; the real action first, then the N extra ones: K = N + 1 |
-//! | `log_probs`, `advantages` | `[S, T, K]` | of those actions, under the policy that acted |
+//! | `actions` | `[S, B, K, A]` | raw; the real action first, then the N extra ones: K = N + 1 |
+//! | `log_probs`, `advantages` | `[S, B, K]` | of those actions, under the policy that acted |
+//!
+//! B is T, but for simulated states, which add N T states with one action each.
 
-mod dynamics;
+mod imagined;
+mod noise;
+mod q_network;
+mod rewind;
 
-pub use dynamics::imagine;
+pub use imagined::Learned;
+pub use noise::extra_actions;
+pub use q_network::{QNetwork, QOptions};
+pub use rewind::Rewind;
 
-use crate::dynamics::{WorldModel, WorldReader};
-use crate::nn::{Network, Reader};
+use crate::config::NoiseScheme;
+use crate::nn::Network;
+use crate::task;
 use daa_core::advantage::Discount;
 use std::f64::consts::PI;
 use tch::{Kind, Tensor};
@@ -29,36 +39,36 @@ pub struct RealRollout {
     pub values: Tensor,
 }
 
-/// Actions to learn from.
+/// What a policy's gradient is made of.
 #[derive(Debug)]
 pub struct Samples {
-    /// `[S, T, K, A]`
+    /// `[S, B, D]`
+    pub z: Tensor,
+    /// `[S, B, K, A]`
     pub actions: Tensor,
-    /// `[S, T, K]`
+    /// `[S, B, K]`
     pub log_probs: Tensor,
-    /// `[S, T, K]`
+    /// `[S, B, K]`
     pub advantages: Tensor,
 }
 
-/// What imagination needs beside the rollout.
+/// What every estimator works with.
 #[derive(Debug)]
-pub struct Imagination<'a> {
-    /// The dynamics.
-    pub model: &'a WorldModel,
-    /// Deviations of the changes of normalised observations, `[D]` of each seed.
-    pub changes: &'a [Vec<f32>],
-    /// Largest magnitude of a normalised observation.
-    pub observation_clip: f32,
-    /// The critic.
+pub struct Context<'a> {
+    /// The policy that acted.
+    pub actor: &'a Network,
+    /// Its critic.
     pub critic: &'a Network,
+    /// What it did.
+    pub real: &'a RealRollout,
     /// Gamma and lambda.
     pub discount: Discount,
     /// N
     pub num_actions: usize,
     /// H
     pub horizon: usize,
-    /// Opposite noise in pairs.
-    pub antithetic: bool,
+    /// How the N actions are drawn.
+    pub noise: NoiseScheme,
     /// Of the run.
     pub seeds: &'a [u64],
     /// Of the run: chooses the noise.
@@ -72,27 +82,60 @@ pub struct Imagination<'a> {
 pub enum Estimator<'a> {
     /// Nowhere: the action taken is the only one (PPO).
     Single,
+    /// The simulator, rewound to each state (AA): no bias but the critic's beyond H steps.
+    Rewind(Rewind<'a>),
+    /// A network of the action's value (QAA).
+    QNetwork(&'a QNetwork),
     /// Imagined trajectories through a learned model (DAA, Sec. 4).
-    Dynamics(Imagination<'a>),
+    Dynamics(Learned<'a>),
+    /// The model's states instead of more actions (Sec. 5.2, Fig. 4): T real ones and N T imagined.
+    SimulatedStates(Learned<'a>),
 }
 
 impl Estimator<'_> {
     /// All actions of every state, with log-probabilities and advantages.
-    #[must_use]
-    pub fn samples(&self, actor: &Network, real: &RealRollout) -> Samples {
+    ///
+    /// # Errors
+    /// [`task::Error`] where the simulator is rewound.
+    pub fn samples(&self, context: &Context<'_>) -> Result<Samples, task::Error> {
+        let Context { actor, real, .. } = context;
         let mean = actor.predict(&real.z).tanh();
-        let (actions, advantages) = match self {
-            Self::Single => (real.actions.unsqueeze(2), real.advantages.unsqueeze(2)),
-            Self::Dynamics(imagination) => {
-                let (actions, advantages) = imagine(imagination, actor, real, &mean);
-                (
-                    Tensor::cat(&[&real.actions.unsqueeze(2), &actions], 2),
-                    Tensor::cat(&[&real.advantages.unsqueeze(2), &advantages], 2),
-                )
+        let (z, actions, advantages) = match self {
+            Self::Single => {
+                let (actions, advantages) =
+                    (real.actions.unsqueeze(2), real.advantages.unsqueeze(2));
+                (real.z.shallow_clone(), actions, advantages)
+            }
+            Self::SimulatedStates(learned) => {
+                return Ok(self.with_states(context, &mean, learned));
+            }
+            Self::Rewind(_) | Self::QNetwork(_) | Self::Dynamics(_) => {
+                let extra = extra_actions(context, &mean);
+                let values = match self {
+                    Self::Rewind(rewind) => rewind.advantages(context, &extra)?,
+                    Self::QNetwork(q) => q.advantages(context, &extra),
+                    Self::Dynamics(learned) => learned.advantages(context, &extra),
+                    Self::Single | Self::SimulatedStates(_) => unreachable!("handled above"),
+                };
+                let actions = Tensor::cat(&[&real.actions.unsqueeze(2), &extra], 2);
+                let advantages = Tensor::cat(&[&real.advantages.unsqueeze(2), &values], 2);
+                (real.z.shallow_clone(), actions, advantages)
             }
         };
         let log_probs = log_probs(&actions, &mean, &actor.extra());
-        Samples { actions, log_probs, advantages }
+        Ok(Samples { z, actions, log_probs, advantages })
+    }
+
+    fn with_states(&self, context: &Context<'_>, mean: &Tensor, learned: &Learned<'_>) -> Samples {
+        let Context { actor, real, .. } = context;
+        let simulated = learned.states(context, &extra_actions(context, mean));
+        let join = |real: &Tensor, simulated: &Tensor| Tensor::cat(&[real, simulated], 1);
+        let z = join(&real.z, &simulated.z);
+        let actions = join(&real.actions, &simulated.actions).unsqueeze(2);
+        let advantages = join(&real.advantages, &simulated.advantages).unsqueeze(2);
+        let mean = Tensor::cat(&[mean, &actor.predict(&simulated.z).tanh()], 1);
+        let log_probs = log_probs(&actions, &mean, &actor.extra());
+        Samples { z, actions, log_probs, advantages }
     }
 }
 
@@ -105,13 +148,6 @@ pub fn log_probs(actions: &Tensor, mean: &Tensor, log_std: &Tensor) -> Tensor {
     let normaliser = log_std.sum_dim_intlist(&[1i64][..], false, Kind::Float)
         + 0.5 * width as f64 * (2.0 * PI).ln();
     squares.sum_dim_intlist(&[3i64][..], false, Kind::Float) * -0.5 - normaliser.view([seeds, 1, 1])
-}
-
-/// Readers that one imagining thread owns.
-pub(crate) struct Readers {
-    pub(crate) actor: Reader,
-    pub(crate) critic: Reader,
-    pub(crate) model: WorldReader,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Kingma & Ba, Algorithm 1: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
 //! `p -= rate / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + epsilon)`.
 
+use super::{Shard, of_shard};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -46,6 +47,16 @@ impl Adam {
         self.options
     }
 
+    /// The optimiser of some of the seeds, as views of the moments.
+    pub(super) fn shard(&self, shard: &Shard) -> Self {
+        Self {
+            first_moment: of_shard(&self.first_moment, shard),
+            second_moment: of_shard(&self.second_moment, shard),
+            steps: self.steps,
+            options: self.options,
+        }
+    }
+
     /// An optimiser of nothing.
     pub(super) fn empty(options: AdamOptions) -> Self {
         Self::new(&Tensor::zeros([0], (Kind::Float, Device::Cpu)), options)
@@ -77,33 +88,30 @@ impl Adam {
     /// network's gradient.
     fn step_in_one_pass(
         &mut self,
-        params: &mut Tensor,
+        params: &Tensor,
         grads: &Tensor,
         size: StepSize,
         max_norm: Option<f64>,
     ) {
-        let len = grads.size()[1] as usize;
-        let [first, second, params] =
-            [&self.first_moment, &self.second_moment, params].map(|tensor| {
-                debug_assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float);
-                // SAFETY: a contiguous f32 tensor on the CPU is `numel` numbers at its data pointer. The
-                // three are separate allocations, made by `zeros_like` or owned by the caller, and are
-                // borrowed for the length of this call; nobody else writes to them.
-                unsafe {
-                    std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel())
-                }
-            });
-        debug_assert!(grads.is_contiguous() && grads.kind() == Kind::Float);
-        // SAFETY: as above, and only read.
-        let grads =
-            unsafe { std::slice::from_raw_parts(grads.data_ptr().cast::<f32>(), grads.numel()) };
         let (b1, b2) = (BETA_1 as f32, BETA_2 as f32);
         let (c1, c2) = ((1.0 - BETA_1) as f32, (1.0 - BETA_2) as f32);
         let (rate, root_scale, epsilon) =
             (size.rate as f32, size.root_scale as f32, size.epsilon as f32);
-        let seeds = params.chunks_exact_mut(len).zip(grads.chunks_exact(len));
-        let seeds = seeds.zip(first.chunks_exact_mut(len).zip(second.chunks_exact_mut(len)));
-        for ((params, grads), (first, second)) in seeds {
+        for seed in 0..grads.size()[0] {
+            let rows =
+                [params, &self.first_moment, &self.second_moment].map(|store| store.get(seed));
+            let [params, first, second] = rows.each_ref().map(|row| {
+                debug_assert!(row.is_contiguous() && row.kind() == Kind::Float);
+                // SAFETY: a contiguous f32 tensor on the CPU is `numel` numbers at its data pointer. The
+                // three are rows of separate allocations and live as long as `rows`; nobody else
+                // writes to them during this call.
+                unsafe { std::slice::from_raw_parts_mut(row.data_ptr().cast::<f32>(), row.numel()) }
+            });
+            let row = grads.get(seed);
+            debug_assert!(row.is_contiguous() && row.kind() == Kind::Float);
+            // SAFETY: as above, and only read.
+            let grads =
+                unsafe { std::slice::from_raw_parts(row.data_ptr().cast::<f32>(), row.numel()) };
             let scale =
                 max_norm.map_or(1.0, |max| (max / (norm(grads) + NORM_EPSILON)).min(1.0)) as f32;
             for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {

@@ -14,9 +14,11 @@ mod adam;
 mod device;
 mod init;
 mod network;
+mod shard;
 
 pub use adam::{Adam, AdamOptions};
 pub use device::{DeviceError, select_device, torch_version_error, use_one_thread};
 pub use init::orthogonal;
 pub(crate) use network::to_vec;
-pub use network::{Cache, Network, NetworkState, Reader};
+pub use network::{Cache, Network, NetworkState, Reader, Tangent};
+pub use shard::{Shard, aligned_rows, data_of_shard, of_shard, parallel, shards};

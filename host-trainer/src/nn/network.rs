@@ -1,6 +1,6 @@
 //! The two-hidden-layer network of `core`, for `S` seeds.
 
-use super::{Adam, AdamOptions, orthogonal};
+use super::{Adam, AdamOptions, Shard, aligned_rows, data_of_shard, of_shard, orthogonal, shards};
 use daa_core::activation::LEAKY_SLOPE;
 use daa_core::{Activation, MlpShape};
 use rand::Rng;
@@ -50,6 +50,10 @@ impl Reader {
         self.0.extra()
     }
 }
+
+/// A direction in the space of the parameters, `[S, P]`.
+#[derive(Debug)]
+pub struct Tangent(pub Tensor);
 
 /// Everything a network is, for checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,9 +142,11 @@ impl Network {
             }
             params.extend(std::iter::repeat_n(extra_value, extra));
         }
-        let size = [rngs.len() as i64, (shape.params() + extra) as i64];
-        let params = Tensor::from_slice(&params).view(size).to_device(device);
-        let grads = params.zeros_like();
+        let width = shape.params() + extra;
+        let values = Tensor::from_slice(&params).view([rngs.len() as i64, width as i64]);
+        let mut params = aligned_rows(rngs.len(), width, device);
+        params.copy_(&values);
+        let grads = aligned_rows(rngs.len(), width, device);
         let adam = Adam::new(&params, options);
         Self { shape, activation, extra: extra as i64, params, grads, adam }
     }
@@ -191,15 +197,33 @@ impl Network {
 
     /// Outputs alone.
     pub fn predict(&self, x: &Tensor) -> Tensor {
-        self.forward(x).0
+        let shards = shards(self.seeds(), self.params.device());
+        if let [_] = shards.as_slice() {
+            return self.forward(x).0;
+        }
+        let predict = |shard: &Shard| self.reader(shard).predict(&data_of_shard(x, shard));
+        Tensor::cat(&shards.iter().map(predict).collect::<Vec<_>>(), 0)
     }
 
-    /// The same parameters, to be read in another thread. They follow this network's steps.
-    pub fn reader(&self) -> Reader {
-        let (params, grads) = (self.params.shallow_clone(), self.grads.shallow_clone());
+    /// A shard's parameters, to be read in another thread. They follow this network's steps.
+    pub fn reader(&self, shard: &Shard) -> Reader {
         let adam = Adam::empty(self.adam.options());
+        let (params, grads) = (of_shard(&self.params, shard), of_shard(&self.grads, shard));
         let (shape, activation, extra) = (self.shape, self.activation, self.extra);
         Reader(Self { shape, activation, extra, params, grads, adam })
+    }
+
+    /// The network of some of the seeds, as views: what it learns, this one learns. Give it back to
+    /// [`rejoin`](Self::rejoin) when it has made its steps.
+    pub fn shard(&self, shard: &Shard) -> Self {
+        let (params, grads) = (of_shard(&self.params, shard), of_shard(&self.grads, shard));
+        let (shape, activation, extra) = (self.shape, self.activation, self.extra);
+        Self { shape, activation, extra, params, grads, adam: self.adam.shard(shard) }
+    }
+
+    /// Takes over the number of steps that a shard has made: that of every shard.
+    pub fn rejoin(&mut self, shard: &Self) {
+        self.adam.steps = shard.adam.steps;
     }
 
     /// Sets the gradients of all layers from `dy [S, B, out]`, the loss's derivative by the outputs,
@@ -228,6 +252,20 @@ impl Network {
         }
     }
 
+    /// The outputs' derivative `[S, B, out]` along `direction [S, P]` of the parameters.
+    pub fn tangent(&self, cache: &Cache, direction: &Tangent) -> Tensor {
+        let along = |layer: usize, input: &Tensor, moved: Option<&Tensor>| {
+            let (weight, _) = self.layer(&self.params, layer);
+            let (weight_moved, bias_moved) = self.layer(&direction.0, layer);
+            let direct = affine(input, &weight_moved, &bias_moved);
+            moved.map_or_else(|| direct.shallow_clone(), |moved| &direct + moved.matmul(&weight))
+        };
+        let first = derive(self.activation, &cache.first, &along(0, &cache.x, None));
+        let second = along(1, &cache.first.after, Some(&first));
+        let second = derive(self.activation, &cache.second, &second);
+        along(2, &cache.second.after, Some(&second))
+    }
+
     /// Clips each seed's gradient to `max_norm` (if any) and makes one step of Adam.
     pub fn step(&mut self, learning_rate: f64, max_norm: Option<f64>) {
         self.adam.step(&mut self.params, &self.grads, learning_rate, max_norm);
@@ -236,6 +274,17 @@ impl Network {
     /// `[S, P]` parameters.
     pub fn params(&self) -> &Tensor {
         &self.params
+    }
+
+    /// Sets the parameters, `[S, P]`.
+    pub fn set_params(&mut self, params: &Tensor) {
+        self.params.copy_(params);
+    }
+
+    /// The same network in double precision, for tests that take differences.
+    #[cfg(test)]
+    pub(crate) fn to_double(&mut self) {
+        self.params = self.params.to_kind(Kind::Double);
     }
 
     /// `[S, P]` gradients of the last backward pass.
@@ -341,6 +390,29 @@ mod tests {
                 let scale = autograd[0].abs().max().double_value(&[]);
                 close(&ours, &autograd[0], 1e-6 * scale.max(1.0));
             }
+        }
+    }
+
+    #[test]
+    fn a_tangent_is_the_quotient_of_differences() {
+        tch::manual_seed(11);
+        for activation in ACTIVATIONS {
+            let mut network = network(2, MlpShape::new(5, 7, 3), activation);
+            // In double precision a difference of 1e-6 says enough.
+            network.params = network.params.to_kind(Kind::Double);
+            let x = Tensor::randn([2, 11, 5], (Kind::Double, Device::Cpu));
+            let direction = Tensor::randn_like(&network.params);
+            let (_, cache) = network.forward(&x);
+            let tangent = network.tangent(&cache, &Tangent(direction.shallow_clone()));
+            let at = |step: f64, network: &mut Network| {
+                let params = network.params.copy();
+                network.params = &params + &direction * step;
+                let y = network.forward(&x).0;
+                network.params = params;
+                y
+            };
+            let difference = (at(1e-6, &mut network) - at(-1e-6, &mut network)) / 2e-6;
+            close(&tangent, &difference, 1e-7);
         }
     }
 

@@ -3,7 +3,7 @@
 mod film;
 
 use crate::agent::Agent;
-use crate::evaluate::{Evaluation, watch};
+use crate::evaluate::{Actions, Evaluation, watch};
 use crate::output;
 use crate::run::directory::write_atomically;
 use crate::task::{Scene, Task};
@@ -57,6 +57,7 @@ pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Arg
     let what = Evaluation {
         task,
         action_repeat,
+        actions: Actions::Mean,
         episodes: args.episodes as usize,
         seed: args.seed,
         threads: 1,

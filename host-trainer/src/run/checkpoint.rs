@@ -5,10 +5,11 @@
 //! has its name is whole.
 
 use super::directory::RunDirectory;
-use crate::nn::{Network, NetworkState};
+use crate::experience::SeedStatistics;
+use crate::nn::NetworkState;
 use crate::replay::ReplayBuffer;
 use crate::rollout::WorkerState;
-use crate::train::{SeedStatistics, Trainer};
+use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -33,22 +34,6 @@ struct State {
     buffers: Vec<ReplayBuffer>,
     workers: Vec<WorkerState>,
     adam_steps: Vec<i64>,
-}
-
-fn networks(trainer: &Trainer) -> Vec<(&'static str, &Network)> {
-    let mut networks = vec![("actor", &trainer.actor), ("critic", &trainer.critic)];
-    if let Some(model) = &trainer.model {
-        networks.extend([("transition", &model.transition), ("reward", &model.reward)]);
-    }
-    networks
-}
-
-fn networks_mut(trainer: &mut Trainer) -> Vec<(&'static str, &mut Network)> {
-    let mut networks = vec![("actor", &mut trainer.actor), ("critic", &mut trainer.critic)];
-    if let Some(model) = &mut trainer.model {
-        networks.extend([("transition", &mut model.transition), ("reward", &mut model.reward)]);
-    }
-    networks
 }
 
 /// Complete checkpoints, oldest first.
@@ -90,7 +75,7 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
 fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let states: Vec<(&str, NetworkState)> =
-        networks(trainer).into_iter().map(|(name, network)| (name, network.state())).collect();
+        trainer.networks().into_iter().map(|(name, network)| (name, network.state())).collect();
     let seeds = trainer.config.num_seeds();
     let mut tensors = Vec::new();
     for (name, state) in &states {
@@ -117,8 +102,8 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
         model_trained: trainer.model_trained,
         episodes: trainer.episodes,
         diverged: trainer.diverged,
-        statistics: trainer.statistics.clone(),
-        buffers: trainer.buffers.clone(),
+        statistics: trainer.experience.statistics.clone(),
+        buffers: trainer.experience.buffers.clone(),
         workers: trainer.rollout.state()?,
         adam_steps: states.iter().map(|(_, state)| state.steps).collect(),
     };
@@ -160,12 +145,12 @@ pub fn load(directory: &RunDirectory, trainer: &mut Trainer) -> Result<()> {
             state.version
         );
     }
-    let fits = state.statistics.len() == trainer.statistics.len()
-        && state.buffers.len() == trainer.buffers.len();
+    let fits = state.statistics.len() == trainer.experience.statistics.len()
+        && state.buffers.len() == trainer.experience.buffers.len();
     let bytes = read("weights.safetensors")?;
     let tensors = SafeTensors::deserialize(&bytes).with_context(damaged)?;
     let steps = state.adam_steps.iter().copied().chain(std::iter::repeat(0));
-    for ((name, network), steps) in networks_mut(trainer).into_iter().zip(steps) {
+    for ((name, network), steps) in trainer.networks_mut().into_iter().zip(steps) {
         let part = |part: &str| -> Result<Vec<f32>> {
             let view = tensors.tensor(&format!("{name}.{part}")).with_context(damaged)?;
             Ok(view
@@ -189,7 +174,7 @@ pub fn load(directory: &RunDirectory, trainer: &mut Trainer) -> Result<()> {
     trainer.model_trained = state.model_trained;
     trainer.episodes = state.episodes;
     trainer.diverged = state.diverged;
-    trainer.statistics = state.statistics;
-    trainer.buffers = state.buffers;
+    trainer.experience.statistics = state.statistics;
+    trainer.experience.buffers = state.buffers;
     Ok(())
 }

@@ -3,9 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
-//! | `metrics.csv` | one line an iteration |
+//! | `metrics.csv` | one line an iteration and seed |
 //! | `checkpoints/ITERATION/` | weights (safetensors) and everything else a run is |
-//! | `policy.daa` | the exported image, once there is one |
+//! | `policy.daa`, `policy-SEED.daa` | the exported images of the first and of other seeds, once there are any |
 //! | `summary.json` | the last line of `train --json` |
 
 use super::metrics::Metrics;
@@ -133,23 +133,30 @@ impl RunDirectory {
         self.path.join("policy.daa")
     }
 
+    /// Where the image of another seed than the first is.
+    #[must_use]
+    pub fn image_of(&self, seed: u64) -> PathBuf {
+        self.path.join(format!("policy-{seed}.daa"))
+    }
+
     /// Where the summary is.
     #[must_use]
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")
     }
 
-    /// Adds an iteration to `metrics.csv`.
+    /// Adds an iteration, a line for each seed, to `metrics.csv`.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn append(&self, metrics: &Metrics) -> Result<()> {
+    pub fn append(&self, seeds: &[Metrics]) -> Result<()> {
         let place = self.metrics();
         let mut file = File::options()
             .append(true)
             .open(&place)
             .with_context(|| format!("cannot open {}", place.display()))?;
-        writeln!(file, "{}", metrics.csv())
+        let lines: String = seeds.iter().map(|metrics| metrics.csv() + "\n").collect();
+        file.write_all(lines.as_bytes())
             .with_context(|| format!("cannot write {}", place.display()))
     }
 
@@ -258,7 +265,7 @@ mod tests {
         let directory =
             RunDirectory::create(Some(&folder.path().join("r")), &Config::default()).unwrap();
         for iteration in 1..=5 {
-            directory.append(&Metrics { iteration, ..Metrics::default() }).unwrap();
+            directory.append(&[Metrics { iteration, ..Metrics::default() }]).unwrap();
         }
         directory.rewind_metrics(3).unwrap();
         let text = fs::read_to_string(directory.metrics()).unwrap();

@@ -13,7 +13,7 @@ pub enum Phase {
     /// Training the dynamics.
     Model,
     /// Extra actions and their advantages.
-    Imagination,
+    Extra,
     /// Improving actor and critic.
     Policy,
     /// Evaluation episodes.
@@ -29,8 +29,8 @@ pub struct Clock {
     pub preparing: f64,
     /// [`Phase::Model`]
     pub model: f64,
-    /// [`Phase::Imagination`]
-    pub imagination: f64,
+    /// [`Phase::Extra`]
+    pub extra: f64,
     /// [`Phase::Policy`]
     pub policy: f64,
     /// [`Phase::Evaluation`]
@@ -51,7 +51,7 @@ impl Clock {
             Phase::Acting => &mut self.acting,
             Phase::Preparing => &mut self.preparing,
             Phase::Model => &mut self.model,
-            Phase::Imagination => &mut self.imagination,
+            Phase::Extra => &mut self.extra,
             Phase::Policy => &mut self.policy,
             Phase::Evaluation => &mut self.evaluation,
         }
@@ -62,18 +62,20 @@ impl Clock {
         self.acting += other.acting;
         self.preparing += other.preparing;
         self.model += other.model;
-        self.imagination += other.imagination;
+        self.extra += other.extra;
         self.policy += other.policy;
         self.evaluation += other.evaluation;
     }
 }
 
-/// One iteration. Means over seeds where there are several.
+/// One iteration of one seed. Times are those of all seeds together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Metrics {
     /// The first is 1.
     pub iteration: u64,
-    /// Of each seed, so far.
+    /// The seed.
+    pub seed: u64,
+    /// Of this seed, so far.
     pub decisions: u64,
     /// Mean return of the training episodes that ended in this iteration, actions sampled.
     pub episode_return: Option<f64>,
@@ -81,7 +83,11 @@ pub struct Metrics {
     pub evaluation_return: Option<f64>,
     /// Its standard error.
     pub evaluation_stderr: Option<f64>,
-    /// Clipped surrogate loss.
+    /// Mean return of the evaluation's episodes with sampled actions, as in the papers.
+    pub sampled_return: Option<f64>,
+    /// Its standard error.
+    pub sampled_stderr: Option<f64>,
+    /// Surrogate loss.
     pub policy_loss: f64,
     /// Half the mean squared error of the values.
     pub value_loss: f64,
@@ -97,8 +103,12 @@ pub struct Metrics {
     pub transition_error: f64,
     /// The same of the reward network.
     pub reward_error: f64,
-    /// Correlation of real and imagined advantages over states.
+    /// Correlation of the real and the extra actions' advantages over states.
     pub extra_advantage_correlation: Option<f64>,
+    /// Extra actions of each state, N; 0 while there are none.
+    pub num_actions: usize,
+    /// Steps behind each of them, H; 0 where none are made.
+    pub horizon: usize,
     /// Of actor and critic.
     pub learning_rate: f64,
     /// Wall time of the iteration.
@@ -111,12 +121,15 @@ pub struct Metrics {
 
 impl Metrics {
     /// The columns of `metrics.csv`, in order.
-    pub const COLUMNS: [&str; 23] = [
+    pub const COLUMNS: [&str; 28] = [
         "iteration",
+        "seed",
         "decisions",
         "episode_return",
         "evaluation_return",
         "evaluation_stderr",
+        "sampled_return",
+        "sampled_stderr",
         "policy_loss",
         "value_loss",
         "kl",
@@ -126,13 +139,15 @@ impl Metrics {
         "transition_error",
         "reward_error",
         "extra_advantage_correlation",
+        "num_actions",
+        "horizon",
         "learning_rate",
         "seconds",
         "decisions_per_second",
         "seconds_acting",
         "seconds_preparing",
         "seconds_model",
-        "seconds_imagination",
+        "seconds_extra",
         "seconds_policy",
         "seconds_evaluation",
     ];
@@ -142,6 +157,13 @@ impl Metrics {
     pub fn csv(&self) -> String {
         let option = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
         let clock = &self.clock;
+        let returns = [
+            self.episode_return,
+            self.evaluation_return,
+            self.evaluation_stderr,
+            self.sampled_return,
+            self.sampled_stderr,
+        ];
         let numbers = [
             self.policy_loss,
             self.value_loss,
@@ -159,19 +181,25 @@ impl Metrics {
             clock.acting,
             clock.preparing,
             clock.model,
-            clock.imagination,
+            clock.extra,
             clock.policy,
             clock.evaluation,
         ];
-        let mut cells = vec![self.iteration.to_string(), self.decisions.to_string()];
-        cells.extend(
-            [self.episode_return, self.evaluation_return, self.evaluation_stderr].map(option),
-        );
+        let mut cells = [self.iteration, self.seed, self.decisions].map(|n| n.to_string()).to_vec();
+        cells.extend(returns.map(option));
         cells.extend(numbers.map(|number| number.to_string()));
         cells.push(option(self.extra_advantage_correlation));
+        cells.extend([self.num_actions, self.horizon].map(|n| n.to_string()));
         cells.extend(times.map(|number| number.to_string()));
         cells.join(",")
     }
+}
+
+/// Mean over seeds of a metric; none where no seed has it.
+#[must_use]
+pub fn mean(seeds: &[Metrics], metric: impl Fn(&Metrics) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = seeds.iter().filter_map(metric).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 #[cfg(test)]
@@ -184,6 +212,14 @@ mod tests {
         let line = metrics.csv();
         let cells: Vec<_> = line.split(',').collect();
         assert_eq!(cells.len(), Metrics::COLUMNS.len());
-        assert_eq!((cells[0], cells[2], cells[3]), ("3", "", "0.5"));
+        assert_eq!((cells[0], cells[3], cells[4]), ("3", "", "0.5"));
+    }
+
+    #[test]
+    fn means_are_over_the_seeds_that_have_the_metric() {
+        let of = |episode_return| Metrics { episode_return, ..Metrics::default() };
+        let seeds = [of(Some(1.0)), of(None), of(Some(2.0))];
+        assert_eq!(mean(&seeds, |m| m.episode_return), Some(1.5));
+        assert_eq!(mean(&seeds, |m| m.evaluation_return), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What a person or a script sees of a run: a bar on a terminal, lines elsewhere, JSON on request.
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, mean};
 use crate::output;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,34 +41,39 @@ impl Progress {
         Self { show, bar, evaluation: None }
     }
 
-    /// After an iteration.
+    /// After an iteration: the metrics of every seed.
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn update(&mut self, metrics: &Metrics) -> Result<()> {
-        self.evaluation = metrics.evaluation_return.or(self.evaluation);
+    pub fn update(&mut self, seeds: &[Metrics]) -> Result<()> {
+        self.evaluation = mean(seeds, |metrics| metrics.evaluation_return).or(self.evaluation);
+        let Some(decisions) = seeds.first().map(|metrics| metrics.decisions) else {
+            return Ok(());
+        };
         match (self.show, &self.bar) {
-            (Show::Json, _) => output::line(serde_json::to_string(metrics)?)?,
+            (Show::Json, _) => {
+                for metrics in seeds {
+                    output::line(serde_json::to_string(metrics)?)?;
+                }
+            }
             (Show::Human, Some(bar)) => {
-                bar.set_position(metrics.decisions);
-                bar.set_message(self.line(metrics));
+                bar.set_position(decisions);
+                bar.set_message(self.line(seeds));
             }
-            (Show::Human, None) => {
-                eprintln!("{:>8} decisions  {}", metrics.decisions, self.line(metrics))
-            }
+            (Show::Human, None) => eprintln!("{decisions:>8} decisions  {}", self.line(seeds)),
             (Show::Nothing, _) => {}
         }
         Ok(())
     }
 
-    fn line(&self, metrics: &Metrics) -> String {
+    fn line(&self, seeds: &[Metrics]) -> String {
         let number =
             |value: Option<f64>| value.map_or("    -".to_owned(), |value| format!("{value:5.0}"));
         format!(
             "return {} (sampled) {} (mean action)  {:.0} decisions/s",
-            number(metrics.episode_return),
+            number(mean(seeds, |metrics| metrics.episode_return)),
             number(self.evaluation),
-            metrics.decisions_per_second,
+            seeds.first().map_or(0.0, |metrics| metrics.decisions_per_second),
         )
     }
 

@@ -6,19 +6,26 @@
 //! | `actions` | `[S, T, A]` | raw, before the environment clamps them |
 //! | `rewards` | `[S, T]` | summed over the action repeat |
 //! | `ends` | `[S, T]` | how each step ended |
+//! | `states` | `[S, T]` | the episode before each decision, where somebody will rewind to it |
 //!
 //! A pool of threads lives as long as the run, each with environments and models of its own. What is
 //! collected does not depend on their number: noise belongs to (seed, environment, iteration).
 
+mod branch;
+mod worker;
+
+pub use branch::{Branches, Fork};
+pub use worker::WorkerState;
+
 use crate::agent::Agent;
-use crate::config::Config;
-use crate::random::{Purpose, fill_normal, stream, stream_number};
+use crate::config::{Config, EstimatorKind};
+use crate::random::{Purpose, stream_number};
 use crate::task::{self, Divergence, Environment, State};
 use daa_core::advantage::End;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use worker::Worker;
 
 /// Real transitions of all seeds.
 #[derive(Clone, Debug, Default)]
@@ -35,42 +42,26 @@ pub struct Batch {
     pub ends: Vec<End>,
     /// Steps at which an episode ended, `[S, T]`: the batch's end is not one.
     pub episode_ends: Vec<bool>,
+    /// The episode before each decision, `[S, T]`; empty where nobody rewinds.
+    pub states: Vec<State>,
     /// Returns of the episodes that ended, by seed.
     pub returns: Vec<Vec<f64>>,
     /// Simulations that blew up; their episodes were given up and fresh ones begun.
     pub divergences: Vec<Divergence>,
 }
 
-/// An environment of one seed and what it collects.
-#[derive(Debug)]
-struct Worker {
-    seed_index: usize,
-    seed: u64,
-    environment: Environment,
-    observation: Vec<f64>,
-    episode_return: f64,
-    index: u64,
-}
-
-/// Where a worker stands, for checkpoints.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkerState {
-    environment: State,
-    observation: Vec<f64>,
-    episode_return: f64,
-}
-
-#[cfg(test)]
-impl WorkerState {
-    /// The episode, for tests that plant faults in it.
-    pub(crate) fn episode(&mut self) -> &mut State {
-        &mut self.environment
-    }
-}
-
 /// What a pool's thread is asked to do with all its workers.
 enum Job {
-    Collect { agents: Arc<Vec<Agent>>, iteration: u64 },
+    Collect {
+        agents: Arc<Vec<Agent>>,
+        iteration: u64,
+    },
+    /// Worker `i` of the pool takes share `i` of the fork's rows.
+    Branch {
+        fork: Arc<Fork>,
+        first: usize,
+        workers: usize,
+    },
     Save,
     Restore(Vec<WorkerState>),
 }
@@ -78,6 +69,7 @@ enum Job {
 /// What a thread answers, one entry a worker.
 enum Answer {
     Collected(Vec<(usize, Batch)>),
+    Branched(Branches),
     Saved(Vec<WorkerState>),
     Restored,
     Failed(task::Error),
@@ -108,6 +100,7 @@ impl Drop for Thread {
 struct Settings {
     steps: usize,
     bootstrap_truncation: bool,
+    keep_states: bool,
 }
 
 /// All environments of all seeds.
@@ -145,6 +138,7 @@ impl Rollout {
         let settings = Settings {
             steps: config.trajectory_len,
             bootstrap_truncation: config.bootstrap_truncation,
+            keep_states: config.estimator == EstimatorKind::Rewind,
         };
         let share = workers.len().div_ceil(config.num_threads().max(1));
         let mut threads = Vec::new();
@@ -193,10 +187,29 @@ impl Rollout {
                 batch.ends.append(&mut part.ends);
                 batch.episode_ends.append(&mut part.episode_ends);
                 batch.divergences.append(&mut part.divergences);
+                batch.states.append(&mut part.states);
                 batch.returns[seed_index].extend(part.returns.into_iter().flatten());
             }
         }
         Ok(batch)
+    }
+
+    /// Rolls every action of a fork out in the rewound simulator. Afterwards all environments stand
+    /// where they stood.
+    ///
+    /// # Errors
+    /// The first [`task::Error`] of any environment.
+    pub fn branch(&self, fork: Fork) -> Result<Branches, task::Error> {
+        let workers = self.threads.iter().map(|thread| thread.workers).sum();
+        let fork = Arc::new(fork);
+        let answers = self.all(|first| Job::Branch { fork: Arc::clone(&fork), first, workers })?;
+        let mut branches = Branches::default();
+        for answer in answers {
+            if let Answer::Branched(part) = answer {
+                branches.append(part);
+            }
+        }
+        Ok(branches)
     }
 
     /// Where all workers stand.
@@ -257,6 +270,16 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
             })
             .collect::<Result<_, _>>()
             .map(Answer::Collected),
+        Job::Branch { fork, first, workers: all } => {
+            let mut branches = Branches::default();
+            let shares = workers.iter_mut().enumerate();
+            shares
+                .map(|(i, worker)| {
+                    Ok(branches.append(worker.branch(&fork, fork.share(first + i, all))?))
+                })
+                .collect::<Result<(), _>>()
+                .map(|()| Answer::Branched(branches))
+        }
         Job::Save => Ok(Answer::Saved(workers.iter().map(Worker::state).collect())),
         Job::Restore(states) => workers
             .iter_mut()
@@ -267,101 +290,13 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
     result.unwrap_or_else(Answer::Failed)
 }
 
-impl Worker {
-    fn state(&self) -> WorkerState {
-        WorkerState {
-            environment: self.environment.save(),
-            observation: self.observation.clone(),
-            episode_return: self.episode_return,
-        }
-    }
-
-    fn restore(&mut self, state: &WorkerState) -> Result<(), task::Error> {
-        self.environment.restore(&state.environment)?;
-        self.observation.clone_from(&state.observation);
-        self.episode_return = state.episode_return;
-        Ok(())
-    }
-
-    fn collect(
-        &mut self,
-        agent: &Agent,
-        iteration: u64,
-        settings: Settings,
-    ) -> Result<Batch, task::Error> {
-        let (observations, actions) = (agent.shape.input, agent.shape.output);
-        let mut inverse = vec![0.0; observations];
-        let policy = agent
-            .policy(&mut inverse)
-            .map_err(|error| task::Error::Request(format!("the policy cannot act: {error}")))?;
-        let mut noise = stream(self.seed, Purpose::Acting, (iteration << 16) | self.index);
-        let mut scratch = vec![0.0; policy.scratch_len()];
-        let (mut raw, mut epsilon) = (vec![0.0; actions], vec![0.0; actions]);
-        let (mut control, mut observation) = (vec![0.0f64; actions], vec![0.0f32; observations]);
-        let (mut batch, mut returns) = (Batch::default(), Vec::new());
-        let mut divergences_in_a_row = 0;
-        while batch.rewards.len() < settings.steps {
-            observation.iter_mut().zip(&self.observation).for_each(|(x, wide)| *x = *wide as f32);
-            policy.mean(&observation, &mut scratch, &mut raw);
-            fill_normal(&mut noise, &mut epsilon);
-            policy.perturb(&mut raw, &epsilon);
-            control.iter_mut().zip(&raw).for_each(|(control, raw)| *control = f64::from(*raw));
-            let step = match self.environment.step(&control, &mut self.observation) {
-                Ok(step) => step,
-                Err(task::Error::Diverged(divergence)) if divergences_in_a_row < 100 => {
-                    // What the decision led to is unknown: it is left out, and the one before it is
-                    // where the recording stops.
-                    divergences_in_a_row += 1;
-                    batch.divergences.push(*divergence);
-                    if let Some(last) = batch.ends.last_mut()
-                        && *last == End::Continues
-                    {
-                        *last = End::Truncated;
-                        batch.episode_ends.pop();
-                        batch.episode_ends.push(true);
-                    }
-                    self.episode_return = 0.0;
-                    self.environment.reset(&mut self.observation)?;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            divergences_in_a_row = 0;
-            batch.observations.extend_from_slice(&observation);
-            batch.actions.extend_from_slice(&raw);
-            batch.next_observations.extend(self.observation.iter().map(|wide| *wide as f32));
-            batch.rewards.push(step.reward as f32);
-            self.episode_return += step.reward;
-            let ended = step.terminated || step.truncated;
-            batch.episode_ends.push(ended);
-            batch.ends.push(match (step.terminated, step.truncated) {
-                (true, _) => End::Terminated,
-                (false, true) if !settings.bootstrap_truncation => End::Terminated,
-                (false, true) => End::Truncated,
-                (false, false) => End::Continues,
-            });
-            if ended {
-                returns.push(std::mem::take(&mut self.episode_return));
-                self.environment.reset(&mut self.observation)?;
-            }
-        }
-        if let Some(last) = batch.ends.last_mut()
-            && *last == End::Continues
-        {
-            *last = End::Truncated;
-        }
-        batch.returns = vec![returns];
-        Ok(batch)
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::statistics::{ObservationScale, RunningStatistics};
     use daa_core::{Activation, MlpShape};
 
-    fn agent(shape: MlpShape) -> Agent {
+    pub(super) fn agent(shape: MlpShape) -> Agent {
         let weights = (0..shape.params() + shape.output).map(|i| (i as f32).sin() * 0.3).collect();
         let scale = ObservationScale::new(&RunningStatistics::new(shape.input), false, 10.0);
         Agent::new(shape, Activation::Tanh, weights, scale)

@@ -1,0 +1,102 @@
+//! How the seeds of a run are shared out: one by one on a CPU, all at once on a GPU.
+//!
+//! A CPU gains nothing from a batched product, and computing each seed by itself gives it the same
+//! bits as in a run of its own: for the matrix products' bits depend on how their operands are aligned,
+//! each seed's numbers begin at a multiple of [`ALIGNMENT`]. A GPU is fed by few large operations.
+
+use super::use_one_thread;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tch::{Device, Kind, Tensor};
+
+/// Seeds that are computed together.
+pub type Shard = Range<usize>;
+
+/// The seeds of a run, in pieces.
+#[must_use]
+pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
+    match device {
+        Device::Cpu => (0..seeds).map(|seed| seed..seed + 1).collect(),
+        _ => std::iter::once(0..seeds).collect(),
+    }
+}
+
+/// Numbers of single precision in 64 bytes: what libtorch aligns its own tensors to.
+pub(super) const ALIGNMENT: usize = 16;
+
+/// `[S, width]` numbers, zero, in rows that each begin at a multiple of [`ALIGNMENT`].
+#[must_use]
+pub fn aligned_rows(seeds: usize, width: usize, device: Device) -> Tensor {
+    let size = [seeds as i64, width.next_multiple_of(ALIGNMENT) as i64];
+    Tensor::zeros(size, (Kind::Float, device)).narrow(1, 0, width as i64)
+}
+
+/// A shard's rows of `[S, ...]`, as a view.
+#[must_use]
+pub fn of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
+    tensor.narrow(0, shard.start as i64, shard.len() as i64)
+}
+
+/// A shard's rows of `[S, ...]`; a copy where their place in memory could be another than alone.
+#[must_use]
+pub fn data_of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
+    let view = of_shard(tensor, shard);
+    if shard.start == 0 { view } else { view.copy() }
+}
+
+/// Does jobs on up to `threads` threads, one libtorch thread in each, and gives what came out in the
+/// order of the jobs. What a job computes may not depend on the others: then the number of threads
+/// changes nothing.
+pub fn parallel<J: Send, T: Send>(
+    jobs: Vec<J>,
+    threads: usize,
+    work: impl Fn(J) -> T + Sync,
+) -> Vec<T> {
+    if threads <= 1 || jobs.len() <= 1 {
+        return jobs.into_iter().map(work).collect();
+    }
+    let count = jobs.len();
+    let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
+    let results: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(count) {
+            scope.spawn(|| {
+                use_one_thread();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(index) else { break };
+                    // Nobody else locks this one: a poisoned lock cannot be met.
+                    let Some(job) = job.lock().ok().and_then(|mut job| job.take()) else {
+                        continue;
+                    };
+                    let result = work(job);
+                    if let Ok(mut slot) = results[index].lock() {
+                        *slot = Some(result);
+                    }
+                }
+            });
+        }
+    });
+    results.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_jobs() {
+        for threads in [1, 3, 50] {
+            let squares = parallel((0..20).collect(), threads, |n: u64| n * n);
+            assert_eq!(squares, (0..20).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_cpu_takes_seeds_one_by_one_and_a_gpu_all() {
+        assert_eq!(shards(3, Device::Cpu), [0..1, 1..2, 2..3]);
+        assert_eq!(shards(3, Device::Cuda(0)), [0..3]);
+    }
+}
