@@ -1,5 +1,7 @@
 //! Benchmarks of the simulator: how fast decisions are, and how much of that is MuJoCo itself.
 
+pub mod train;
+
 use crate::random::{Purpose, stream, stream_number};
 use crate::task::{self, Environment, Task};
 use anyhow::Result;

@@ -4,7 +4,7 @@
 //! understood, 130 interrupted (what was reached is saved).
 
 use crate::agent::Agent;
-use crate::config::{self, Config, Sources};
+use crate::config;
 use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
 use crate::export::{AlignedImage, agent_of, export};
 use crate::output;
@@ -87,49 +87,20 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// CPU seconds of training by phase, on one thread, beside the time that its matrix products
+    /// alone would take
+    Train(bench::train::Args),
 }
 
 #[derive(Args, Debug)]
 struct TrainArgs {
-    /// Start from a preset: quickstart or paper-2022
-    #[arg(long, value_name = "NAME")]
-    preset: Option<String>,
-    /// Values from a TOML file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Task, such as cartpole-swingup
-    #[arg(long)]
-    task: Option<String>,
-    /// One value, such as num_actions=16; may be given many times
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Seed
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64), conflicts_with = "seeds")]
-    seed: Option<u64>,
-    /// Seeds trained together, a policy each: 1..5 (five of them) or 1,4,9
-    #[arg(long, value_name = "LIST", value_parser = config::parse_seeds)]
-    seeds: Option<config::Seeds>,
-    /// Who supplies the extra actions: single (PPO), rewind (AA), q_network (QAA), dynamics (DAA) or
-    /// simulated_states
-    #[arg(long)]
-    estimator: Option<String>,
-    /// What is done with the scored actions: ppo, a2c or trpo
-    #[arg(long)]
-    update: Option<String>,
-    /// Decisions of each seed
-    #[arg(long)]
-    decisions: Option<u64>,
-    /// Device of the networks: cpu, cuda or cuda:N
-    #[arg(long)]
-    device: Option<String>,
+    #[command(flatten)]
+    config: config::Arguments,
     /// Directory of the run; default: the next free one below runs/
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Worker threads; 0: one for each core
-    #[arg(long)]
-    threads: Option<usize>,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "seeds", "estimator", "update", "decisions", "device", "run_dir", "threads"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "seeds", "estimator", "update", "decisions", "device", "tf32", "run_dir", "threads"])]
     resume: Option<PathBuf>,
     /// Print one JSON object an update, and a last one with the results
     #[arg(long)]
@@ -233,6 +204,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(Bench::Env { task, seconds, json }) => {
             bench_env(task.as_deref(), seconds, json)?
         }
+        Command::Bench(Bench::Train(args)) => bench::train::run(&args)?,
         Command::Tasks { json } => tasks(json)?,
         Command::Doctor { json } => doctor_command(json)?,
     }
@@ -248,8 +220,8 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
     let session = match &args.resume {
         Some(run) => Session::resume(run, show)?,
         None => {
-            let config = resolve(args)?;
-            let device = nn::select_device(&config.device)?;
+            let config = args.config.resolve()?;
+            let device = nn::select_device(&config.device, config.tf32)?;
             Session::start(config, device, args.run_dir.as_deref(), show)?
         }
     };
@@ -257,23 +229,6 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         Ending::Finished => Ok(ExitCode::SUCCESS),
         Ending::Interrupted => Ok(ExitCode::from(130)),
     }
-}
-
-fn resolve(args: &TrainArgs) -> Result<Config> {
-    // Flags are assignments, the last word among them.
-    let mut set = args.set.clone();
-    let mut assign =
-        |key: &str, value: Option<String>| set.extend(value.map(|value| format!("{key}={value}")));
-    assign("task", args.task.clone());
-    assign("seeds", args.seed.map(|seed| format!("[{seed}]")));
-    assign("seeds", args.seeds.as_ref().map(|seeds| format!("{:?}", seeds.0)));
-    assign("estimator", args.estimator.clone());
-    assign("update", args.update.clone());
-    assign("decisions", args.decisions.map(|decisions| decisions.to_string()));
-    assign("device", args.device.clone());
-    assign("threads", args.threads.map(|threads| threads.to_string()));
-    let sources = Sources { preset: args.preset.clone(), file: args.config.clone(), set };
-    Ok(config::resolve(&sources)?)
 }
 
 /// A run's trainer, as its newest checkpoint left it.

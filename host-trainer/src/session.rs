@@ -8,7 +8,7 @@ use crate::nn::select_device;
 use crate::output;
 use crate::run::checkpoint;
 use crate::run::directory::{RunDirectory, write_atomically};
-use crate::run::metrics::{Clock, Metrics};
+use crate::run::metrics::{Metrics, Times};
 use crate::run::progress::{Progress, Show};
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
@@ -56,7 +56,7 @@ impl Session {
     /// When there is no such run or it is finished.
     pub fn resume(path: &Path, show: Show) -> Result<Self> {
         let (directory, config) = RunDirectory::open(path)?;
-        let device = select_device(&config.device)?;
+        let device = select_device(&config.device, config.tf32)?;
         let mut trainer = Trainer::new(config, device)?;
         checkpoint::load(&directory, &mut trainer)?;
         if trainer.is_finished() {
@@ -94,7 +94,7 @@ impl Session {
             config.preset,
             seeds(&config)
         ));
-        let (start, mut saved, mut times) = (Instant::now(), Instant::now(), Clock::default());
+        let (start, mut saved, mut times) = (Instant::now(), Instant::now(), Times::default());
         while !self.trainer.is_finished() {
             if self.stop.load(Ordering::SeqCst) {
                 return self.interrupted(&progress);
@@ -118,7 +118,7 @@ impl Session {
                 seed.decisions_per_second = decisions / seed.seconds;
             }
             if let Some(seed) = metrics.first() {
-                times.add(&seed.clock);
+                times.add(&seed.clock.wall);
             }
             self.directory.append(&metrics)?;
             progress.update(&metrics)?;
@@ -170,7 +170,7 @@ impl Session {
         }
         let seconds = begun.elapsed().as_secs_f64();
         for metrics in seeds {
-            metrics.clock.evaluation += seconds;
+            metrics.clock.wall.evaluation += seconds;
             metrics.seconds += seconds;
         }
         Ok(())
@@ -193,7 +193,7 @@ impl Session {
     }
 
     /// Exports every seed, the first as the run's image, and says what came out.
-    fn finished(&self, progress: &Progress, seconds: f64, times: &Clock) -> Result<()> {
+    fn finished(&self, progress: &Progress, seconds: f64, times: &Times) -> Result<()> {
         let image = self.directory.image();
         let seeds = &self.trainer.config().seeds;
         let exported = export(&self.trainer, 0, &image)?;

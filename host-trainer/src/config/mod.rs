@@ -1,8 +1,10 @@
 //! The resolved configuration of a run: default < preset < file < `--set key=value`.
 
+mod arguments;
 mod resolve;
 mod seeds;
 
+pub use arguments::Arguments;
 pub use resolve::{ConfigError, PRESETS, Sources, help, resolve};
 pub use seeds::{Seeds, parse_seeds};
 
@@ -182,6 +184,8 @@ pub struct Config {
     pub threads: usize,
     /// Device of the networks: cpu, cuda or cuda:N
     pub device: String,
+    /// Allow a GPU's matrix products to round to TensorFloat-32
+    pub tf32: bool,
 }
 
 impl Default for Config {
@@ -243,6 +247,7 @@ impl Default for Config {
             sampled_episodes: 4,
             threads: 0,
             device: "cpu".to_owned(),
+            tf32: false,
         }
     }
 }

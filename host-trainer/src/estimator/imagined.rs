@@ -78,7 +78,7 @@ impl Learned<'_> {
             vec![z, actions, advantages]
         });
         let mut parts = parts.into_iter();
-        let mut part = || parts.next().unwrap_or_else(Tensor::new);
+        let mut part = || parts.next().unwrap_or_default();
         Simulated { z: part(), actions: part(), advantages: part() }
     }
 

@@ -11,7 +11,6 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use tch::Tensor;
 
 /// Raw actions `[S, T, N, A]`, sampled from the policy that acted; `mean` is `[S, T, A]`.
-#[must_use]
 pub fn extra_actions(context: &Context<'_>, mean: &Tensor) -> Tensor {
     let (seeds, states, width) = (mean.size()[0], mean.size()[1], mean.size()[2]);
     let num_actions = context.num_actions;

@@ -15,6 +15,12 @@ pub enum DeviceError {
         "no CUDA device was found ({0}): use --device cpu, or set LIBTORCH to a CUDA build of libtorch"
     )]
     NoCuda(String),
+    /// A CPU has no such products.
+    #[error("tf32 is for GPUs: add --device cuda, or leave it out")]
+    Tf32OnCpu,
+    /// Another libtorch than the pinned one.
+    #[error("this libtorch cannot be told to use TensorFloat-32: leave out --tf32")]
+    NoTf32,
     /// Fewer cards than asked for.
     #[error("there is no CUDA device {wanted}, only {found}")]
     NoSuchCard {
@@ -25,12 +31,23 @@ pub enum DeviceError {
     },
 }
 
-/// The device of that name. The binary is linked against the CPU library alone; the CUDA library is
+/// The device of that name, its matrix products in full single precision unless `tf32`. The binary is linked against the CPU library alone; the CUDA library is
 /// loaded here, when it is asked for.
 ///
 /// # Errors
 /// [`DeviceError`], without having changed anything.
-pub fn select_device(name: &str) -> Result<Device, DeviceError> {
+pub fn select_device(name: &str, tf32: bool) -> Result<Device, DeviceError> {
+    if tf32 && name == "cpu" {
+        return Err(DeviceError::Tf32OnCpu);
+    }
+    let device = device(name)?;
+    if tf32 {
+        allow_tf32(true)?;
+    }
+    Ok(device)
+}
+
+fn device(name: &str) -> Result<Device, DeviceError> {
     let card = match name {
         "cpu" => return Ok(Device::Cpu),
         "cuda" => 0,
@@ -64,6 +81,29 @@ fn load_cuda() -> Result<(), DeviceError> {
         }
         Err(_) => Err(DeviceError::NoCuda("libtorch_cuda.so does not load".to_owned())),
     }
+}
+
+/// Lets cuBLAS round to TensorFloat-32 (10 bits of mantissa) or not: not, unless somebody asks. `tch`
+/// has no function for it, so libtorch's own is looked up by its C++ name, which belongs to the pinned
+/// version.
+///
+/// # Errors
+/// [`DeviceError::NoTf32`] when this libtorch has no such function.
+pub fn allow_tf32(allow: bool) -> Result<(), DeviceError> {
+    use libloading::os::unix::{Library, Symbol};
+    use std::ffi::c_void;
+    let this = Library::this();
+    let missing = |_| DeviceError::NoTf32;
+    // SAFETY: `at::Context& at::globalContext()` and `void at::Context::setAllowTF32CuBLAS(bool)`; a
+    // reference is a pointer and a method's first argument its object in this platform's C++ ABI.
+    unsafe {
+        let context: Symbol<unsafe extern "C" fn() -> *mut c_void> =
+            this.get(b"_ZN2at13globalContextEv\0").map_err(missing)?;
+        let set: Symbol<unsafe extern "C" fn(*mut c_void, bool)> =
+            this.get(b"_ZN2at7Context18setAllowTF32CuBLASEb\0").map_err(missing)?;
+        set(context(), allow);
+    }
+    Ok(())
 }
 
 /// One thread inside libtorch, for the calling thread: parallelism comes from seeds, environments
@@ -102,9 +142,32 @@ mod tests {
     #[test]
     fn unknown_devices_are_refused() {
         for name in ["gpu", "cuda:", "cuda:x", ""] {
-            assert!(matches!(select_device(name), Err(DeviceError::Unknown(_))), "{name}");
+            assert!(matches!(select_device(name, false), Err(DeviceError::Unknown(_))), "{name}");
         }
-        assert_eq!(select_device("cpu").unwrap(), Device::Cpu);
+        assert_eq!(select_device("cpu", false).unwrap(), Device::Cpu);
+        assert!(matches!(select_device("cpu", true), Err(DeviceError::Tf32OnCpu)));
+    }
+
+    #[test]
+    fn libtorch_is_told_whether_to_round() {
+        let allowed = || {
+            use libloading::os::unix::{Library, Symbol};
+            use std::ffi::c_void;
+            // SAFETY: as in `allow_tf32`; this one is `bool at::Context::allowTF32CuBLAS() const`.
+            unsafe {
+                let this = Library::this();
+                let context: Symbol<unsafe extern "C" fn() -> *mut c_void> =
+                    this.get(b"_ZN2at13globalContextEv\0").unwrap();
+                let get: Symbol<unsafe extern "C" fn(*mut c_void) -> bool> =
+                    this.get(b"_ZNK2at7Context15allowTF32CuBLASEv\0").unwrap();
+                get(context())
+            }
+        };
+        assert!(!allowed(), "full precision is the default");
+        allow_tf32(true).unwrap();
+        assert!(allowed());
+        allow_tf32(false).unwrap();
+        assert!(!allowed());
     }
 
     #[test]

@@ -26,20 +26,17 @@ pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
 pub(super) const ALIGNMENT: usize = 16;
 
 /// `[S, width]` numbers, zero, in rows that each begin at a multiple of [`ALIGNMENT`].
-#[must_use]
 pub fn aligned_rows(seeds: usize, width: usize, device: Device) -> Tensor {
     let size = [seeds as i64, width.next_multiple_of(ALIGNMENT) as i64];
     Tensor::zeros(size, (Kind::Float, device)).narrow(1, 0, width as i64)
 }
 
 /// A shard's rows of `[S, ...]`, as a view.
-#[must_use]
 pub fn of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     tensor.narrow(0, shard.start as i64, shard.len() as i64)
 }
 
 /// A shard's rows of `[S, ...]`; a copy where their place in memory could be another than alone.
-#[must_use]
 pub fn data_of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     let view = of_shard(tensor, shard);
     if shard.start == 0 { view } else { view.copy() }

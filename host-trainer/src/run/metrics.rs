@@ -22,7 +22,7 @@ pub enum Phase {
 
 /// Seconds of each phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Clock {
+pub struct Times {
     /// [`Phase::Acting`]
     pub acting: f64,
     /// [`Phase::Preparing`]
@@ -37,16 +37,9 @@ pub struct Clock {
     pub evaluation: f64,
 }
 
-impl Clock {
-    /// Runs `work` and books its time under `phase`.
-    pub fn time<T>(&mut self, phase: Phase, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        *self.slot(phase) += start.elapsed().as_secs_f64();
-        result
-    }
-
-    fn slot(&mut self, phase: Phase) -> &mut f64 {
+impl Times {
+    /// The seconds of a phase.
+    pub fn slot(&mut self, phase: Phase) -> &mut f64 {
         match phase {
             Phase::Acting => &mut self.acting,
             Phase::Preparing => &mut self.preparing,
@@ -57,7 +50,7 @@ impl Clock {
         }
     }
 
-    /// Adds another clock's times.
+    /// Adds another's seconds.
     pub fn add(&mut self, other: &Self) {
         self.acting += other.acting;
         self.preparing += other.preparing;
@@ -66,6 +59,33 @@ impl Clock {
         self.policy += other.policy;
         self.evaluation += other.evaluation;
     }
+}
+
+/// Where the time of an iteration goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Clock {
+    /// On the wall.
+    pub wall: Times,
+    /// Of all threads of this process on all cores.
+    pub cpu: Times,
+}
+
+impl Clock {
+    /// Runs `work` and books its time under `phase`.
+    pub fn time<T>(&mut self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        let (start, cpu) = (Instant::now(), cpu_seconds());
+        let result = work();
+        *self.wall.slot(phase) += start.elapsed().as_secs_f64();
+        *self.cpu.slot(phase) += cpu_seconds() - cpu;
+        result
+    }
+}
+
+/// CPU time of this process so far.
+#[must_use]
+pub fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// One iteration of one seed. Times are those of all seeds together.
@@ -156,7 +176,7 @@ impl Metrics {
     #[must_use]
     pub fn csv(&self) -> String {
         let option = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-        let clock = &self.clock;
+        let clock = &self.clock.wall;
         let returns = [
             self.episode_return,
             self.evaluation_return,
