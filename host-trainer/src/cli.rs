@@ -33,7 +33,7 @@ struct Cli {
 enum Command {
     /// Train a policy and export its image; without arguments, the preset quickstart
     #[command(after_long_help = config::help(), after_help = "--help lists the keys of --set.")]
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Run episodes with a policy
     Evaluate(EvaluateArgs),
     /// Make an animation (.gif) or a sheet of pictures (.png) of an episode
@@ -89,7 +89,7 @@ enum Bench {
     },
     /// CPU seconds of training by phase, on one thread, beside the time that its matrix products
     /// alone would take
-    Train(bench::train::Args),
+    Train(Box<bench::train::Args>),
 }
 
 #[derive(Args, Debug)]

@@ -89,7 +89,7 @@ fn load_cuda() -> Result<(), DeviceError> {
 ///
 /// # Errors
 /// [`DeviceError::NoTf32`] when this libtorch has no such function.
-pub fn allow_tf32(allow: bool) -> Result<(), DeviceError> {
+fn allow_tf32(allow: bool) -> Result<(), DeviceError> {
     use libloading::os::unix::{Library, Symbol};
     use std::ffi::c_void;
     let this = Library::this();

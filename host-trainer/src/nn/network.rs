@@ -283,7 +283,7 @@ impl Network {
 
     /// The same network in double precision, for tests that take differences.
     #[cfg(test)]
-    pub(crate) fn to_double(&mut self) {
+    pub(crate) fn widen(&mut self) {
         self.params = self.params.to_kind(Kind::Double);
     }
 

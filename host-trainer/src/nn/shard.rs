@@ -94,6 +94,6 @@ mod tests {
     #[test]
     fn a_cpu_takes_seeds_one_by_one_and_a_gpu_all() {
         assert_eq!(shards(3, Device::Cpu), [0..1, 1..2, 2..3]);
-        assert_eq!(shards(3, Device::Cuda(0)), [0..3]);
+        assert_eq!(shards(3, Device::Cuda(0)), vec![Shard { start: 0, end: 3 }]);
     }
 }

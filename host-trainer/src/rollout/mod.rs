@@ -272,12 +272,12 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
             .map(Answer::Collected),
         Job::Branch { fork, first, workers: all } => {
             let mut branches = Branches::default();
-            let shares = workers.iter_mut().enumerate();
+            let mut shares = workers.iter_mut().enumerate();
             shares
-                .map(|(i, worker)| {
-                    Ok(branches.append(worker.branch(&fork, fork.share(first + i, all))?))
+                .try_for_each(|(i, worker)| {
+                    branches.append(worker.branch(&fork, fork.share(first + i, all))?);
+                    Ok(())
                 })
-                .collect::<Result<(), _>>()
                 .map(|()| Answer::Branched(branches))
         }
         Job::Save => Ok(Answer::Saved(workers.iter().map(Worker::state).collect())),

@@ -29,7 +29,7 @@ pub(super) fn learn<R: Rng>(
     let mut mean = y.tanh();
     let shift = (options.rpo_alpha > 0.0).then(|| perturbation(rngs, &mean, options.rpo_alpha));
     if let Some(shift) = &shift {
-        mean = mean + shift;
+        mean += shift;
     }
     let loss = loss(&mean, &actor.extra(), &actions, &old_log_probs, &advantages, options);
     let unshifted = shift.map_or_else(|| mean.shallow_clone(), |shift| &mean - shift);

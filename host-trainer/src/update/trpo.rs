@@ -165,7 +165,7 @@ mod tests {
     fn dense(actor: &mut Network, z: &Tensor) -> Vec<Vec<f64>> {
         let size = actor.params().size()[1] as usize;
         let start = actor.params().to_kind(Kind::Double);
-        actor.to_double();
+        actor.widen();
         let at = |actor: &mut Network, steps: &[(usize, f64)]| {
             let moved = start.copy();
             for (index, step) in steps {
@@ -240,8 +240,8 @@ mod tests {
         let options = UpdateOptions { entropy_coefficient: 0.0, real_weight: 1.0, ..OPTIONS };
         let report = improve(&mut actor, &data, options);
         let after = actor.predict(&z).tanh();
-        for s in 0..2 {
-            let [loss, kl, _] = report[s][..] else { panic!() };
+        for (s, report) in report.iter().enumerate().take(2) {
+            let [loss, kl, _] = report[..] else { panic!() };
             assert!(kl > 1e-3 && kl <= 0.01, "{kl}");
             let mean_advantage = advantages.get(s as i64).mean(Kind::Float).double_value(&[]);
             assert!(-loss > mean_advantage, "{loss}");
