@@ -13,7 +13,7 @@ use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
 use crate::session::{Ending, Session};
 use crate::train::Trainer;
-use crate::{bench, doctor, drive, inspect, nn, render, task};
+use crate::{bench, diagnose, doctor, drive, experiment, inspect, nn, render, task};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -40,6 +40,10 @@ enum Command {
     Render(render::Args),
     /// Write the policy image of a run
     Export(ExportArgs),
+    /// Run one of the paper's figures: every arm on every task, and a report
+    Experiment(Box<experiment::Args>),
+    /// Hold each estimator's advantages against rollouts in the rewound simulator
+    Diagnose(diagnose::Args),
     /// Show what is in a policy image
     Inspect {
         /// The image
@@ -198,6 +202,8 @@ fn run(command: Command) -> Result<ExitCode> {
             render::render(&agent, task, action_repeat, &args)?;
         }
         Command::Export(args) => export_command(&args)?,
+        Command::Experiment(args) => return experiment::run(&args),
+        Command::Diagnose(args) => diagnose::run(&args)?,
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
         Command::Drive(args) => drive_command(&args)?,
@@ -232,7 +238,7 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
 }
 
 /// A run's trainer, as its newest checkpoint left it.
-fn load(path: &Path) -> Result<(RunDirectory, Trainer)> {
+pub(crate) fn load(path: &Path) -> Result<(RunDirectory, Trainer)> {
     let (directory, config) = RunDirectory::open(path)?;
     let mut trainer = Trainer::new(config, Device::Cpu)?;
     checkpoint::load(&directory, &mut trainer)?;

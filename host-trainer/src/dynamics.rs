@@ -159,6 +159,14 @@ impl WorldModel {
         self.networks.iter_mut().map(|(head, network)| (head.name(), network))
     }
 
+    /// The model of some of the seeds, as views.
+    #[must_use]
+    pub fn shard(&self, shard: &Shard) -> Self {
+        let networks = self.networks.iter().map(|(head, network)| (*head, network.shard(shard)));
+        let (layout, learning_rate, minibatch) = (self.layout, self.learning_rate, self.minibatch);
+        Self { networks: networks.collect(), layout, learning_rate, minibatch }
+    }
+
     /// Activation of the networks.
     #[must_use]
     pub fn activation(&self) -> Activation {

@@ -55,7 +55,7 @@ struct Readers {
 
 impl Learned<'_> {
     /// Advantages `[S, T, N]` of extra raw actions `[S, T, N, A]`.
-    pub(super) fn advantages(&self, context: &Context<'_>, extra: &Tensor) -> Tensor {
+    pub fn advantages(&self, context: &Context<'_>, extra: &Tensor) -> Tensor {
         let size = &extra.size()[..3];
         let discount = context.discount;
         let parts = self.each(context, extra, context.horizon, |piece, noise| {

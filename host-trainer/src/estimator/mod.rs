@@ -13,6 +13,8 @@ mod imagined;
 mod noise;
 mod q_network;
 mod rewind;
+#[cfg(test)]
+mod tests;
 
 pub use imagined::Learned;
 pub use noise::extra_actions;
@@ -148,34 +150,4 @@ pub fn log_probs(actions: &Tensor, mean: &Tensor, log_std: &Tensor) -> Tensor {
     let normaliser = log_std.sum_dim_intlist(&[1i64][..], false, Kind::Float)
         + 0.5 * width as f64 * (2.0 * PI).ln();
     squares.sum_dim_intlist(&[3i64][..], false, Kind::Float) * -0.5 - normaliser.view([seeds, 1, 1])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nn::to_vec;
-    use tch::Device;
-
-    #[test]
-    fn log_probabilities_are_cores() {
-        tch::manual_seed(5);
-        let cpu = (Kind::Float, Device::Cpu);
-        let (actions, mean) = (Tensor::randn([2, 7, 3, 4], cpu), Tensor::randn([2, 7, 4], cpu));
-        let log_std = Tensor::randn([2, 4], cpu) * 0.5;
-        let ours = log_probs(&actions, &mean, &log_std);
-        for s in 0..2 {
-            for t in 0..7 {
-                for k in 0..3 {
-                    let action = to_vec(&actions.get(s).get(t).get(k));
-                    let expected = daa_core::policy::log_prob(
-                        &action,
-                        &to_vec(&mean.get(s).get(t)),
-                        &to_vec(&log_std.get(s)),
-                    );
-                    let value = ours.double_value(&[s, t, k]);
-                    assert!((value - f64::from(expected)).abs() < 1e-4, "{value} {expected}");
-                }
-            }
-        }
-    }
 }

@@ -7,7 +7,7 @@
 //! | `target` | `[S, B, 1]` | `A + V`: the TD(lambda) return of the real trajectory |
 
 use super::{Context, RealRollout};
-use crate::nn::{AdamOptions, Network, data_of_shard, parallel, shards};
+use crate::nn::{AdamOptions, Network, Shard, data_of_shard, parallel, shards};
 use crate::random::{Purpose, stream};
 use crate::update::Shuffle;
 use daa_core::{Activation, MlpShape};
@@ -48,6 +48,12 @@ impl QNetwork {
         let shape = MlpShape::new(observations + actions, hidden, 1);
         let network = Network::new(&mut rngs, shape, activation, 1.0, (0, 0.0), options, device);
         Self { network }
+    }
+
+    /// The network of some of the seeds, as views.
+    #[must_use]
+    pub fn shard(&self, shard: &Shard) -> Self {
+        Self { network: self.network.shard(shard) }
     }
 
     /// For checkpoints.
@@ -96,7 +102,7 @@ impl QNetwork {
     }
 
     /// Advantages `[S, T, N]` of extra raw actions `[S, T, N, A]`: `Q(s, a) - V(s)`.
-    pub(super) fn advantages(&self, context: &Context<'_>, extra: &Tensor) -> Tensor {
+    pub fn advantages(&self, context: &Context<'_>, extra: &Tensor) -> Tensor {
         let size = extra.size();
         let z = context.real.z.unsqueeze(2).expand([size[0], size[1], size[2], -1], false);
         let q = self.network.predict(&input(&z.flatten(1, 2), &extra.flatten(1, 2)));

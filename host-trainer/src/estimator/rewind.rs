@@ -15,7 +15,7 @@ use tch::Tensor;
 pub struct Rewind<'a> {
     /// Its environments stand afterwards where they stood.
     pub rollout: &'a Rollout,
-    /// `[S, T]`, the episode before each decision.
+    /// `[S, T]`, the episode before each decision: as many for every seed.
     pub states: &'a [State],
     /// The policies that acted.
     pub agents: &'a Arc<Vec<Agent>>,
@@ -31,11 +31,7 @@ impl Rewind<'_> {
     ///
     /// # Errors
     /// [`task::Error`] of an environment.
-    pub(super) fn advantages(
-        &self,
-        context: &Context<'_>,
-        extra: &Tensor,
-    ) -> Result<Tensor, task::Error> {
+    pub fn advantages(&self, context: &Context<'_>, extra: &Tensor) -> Result<Tensor, task::Error> {
         let size = extra.size();
         let states = size[1] as usize;
         let rows = self.states.iter().enumerate();
@@ -49,51 +45,52 @@ impl Rewind<'_> {
             iteration: context.iteration,
             bootstrap_truncation: self.bootstrap_truncation,
         })?;
-        let advantages = self.score(context, &branches, states * context.num_actions);
+        let advantages = score(context, self.units, &branches, states * context.num_actions);
         Ok(Tensor::from_slice(&advantages).view(&size[..3]).to_device(extra.device()))
     }
+}
 
-    /// An advantage for each branch; a seed has `per_seed` of them.
-    fn score(&self, context: &Context<'_>, branches: &Branches, per_seed: usize) -> Vec<f32> {
-        let width = self.units.scales[0].mean.len();
-        let start_values = to_vec(&context.real.values);
-        let mut advantages = Vec::with_capacity(branches.lens.len());
-        let mut first = 0;
-        for (s, lens) in branches.lens.chunks(per_seed).enumerate() {
-            let steps: usize = lens.iter().sum();
-            let range = first..first + steps;
-            first += steps;
-            let observations = &branches.next_observations[range.start * width..range.end * width];
-            let mut z = vec![0.0; observations.len()];
-            let pairs = observations.chunks_exact(width).zip(z.chunks_exact_mut(width));
-            pairs.for_each(|(raw, z)| self.units.scales[s].normalise(raw, z));
-            let z = Tensor::from_slice(&z).view([1, steps as i64, width as i64]);
-            let critic = context.critic.reader(&(s..s + 1));
-            let next_values = to_vec(&critic.predict(&z.to_device(context.real.z.device())));
-            let rewards = branches.rewards[range.clone()].iter();
-            let rewards: Vec<f32> = rewards.map(|raw| self.units.reward(s, *raw)).collect();
-            // The value of each step's state: the real one's, then what followed the step before.
-            let mut values = Vec::with_capacity(steps);
-            let mut starts = Vec::with_capacity(lens.len());
-            for (branch, len) in lens.iter().enumerate() {
-                let start = values.len();
-                starts.push((*len > 0).then_some(start));
-                let row = (s * per_seed + branch) / context.num_actions;
-                for step in 0..*len {
-                    let before = start + step;
-                    values.push(if step == 0 {
-                        start_values[row]
-                    } else {
-                        next_values[before - 1]
-                    });
-                }
+/// An advantage for each branch; a seed has `per_seed` of them.
+pub(super) fn score(
+    context: &Context<'_>,
+    units: &Units,
+    branches: &Branches,
+    per_seed: usize,
+) -> Vec<f32> {
+    let width = units.scales[0].mean.len();
+    let start_values = to_vec(&context.real.values);
+    let mut advantages = Vec::with_capacity(branches.lens.len());
+    let mut first = 0;
+    for (s, lens) in branches.lens.chunks(per_seed).enumerate() {
+        let steps: usize = lens.iter().sum();
+        let range = first..first + steps;
+        first += steps;
+        let observations = &branches.next_observations[range.start * width..range.end * width];
+        let mut z = vec![0.0; observations.len()];
+        let pairs = observations.chunks_exact(width).zip(z.chunks_exact_mut(width));
+        pairs.for_each(|(raw, z)| units.scales[s].normalise(raw, z));
+        let z = Tensor::from_slice(&z).view([1, steps as i64, width as i64]);
+        let critic = context.critic.reader(&(s..s + 1));
+        let next_values = to_vec(&critic.predict(&z.to_device(context.real.z.device())));
+        let rewards = branches.rewards[range.clone()].iter();
+        let rewards: Vec<f32> = rewards.map(|raw| units.reward(s, *raw)).collect();
+        // The value of each step's state: the real one's, then what followed the step before.
+        let mut values = Vec::with_capacity(steps);
+        let mut starts = Vec::with_capacity(lens.len());
+        for (branch, len) in lens.iter().enumerate() {
+            let start = values.len();
+            starts.push((*len > 0).then_some(start));
+            let row = (s * per_seed + branch) / context.num_actions;
+            for step in 0..*len {
+                let before = start + step;
+                values.push(if step == 0 { start_values[row] } else { next_values[before - 1] });
             }
-            let mut all = vec![0.0; steps];
-            let ends = &branches.ends[range];
-            gae(&rewards, &values, &next_values, ends, context.discount, &mut all);
-            // Nothing is known of an action with which the simulation blew up at once.
-            advantages.extend(starts.into_iter().map(|start| start.map_or(0.0, |at| all[at])));
         }
-        advantages
+        let mut all = vec![0.0; steps];
+        let ends = &branches.ends[range];
+        gae(&rewards, &values, &next_values, ends, context.discount, &mut all);
+        // Nothing is known of an action with which the simulation blew up at once.
+        advantages.extend(starts.into_iter().map(|start| start.map_or(0.0, |at| all[at])));
     }
+    advantages
 }

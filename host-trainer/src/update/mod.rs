@@ -137,6 +137,20 @@ pub fn update(
     policies.into_iter().zip(values).map(report).collect()
 }
 
+/// Derivative `[S, B, A]` of the unweighted loss by the Gaussians' means, for tests of the estimators.
+#[cfg(test)]
+pub(crate) fn gradient_by_mean(actor: &Network, samples: &Samples, kind: UpdateKind) -> Tensor {
+    let options = UpdateOptions {
+        kind,
+        real_weight: 1.0,
+        entropy_coefficient: 0.0,
+        ..policy::tests::OPTIONS
+    };
+    let mean = actor.predict(&samples.z).tanh();
+    let Samples { actions, log_probs, advantages, .. } = samples;
+    policy::loss(&mean, &actor.extra(), actions, log_probs, advantages, options).dmean
+}
+
 /// Improves an actor. Loss, KL divergence and clip fraction of each seed.
 fn improve(
     actor: &mut Network,

@@ -1,0 +1,189 @@
+//! Runs of an experiment, a process each, a few at a time.
+
+use crate::config::{Arguments, Config};
+use crate::run::directory::RunDirectory;
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Between two looks at the runs.
+const POLL: Duration = Duration::from_millis(300);
+
+/// One arm on one task.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub arm: String,
+    pub arguments: Arguments,
+    pub config: Config,
+    pub directory: PathBuf,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Finished,
+    Interrupted,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Absent,
+    /// A folder without a checkpoint.
+    Barren,
+    Begun,
+    Finished,
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { task, seeds, decisions, .. } = &self.config;
+        let place = self.directory.display();
+        write!(f, "{task}, {}: {} seeds of {decisions} decisions in {place}", self.arm, seeds.len())
+    }
+}
+
+impl Job {
+    fn stage(&self) -> Result<Stage> {
+        if !self.directory.join("config.toml").exists() {
+            return Ok(Stage::Absent);
+        }
+        let (directory, found) = RunDirectory::open(&self.directory)?;
+        let comparable = |config: &Config| Config { threads: 0, ..config.clone() };
+        if let Some(key) = first_difference(&comparable(&found), &comparable(&self.config)) {
+            bail!(
+                "{} holds a run with another {key}: choose another --out, or delete it",
+                self.directory.display()
+            );
+        }
+        Ok(if directory.summary().exists() {
+            Stage::Finished
+        } else if directory.checkpoints().exists() {
+            Stage::Begun
+        } else {
+            Stage::Barren
+        })
+    }
+
+    fn start(&self) -> Result<Option<Child>> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut command = Command::new(program);
+        command.arg("train").arg("--quiet").stdin(Stdio::null()).stdout(Stdio::null());
+        match self.stage()? {
+            Stage::Finished => return Ok(None),
+            Stage::Begun => {
+                command.arg("--resume").arg(&self.directory);
+            }
+            stage => {
+                if stage == Stage::Barren {
+                    // Nothing of it can be gone on with.
+                    std::fs::remove_dir_all(&self.directory)
+                        .with_context(|| format!("cannot delete {}", self.directory.display()))?;
+                }
+                if let Some(preset) = &self.arguments.preset {
+                    command.args(["--preset", preset]);
+                }
+                for assignment in self.arguments.assignments() {
+                    command.args(["--set", &assignment]);
+                }
+                command.arg("--run-dir").arg(&self.directory);
+            }
+        }
+        Ok(Some(command.spawn().context("cannot start a run")?))
+    }
+
+    /// Decisions of all seeds so far, as its metrics say.
+    fn done(&self) -> u64 {
+        let text = std::fs::read_to_string(self.directory.join("metrics.csv")).unwrap_or_default();
+        let last = text.lines().next_back().and_then(|line| line.split(',').nth(2));
+        let decisions: u64 = last.and_then(|cell| cell.parse().ok()).unwrap_or(0);
+        decisions.min(self.config.decisions) * self.config.num_seeds() as u64
+    }
+}
+
+/// Name of the first key in which two configurations differ.
+fn first_difference(a: &Config, b: &Config) -> Option<String> {
+    let table = |config: &Config| toml::Table::try_from(config).unwrap_or_default();
+    let (a, b) = (table(a), table(b));
+    a.iter().find(|(key, value)| b.get(*key) != Some(value)).map(|(key, _)| key.clone())
+}
+
+/// Runs all jobs, `parallel` at a time. A failed one does not stop the others.
+pub(super) fn run_all(jobs: &[Job], parallel: usize) -> Result<Outcome> {
+    // Whatever is in the way is found before the first run starts.
+    for job in jobs {
+        let _ = job.stage()?;
+    }
+    let progress = Progress::new(jobs);
+    let mut waiting = jobs.iter();
+    let mut running: Vec<(&Job, Child)> = Vec::new();
+    let (mut failed, mut interrupted) = (Vec::new(), false);
+    loop {
+        while running.len() < parallel && !interrupted {
+            let Some(job) = waiting.next() else { break };
+            if let Some(child) = job.start()? {
+                progress.say(&format!("{job}"));
+                running.push((job, child));
+            }
+        }
+        if running.is_empty() {
+            break;
+        }
+        std::thread::sleep(POLL);
+        progress.update(jobs);
+        let mut still = Vec::new();
+        for (job, mut child) in running {
+            match child.try_wait().context("waiting for a run")? {
+                None => still.push((job, child)),
+                Some(status) if status.success() => {}
+                Some(status) if status.code() == Some(130) => interrupted = true,
+                Some(status) => failed.push((job, status)),
+            }
+        }
+        running = still;
+    }
+    progress.bar.finish_and_clear();
+    if interrupted {
+        return Ok(Outcome::Interrupted);
+    }
+    if let Some((job, status)) = failed.first() {
+        let place = job.directory.display();
+        bail!("{} of {} runs failed, the first in {place} ({status})", failed.len(), jobs.len());
+    }
+    Ok(Outcome::Finished)
+}
+
+struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    fn new(jobs: &[Job]) -> Self {
+        let all = jobs.iter().map(|job| job.config.decisions * job.config.num_seeds() as u64).sum();
+        let bar = if std::io::stderr().is_terminal() {
+            let style = "{bar:28} {percent:>3} %  {human_pos} of {human_len} decisions  {eta} left";
+            let style = ProgressStyle::with_template(style);
+            ProgressBar::new(all).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        } else {
+            ProgressBar::hidden()
+        };
+        Self { bar }
+    }
+
+    fn update(&self, jobs: &[Job]) {
+        self.bar.set_position(jobs.iter().map(Job::done).sum());
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+}
+
+/// Whether a folder holds a run with results.
+pub(super) fn has_results(directory: &Path) -> bool {
+    directory.join("metrics.csv").exists()
+}
