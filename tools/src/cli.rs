@@ -22,6 +22,9 @@ enum Command {
         /// Where the firmware's compiler comes from [default: rustup, else Debian]
         #[arg(long, value_enum)]
         toolchain: Option<Route>,
+        /// Fetch CUDA's libraries, too (about 2.5 GB), for `host-trainer train --device cuda`
+        #[arg(long)]
+        cuda: bool,
     },
     /// Show what is on this machine, where, and whether it computes
     Doctor,
@@ -44,7 +47,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<()> {
         let project = Project::find()?;
         match self.command {
-            Command::Setup { toolchain } => setup::run(&project, toolchain),
+            Command::Setup { toolchain, cuda } => setup::run(&project, toolchain, cuda),
             Command::Doctor => doctor::run(&project),
             Command::Test(arguments) => test::run(&project, &arguments),
             Command::Train(arguments) => train::run(&project, &arguments),

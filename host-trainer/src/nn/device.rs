@@ -1,6 +1,6 @@
 //! Where the networks live: one binary for CPU and GPU.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tch::Device;
 
 /// Why a device cannot be used.
@@ -11,9 +11,7 @@ pub enum DeviceError {
     #[error("unknown device {0:?}: use cpu, cuda or cuda:N")]
     Unknown(String),
     /// No CUDA library, driver or card.
-    #[error(
-        "no CUDA device was found ({0}): use --device cpu, or set LIBTORCH to a CUDA build of libtorch"
-    )]
+    #[error("no CUDA device was found ({0}): use --device cpu, or run `cargo xtask setup --cuda`")]
     NoCuda(String),
     /// A CPU has no such products.
     #[error("tf32 is for GPUs: add --device cuda, or leave it out")]
@@ -70,17 +68,44 @@ fn device(name: &str) -> Result<Device, DeviceError> {
 /// Loads `libtorch_cuda.so`, whose constructors register the CUDA kernels.
 fn load_cuda() -> Result<(), DeviceError> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-    // SAFETY: the constructors of libtorch's own CUDA library run; it is made to be loaded beside
-    // the CPU library of the same version, and no other thread uses libtorch yet.
-    let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
-    match library {
-        Ok(library) => {
-            // Kernels stay registered: the library must never be unloaded.
-            std::mem::forget(library);
-            Ok(())
+    let mut reason = String::new();
+    for path in cuda_libraries() {
+        // SAFETY: the constructors of libtorch's own CUDA library run; it is made to be loaded beside
+        // the CPU library of the same version, and no other thread uses libtorch yet.
+        match unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) } {
+            Ok(library) => {
+                // Kernels stay registered: the library must never be unloaded.
+                std::mem::forget(library);
+                return Ok(());
+            }
+            // Of a library that is there, why it does not load is worth more than that others are not.
+            Err(error) if path.exists() || reason.is_empty() => reason = error.to_string(),
+            Err(_) => {}
         }
-        Err(_) => Err(DeviceError::NoCuda("libtorch_cuda.so does not load".to_owned())),
     }
+    Err(DeviceError::NoCuda(reason))
+}
+
+/// Where libtorch's CUDA library may be: where the loader looks, beside the CPU library, and where
+/// `cargo xtask setup --cuda` puts it.
+fn cuda_libraries() -> Vec<PathBuf> {
+    let name = Path::new("libtorch_cuda.so");
+    let mut places = vec![name.to_owned()];
+    if let Some(lib) = torch_library().as_deref().and_then(Path::parent) {
+        places.push(lib.join(name));
+        let deps = lib.parent().and_then(Path::parent);
+        places.extend(deps.map(|deps| deps.join("cuda/torch/lib").join(name)));
+    }
+    places
+}
+
+/// The CPU library that this program has loaded.
+fn torch_library() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines().find_map(|line| {
+        let path = &line[line.find('/')?..];
+        path.ends_with("/libtorch_cpu.so").then(|| PathBuf::from(path))
+    })
 }
 
 /// Lets cuBLAS round to TensorFloat-32 (10 bits of mantissa) or not: not, unless somebody asks. `tch`
@@ -117,12 +142,7 @@ pub fn use_one_thread() {
 /// What is wrong with the libtorch that the loader found, if anything: its `version.py` names
 /// another version than the one that this program is made for.
 pub fn torch_version_error() -> Option<String> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let library = maps.lines().find_map(|line| {
-        let path = &line[line.find('/')?..];
-        path.ends_with("/libtorch_cpu.so").then_some(path)
-    })?;
-    let version = Path::new(library).parent()?.parent()?.join("version.py");
+    let version = torch_library()?.parent()?.parent()?.join("version.py");
     let text = std::fs::read_to_string(&version).ok()?;
     let wanted = env!("TORCH_VERSION");
     if text.contains(&format!("'{wanted}")) {

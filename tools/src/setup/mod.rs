@@ -9,7 +9,9 @@
 //! | `mujoco/` | `MUJOCO_DYNAMIC_LINK_DIR` |
 //! | `dm_control/suite/` | the task models |
 //! | `toolchain/rustc` | the compiler of `firmware/` |
+//! | `cuda/` | with `--cuda`: what `--device cuda` loads |
 
+pub(crate) mod cuda;
 pub(crate) mod mujoco;
 pub(crate) mod place;
 pub(crate) mod sysroot;
@@ -40,7 +42,7 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 /// One line when one part is missing, otherwise one for each.
-pub(crate) fn run(project: &Project, route: Option<Route>) -> Result<()> {
+pub(crate) fn run(project: &Project, route: Option<Route>, cuda: bool) -> Result<()> {
     let (mut present, mut fresh, took) = ensure(project, route)?;
     match system::ensure(&system::OPENGL) {
         Ok(outcome) => {
@@ -50,12 +52,17 @@ pub(crate) fn run(project: &Project, route: Option<Route>) -> Result<()> {
         // Not worth a failure, and not worth asking other commands' users again and again.
         Err(error) => say(format!("only `host-trainer render` needs what follows: {error:#}")),
     }
+    if cuda {
+        let outcome = cuda::ensure(project)?;
+        fresh |= outcome.fresh;
+        present.push(outcome.what);
+    }
     if fresh {
         say(format!("set-up is complete ({took:.0} s): {}", present.join(", ")));
     } else {
         say(format!("set-up was complete already, nothing to do: {}", present.join(", ")));
     }
-    if let Some(hint) = torch::cuda_hint(project) {
+    if let Some(hint) = torch::cuda_hint(project).filter(|_| !cuda) {
         say(hint);
     }
     Ok(())

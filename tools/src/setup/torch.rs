@@ -156,9 +156,9 @@ pub(crate) fn gpu_seen() -> bool {
 /// What to tell a user whose GPU the fetched library does not use.
 pub(crate) fn cuda_hint(project: &Project) -> Option<&'static str> {
     let (_, users) = in_force(project);
-    (gpu_seen() && !users).then_some(
-        "an NVIDIA driver is here, yet the fetched libtorch is for the CPU: to train on the GPU, set \
-         LIBTORCH to the `torch` folder of a Python environment with torch 2.11.0 and build again",
+    let fetched = project.deps().join("cuda").exists();
+    (gpu_seen() && !users && !fetched).then_some(
+        "an NVIDIA driver is here: `cargo xtask setup --cuda` fetches what `--device cuda` needs",
     )
 }
 
