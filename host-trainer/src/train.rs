@@ -252,6 +252,10 @@ impl Trainer {
         let steps = if first { config.model_first_steps } else { config.model_steps };
         model.train(buffers, units, steps, when, threads);
         self.model_trained = true;
+        if let Device::Cuda(card) = self.device {
+            // Else the next phase would be booked for this one's work.
+            tch::Cuda::synchronize(card as i64);
+        }
         errors
     }
 
@@ -430,6 +434,7 @@ fn extra_advantage_correlation(advantages: &Tensor) -> Option<f64> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::config::UpdateKind;
 
     pub(crate) fn small() -> Trainer {
         let config = Config {
@@ -490,6 +495,58 @@ pub(crate) mod tests {
         trainer.episodes = 2000;
         blow_up(&mut trainer, &[0, 1]);
         trainer.iterate().unwrap();
+    }
+
+    #[test]
+    fn all_seeds_together_learn_what_each_learns_by_itself() {
+        use crate::nn::shard::tests::TOGETHER;
+        let kinds = [
+            EstimatorKind::Dynamics,
+            EstimatorKind::QNetwork,
+            EstimatorKind::SimulatedStates,
+            EstimatorKind::Rewind,
+        ];
+        for (estimator, update) in kinds.into_iter().map(|kind| (kind, UpdateKind::Ppo)).chain([
+            (EstimatorKind::Dynamics, UpdateKind::A2c),
+            (EstimatorKind::Dynamics, UpdateKind::Trpo),
+        ]) {
+            let run = |together: bool| {
+                TOGETHER.set(together);
+                let config = small().config;
+                // One thread: the flag is this thread's.
+                let config =
+                    Config { seeds: vec![3, 1, 2], threads: 1, estimator, update, ..config };
+                let mut trainer = Trainer::new(config, Device::Cpu).unwrap();
+                let metrics = [trainer.iterate().unwrap(), trainer.iterate().unwrap()].concat();
+                TOGETHER.set(false);
+                let params = crate::nn::to_vec(trainer.actor.params());
+                (metrics, params)
+            };
+            let ((alone, a), (together, b)) = (run(false), run(true));
+            assert_eq!(alone.len(), 6);
+            for (alone, together) in alone.iter().zip(&together) {
+                assert_eq!(
+                    (alone.seed, alone.episode_return),
+                    (together.seed, together.episode_return)
+                );
+                // Batched products round differently: nothing else may differ.
+                let pairs = [
+                    (alone.policy_loss, together.policy_loss),
+                    (alone.value_loss, together.value_loss),
+                    (alone.kl, together.kl),
+                    (alone.transition_error, together.transition_error),
+                ];
+                for (alone, together) in pairs {
+                    let off = (alone - together).abs();
+                    assert!(
+                        off <= 2e-3 * alone.abs() + 1e-5,
+                        "{estimator:?} {update:?}: {alone} {together}"
+                    );
+                }
+            }
+            let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 2e-3, "{estimator:?} {update:?}: {off}");
+        }
     }
 
     #[test]

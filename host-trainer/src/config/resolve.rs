@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Built-in presets: name, contents, one line about it.
-pub const PRESETS: [(&str, &str, &str); 2] = [
+pub const PRESETS: [(&str, &str, &str); 4] = [
     (
         "quickstart",
         include_str!("../presets/quickstart.toml"),
@@ -16,6 +16,16 @@ pub const PRESETS: [(&str, &str, &str); 2] = [
         "paper-2022",
         include_str!("../presets/paper-2022.toml"),
         "DAA-PPO with the paper's choices (Table 2), warts included",
+    ),
+    (
+        "icml-2023",
+        include_str!("../presets/icml-2023.toml"),
+        "DAA-PPO with the choices of the paper's successor, warts included",
+    ),
+    (
+        "tuned",
+        include_str!("../presets/tuned.toml"),
+        "DAA-PPO with ours, for the reach of 100 000 decisions",
     ),
 ];
 

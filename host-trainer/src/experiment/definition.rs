@@ -4,22 +4,24 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 /// Built-in experiments: name and contents.
-pub const EXPERIMENTS: [(&str, &str); 6] = [
+pub const EXPERIMENTS: [(&str, &str); 8] = [
     ("fig1", include_str!("../presets/experiments/fig1.toml")),
     ("fig3", include_str!("../presets/experiments/fig3.toml")),
     ("fig4", include_str!("../presets/experiments/fig4.toml")),
     ("fig5", include_str!("../presets/experiments/fig5.toml")),
     ("fig6", include_str!("../presets/experiments/fig6.toml")),
     ("fig7", include_str!("../presets/experiments/fig7.toml")),
+    ("tuned", include_str!("../presets/experiments/tuned.toml")),
+    ("ablation", include_str!("../presets/experiments/ablation.toml")),
 ];
 
-/// A figure of the paper.
+/// A figure of the paper, or a question of our own.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// What it is.
     pub title: String,
-    /// What the paper says about it.
+    /// What the paper says about it, or what it is to show.
     pub claim: String,
     /// Preset that all arms start from.
     pub preset: String,

@@ -14,7 +14,7 @@ mod adam;
 mod device;
 mod init;
 mod network;
-mod shard;
+pub(crate) mod shard;
 
 pub use adam::{Adam, AdamOptions};
 pub use device::{DeviceError, select_device, torch_version_error, use_one_thread};

@@ -16,6 +16,10 @@ pub type Shard = Range<usize>;
 /// The seeds of a run, in pieces.
 #[must_use]
 pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
+    #[cfg(test)]
+    if tests::TOGETHER.get() {
+        return std::iter::once(0..seeds).collect();
+    }
     match device {
         Device::Cpu => (0..seeds).map(|seed| seed..seed + 1).collect(),
         _ => std::iter::once(0..seeds).collect(),
@@ -80,8 +84,14 @@ pub fn parallel<J: Send, T: Send>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Set while a test takes a GPU's way on a CPU.
+        pub(crate) static TOGETHER: Cell<bool> = const { Cell::new(false) };
+    }
 
     #[test]
     fn results_come_in_the_order_of_the_jobs() {
