@@ -80,8 +80,9 @@ fn a_figure_runs_all_its_arms_once_and_reports() {
 fn advantages_are_diagnosed_against_the_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let _ =
-        succeed(host_trainer(folder).arg("train").args(SMALL_RUN).args(["-q", "--run-dir", "r"]));
+    // With lambda = 1 over as many steps as the truth, one rewound rollout is one draw of the truth.
+    let whole = ["--set", "lambda=1", "--set", "horizon=20", "-q", "--run-dir", "r"];
+    let _ = succeed(host_trainer(folder).arg("train").args(SMALL_RUN).args(whole));
     let diagnose = |rollouts: &str| -> Value {
         let output = succeed(host_trainer(folder).args([
             "diagnose",
@@ -111,9 +112,10 @@ fn advantages_are_diagnosed_against_the_simulator() {
     for name in ["rewind", "dynamics", "q_network", "single"] {
         assert!(names.iter().any(|known| known.starts_with(name)), "{name}");
     }
-    // The simulator itself cannot be far off the simulator.
     let rewind = &report["qualities"][0];
     assert!(rewind["correlation"].as_f64().unwrap() > 0.5, "{rewind}");
+    let error = rewind["error_within_states"].as_f64().unwrap();
+    assert!(rewind["bias"].as_f64().unwrap().abs() < 0.5 * error, "{rewind}");
     // More rollouts, a better truth.
     let reliability = |report: &Value| report["reliability"].as_f64().unwrap();
     assert!(reliability(&diagnose("64")) > reliability(&diagnose("4")));

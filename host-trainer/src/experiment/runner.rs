@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -181,9 +181,4 @@ impl Progress {
     fn say(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }
-}
-
-/// Whether a folder holds a run with results.
-pub(super) fn has_results(directory: &Path) -> bool {
-    directory.join("metrics.csv").exists()
 }
