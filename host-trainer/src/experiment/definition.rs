@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 /// Built-in experiments: name and contents.
-pub const EXPERIMENTS: [(&str, &str); 8] = [
+pub const EXPERIMENTS: [(&str, &str); 9] = [
     ("fig1", include_str!("../presets/experiments/fig1.toml")),
     ("fig3", include_str!("../presets/experiments/fig3.toml")),
     ("fig4", include_str!("../presets/experiments/fig4.toml")),
@@ -13,6 +13,7 @@ pub const EXPERIMENTS: [(&str, &str); 8] = [
     ("fig7", include_str!("../presets/experiments/fig7.toml")),
     ("tuned", include_str!("../presets/experiments/tuned.toml")),
     ("ablation", include_str!("../presets/experiments/ablation.toml")),
+    ("updates", include_str!("../presets/experiments/updates.toml")),
 ];
 
 /// A figure of the paper, or a question of our own.

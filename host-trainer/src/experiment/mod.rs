@@ -1,4 +1,4 @@
-//! Experiments: the paper's figures and two of our own, each a few arms on a few tasks, run with one command.
+//! Experiments: the paper's figures and three of our own, each a few arms on a few tasks, run with one command.
 //!
 //! Every arm on every task is a run directory below the experiment's: a process of its own trains all
 //! its seeds. A run that is there is not run again, an unfinished one goes on.
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 /// Arguments of `host-trainer experiment`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// fig1, fig3, fig4, fig5, fig6, fig7, tuned or ablation; without a name, they are listed
+    /// fig1, fig3, fig4, fig5, fig6, fig7, tuned, ablation or updates; without a name, they are listed
     name: Option<String>,
     /// Only this task; may be given several times. Default: the experiment's
     #[arg(long = "task", value_name = "TASK")]
