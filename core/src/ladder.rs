@@ -108,10 +108,14 @@ pub struct Patience {
     pub arm: u16,
 }
 
-impl Default for Patience {
+impl Patience {
     /// Holds three ticks, falls back for as long as it takes, trusts again after 25 clean ticks.
+    pub const DEFAULT: Self = Self { hold: 3, fallback: 0, resume: 1, recover: 25, arm: 1 };
+}
+
+impl Default for Patience {
     fn default() -> Self {
-        Self { hold: 3, fallback: 0, resume: 1, recover: 25, arm: 1 }
+        Self::DEFAULT
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod servos;
 
-use crate::controller::PATIENCE;
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
 use crate::{events, stack};
@@ -13,6 +12,7 @@ use core::cell::RefCell;
 use cortex_m::peripheral::{DWT, NVIC, SCB};
 use critical_section::Mutex;
 use daa_core::guard::{ActuatorRange, Command};
+use daa_core::ladder::Patience;
 use daa_core::supervisor::{self, Event};
 use defmt_rtt as _;
 use heapless::spsc::{Consumer, Producer, Queue};
@@ -43,7 +43,7 @@ pub const ACTUATORS: [ActuatorRange; ACT] = [servos::PULSE; ACT];
 /// The watchdog bites after this many control periods, nominally: its oscillator is up to 47 % too
 /// fast.
 const WATCHDOG_PERIODS: u32 = 12;
-const _: () = assert!(WATCHDOG_PERIODS > 2 * (PATIENCE.hold as u32 + 2));
+const _: () = assert!(WATCHDOG_PERIODS > 2 * (Patience::DEFAULT.hold as u32 + 2));
 /// For the same reason its own time is never shorter than this, nor longer than it can count.
 const WATCHDOG_MS: core::ops::RangeInclusive<u32> = 100..=30_000;
 

@@ -6,19 +6,8 @@ use crate::machine::{self, Machine};
 use crate::policy::{ACT, ARCHITECTURE, OBS};
 use daa_core::fallback::LinearFeedback;
 use daa_core::image::{self, Image};
-use daa_core::ladder::Patience;
 use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
-use daa_core::policy::ActionLimits;
-use daa_core::supervisor::{Pace, Session, Settings, Supervisor};
-
-/// How patient the controller is. The watchdog must outlast a held command.
-pub const PATIENCE: Patience = Patience { hold: 3, fallback: 0, resume: 1, recover: 25, arm: 1 };
-/// Ticks in a row with a prediction error above its level before the monitor complains.
-pub const MONITOR_PATIENCE: u16 = 5;
-/// Oldest usable reading, in percent of the control period.
-const MAX_AGE_PERCENT: u32 = 50;
-/// Largest change of an action from tick to tick, in its own unit. Infinity: the policy's own.
-const STEP: f32 = f32::INFINITY;
+use daa_core::supervisor::{Session, Settings, Supervisor};
 
 /// The loop of this firmware.
 pub type Control<'b> =
@@ -49,10 +38,6 @@ pub fn boot<'b>(region: &'b [u8], machine: &mut Machine) -> Result<Control<'b>, 
         passport.provenance.decisions,
         golden_vectors
     );
-    let mut limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
-    for (limits, signal) in limits.iter_mut().zip(&passport.actions) {
-        *limits = ActionLimits { low: signal.low, high: signal.high };
-    }
     let identity = Identity {
         protocol: PROTOCOL_VERSION,
         observations: ARCHITECTURE.observations,
@@ -62,16 +47,7 @@ pub fn boot<'b>(region: &'b [u8], machine: &mut Machine) -> Result<Control<'b>, 
     };
     machine.set_period(passport.control_period_us);
     let period = machine::ticks_of(passport.control_period_us);
-    let settings = Settings {
-        ranges: image.observation_guard()?,
-        max_age: [period / 100 * MAX_AGE_PERCENT; OBS],
-        limits,
-        step: [STEP; ACT],
-        actuators: machine::ACTUATORS,
-        pace: Pace::new(period),
-        patience: PATIENCE,
-        monitor: image.monitor(MONITOR_PATIENCE)?,
-    };
-    let fallback = LinearFeedback::neutral(&limits);
+    let settings = Settings::new(image, period, machine::ACTUATORS)?;
+    let fallback = LinearFeedback::neutral(&settings.limits);
     Ok(Session::new(Supervisor::new(brain, fallback, settings), identity))
 }

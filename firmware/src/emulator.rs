@@ -1,12 +1,12 @@
 //! The hardware as `qemu-system-arm -M netduinoplus2` emulates it: an STM32F405 without clocks to
 //! wait for, a watchdog or actuators. Link and log go through semihosting, into QEMU's own folder.
 
-use crate::controller::PATIENCE;
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
 use crate::{events, stack};
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use daa_core::guard::{ActuatorRange, Command};
+use daa_core::ladder::Patience;
 use daa_core::supervisor::{self, Event};
 use defmt_semihosting as _;
 use semihosting::fs::File;
@@ -25,7 +25,7 @@ pub const ACTUATORS: [ActuatorRange; ACT] = [ActuatorRange { at_low: 0.0, at_hig
 
 /// Periods without a good tick until the watchdog bites, in emulated time.
 const WATCHDOG_PERIODS: u32 = 8;
-const _: () = assert!(WATCHDOG_PERIODS > PATIENCE.hold as u32 + 2);
+const _: () = assert!(WATCHDOG_PERIODS > Patience::DEFAULT.hold as u32 + 2);
 
 /// The emulated machine.
 pub struct Machine {

@@ -6,6 +6,7 @@
 //! | `session` | the loop: wait, tick, actuate, feed the watchdog, reply |
 //! | `inbox` | bytes in, the newest request out |
 //! | `period`, `histogram` | when a tick is due, and how late they were |
+//! | `settings` | every number of a controller |
 //! | `events` | what happened, kept until there is time to log it |
 //!
 //! The firmware and its simulation on the workstation run this very code; they differ in their
@@ -16,6 +17,7 @@ mod histogram;
 mod inbox;
 mod period;
 mod session;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -23,13 +25,13 @@ pub use events::{Event, Events};
 pub use inbox::{Inbox, Incoming};
 pub use period::{Pace, Period, Timing};
 pub use session::{Machine, Session};
+pub use settings::{MONITOR_PATIENCE, Settings};
 
 use crate::fallback::Fallback;
-use crate::guard::{ActuatorRange, Command, Fault, Guard, Output, Signals};
-use crate::ladder::{Edge, Health, Ladder, Mode, Patience, Reason};
+use crate::guard::{Command, Fault, Output, Signals};
+use crate::ladder::{Edge, Health, Ladder, Mode, Reason};
 use crate::link::{Refusal, Status};
 use crate::monitor::{Monitor, Verdict};
-use crate::policy::ActionLimits;
 use nalgebra::SVector;
 
 /// Events that may wait to be logged.
@@ -49,27 +51,6 @@ pub trait Brain<const OBS: usize, const ACT: usize> {
     ) -> Option<SVector<f32, OBS>>;
     /// The policy's network alone, to be measured.
     fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT>;
-}
-
-/// Everything about a controller that is a number.
-#[derive(Clone, Debug)]
-pub struct Settings<const OBS: usize, const ACT: usize> {
-    /// Healthy readings.
-    pub ranges: Guard<OBS>,
-    /// Oldest usable readings, in ticks of the clock.
-    pub max_age: [u32; OBS],
-    /// Limits of the actions.
-    pub limits: [ActionLimits; ACT],
-    /// Largest change of an action from tick to tick.
-    pub step: [f32; ACT],
-    /// What the actuators are told.
-    pub actuators: [ActuatorRange; ACT],
-    /// The control period.
-    pub pace: Pace,
-    /// Of the ladder.
-    pub patience: Patience,
-    /// When the image has a model.
-    pub monitor: Option<Monitor<OBS>>,
 }
 
 /// What the actuators are to do after a tick.

@@ -3,9 +3,11 @@
 
 use super::*;
 use crate::fallback::LinearFeedback;
-use crate::guard::Fault;
+use crate::guard::{ActuatorRange, Fault, Guard};
+use crate::ladder::Patience;
 use crate::link::{FrameReader, Identity, Reply, Request, encode, frame_capacity};
 use crate::monitor::Levels;
+use crate::policy::ActionLimits;
 use std::collections::VecDeque;
 use std::vec::Vec;
 
