@@ -47,7 +47,7 @@ for byte in architecture:
 
 body = passport + bytes(-len(passport) % 4) + f32(*policy, *golden)
 total = 64 + len(body)
-before_crc = b"DAA\x1a\r\n\n\0" + struct.pack("<HHII", 1, 64, total, fnv)
+before_crc = b"DAA\x1a\r\n\n\0" + struct.pack("<HHII", 2, 64, total, fnv)
 after_crc = architecture + struct.pack("<II", len(passport), 1) + bytes(8) + body
 crc = zlib.crc32(before_crc + after_crc)
 image = before_crc + struct.pack("<I", crc) + after_crc

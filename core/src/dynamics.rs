@@ -12,7 +12,7 @@
 //! change of the observation in units of that change's deviation.
 
 use crate::guard::limit;
-use crate::{Mlp, mlp::MlpError};
+use crate::{Mlp, MlpSlice, mlp::MlpError};
 use nalgebra::SVector;
 use serde::{Deserialize, Serialize};
 
@@ -68,17 +68,14 @@ impl<'w, const OBS: usize, const ACT: usize, const IN: usize, const TH: usize, c
     /// Predicted next observation and reward. Never panics. Cost: both networks' multiply-adds.
     #[must_use]
     pub fn step(&self, z: &SVector<f32, OBS>, raw: &SVector<f32, ACT>) -> (SVector<f32, OBS>, f32) {
-        const { assert!(IN == OBS + ACT, "the dynamics' input is the observation and the action") };
-        let mut input = SVector::<f32, IN>::zeros();
-        let actions = raw.iter().map(|raw| limit(*raw, -1.0, 1.0));
-        for (input, value) in input.iter_mut().zip(z.iter().copied().chain(actions)) {
-            *input = value;
-        }
-        let mut next = self.transition.forward(&input).component_mul(&self.scale);
-        if self.target == TransitionTarget::Difference {
-            next += z;
-        }
-        (next.map(|value| limit(value, -self.clip, self.clip)), self.reward.forward(&input)[0])
+        let input = input(z, raw);
+        let transition = Transition {
+            network: self.transition,
+            target: self.target,
+            scale: self.scale,
+            clip: self.clip,
+        };
+        (transition.after_input(z, &input), self.reward.forward(&input)[0])
     }
 
     /// Both networks over borrowed weights.
@@ -95,6 +92,96 @@ impl<'w, const OBS: usize, const ACT: usize, const IN: usize, const TH: usize, c
         let transition = Mlp::new(transition, activation)?;
         let reward = Mlp::new(reward, activation)?;
         Ok(Self { transition, reward, target, scale, clip })
+    }
+}
+
+fn input<const OBS: usize, const ACT: usize, const IN: usize>(
+    z: &SVector<f32, OBS>,
+    raw: &SVector<f32, ACT>,
+) -> SVector<f32, IN> {
+    const { assert!(IN == OBS + ACT, "the dynamics' input is the observation and the action") };
+    let mut input = SVector::<f32, IN>::zeros();
+    let actions = raw.iter().map(|raw| limit(*raw, -1.0, 1.0));
+    for (input, value) in input.iter_mut().zip(z.iter().copied().chain(actions)) {
+        *input = value;
+    }
+    input
+}
+
+/// One element of the next observation, from the network's output.
+#[inline]
+fn element(output: f32, scale: f32, z: f32, target: TransitionTarget, clip: f32) -> f32 {
+    let change = output * scale;
+    let next = if target == TransitionTarget::Difference { change + z } else { change };
+    limit(next, -clip, clip)
+}
+
+/// The transition network alone: what the [monitor](crate::monitor) needs.
+#[derive(Clone, Debug)]
+pub struct Transition<'w, const OBS: usize, const IN: usize, const TH: usize> {
+    /// Width `TH`, input `[z, action]`, output `[OBS]`.
+    pub network: Mlp<'w, IN, TH, OBS>,
+    /// What it predicts.
+    pub target: TransitionTarget,
+    /// Unit of each of its outputs.
+    pub scale: SVector<f32, OBS>,
+    /// Largest magnitude of a normalised observation.
+    pub clip: f32,
+}
+
+impl<const OBS: usize, const IN: usize, const TH: usize> Transition<'_, OBS, IN, TH> {
+    /// Predicted next observation. Never panics. Cost: the network's multiply-adds.
+    #[must_use]
+    pub fn step<const ACT: usize>(
+        &self,
+        z: &SVector<f32, OBS>,
+        raw: &SVector<f32, ACT>,
+    ) -> SVector<f32, OBS> {
+        self.after_input(z, &input(z, raw))
+    }
+
+    fn after_input(&self, z: &SVector<f32, OBS>, input: &SVector<f32, IN>) -> SVector<f32, OBS> {
+        let mut next = self.network.forward(input);
+        for ((next, scale), z) in next.iter_mut().zip(self.scale.iter()).zip(z.iter()) {
+            *next = element(*next, *scale, *z, self.target, self.clip);
+        }
+        next
+    }
+}
+
+/// [`Transition`] with sizes known only at run time: the workstation's, same arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub struct TransitionSlice<'w> {
+    /// Input `[z, action]`, output `[OBS]`.
+    pub network: MlpSlice<'w>,
+    /// What it predicts.
+    pub target: TransitionTarget,
+    /// `[OBS]` units of its outputs.
+    pub scale: &'w [f32],
+    /// Largest magnitude of a normalised observation.
+    pub clip: f32,
+}
+
+impl TransitionSlice<'_> {
+    /// Elements of scratch that [`step`](Self::step) needs.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.network.shape().input + 2 * self.network.shape().hidden
+    }
+
+    /// Writes the predicted next observation into `next`.
+    ///
+    /// # Panics
+    /// When a slice is not of the network's size.
+    pub fn step(&self, z: &[f32], raw: &[f32], scratch: &mut [f32], next: &mut [f32]) {
+        let (input, hidden) = scratch.split_at_mut(self.network.shape().input);
+        let (observation, action) = input.split_at_mut(z.len());
+        observation.copy_from_slice(z);
+        action.iter_mut().zip(raw).for_each(|(a, raw)| *a = limit(*raw, -1.0, 1.0));
+        self.network.forward(input, hidden, next);
+        for ((next, scale), z) in next.iter_mut().zip(self.scale).zip(z) {
+            *next = element(*next, *scale, *z, self.target, self.clip);
+        }
     }
 }
 
@@ -128,5 +215,30 @@ mod tests {
     fn actions_are_clamped_like_the_environments_and_observations_clipped() {
         assert_eq!(step(TransitionTarget::Next, 1.0, 7.0), step(TransitionTarget::Next, 1.0, 1.0));
         assert_eq!(step(TransitionTarget::Difference, 3.0, 1.0).0, 4.0);
+    }
+
+    #[test]
+    fn sizes_known_at_run_time_give_the_same_bits() {
+        let shape = crate::MlpShape::new(3, 7, 2);
+        let weights: std::vec::Vec<f32> =
+            (0..shape.params()).map(|i| libm::sinf(1.7 * i as f32)).collect();
+        let (scale, clip) = ([0.5, 2.0], 1.5);
+        for target in [TransitionTarget::Next, TransitionTarget::Difference] {
+            let typed = Transition::<2, 3, 7> {
+                network: Mlp::new(&weights, Activation::Silu).unwrap(),
+                target,
+                scale: SVector::from(scale),
+                clip,
+            };
+            let network = MlpSlice::new(shape, &weights, Activation::Silu).unwrap();
+            let slice = TransitionSlice { network, target, scale: &scale, clip };
+            let (mut scratch, mut next) = (std::vec![0.0; slice.scratch_len()], [0.0; 2]);
+            for i in 0..50 {
+                let z = [libm::sinf(i as f32), 0.1 * i as f32 - 2.0];
+                let raw = [0.07 * i as f32 - 2.0];
+                slice.step(&z, &raw, &mut scratch, &mut next);
+                assert_eq!(typed.step(&SVector::from(z), &SVector::from(raw)), SVector::from(next));
+            }
+        }
     }
 }

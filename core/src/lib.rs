@@ -15,6 +15,11 @@
 //! | [`imagination`] | N actions, H steps through a model |
 //! | [`image`] | the `.daa` file: writing and checked reading |
 //! | [`guard`] | what may go into a policy and what may leave it |
+//! | [`ladder`] | RUN, HOLD, FALLBACK, SAFE |
+//! | [`fallback`] | what acts while the policy is not trusted |
+//! | [`monitor`] | the dynamics' prediction error against its quantiles |
+//! | [`supervisor`] | the control tick of all these, and the loop around it |
+//! | [`fault`] | faults to be injected between plant and controller |
 //! | [`link`] | framed messages between host and microcontroller |
 //!
 //! The algorithm is that of Nauman & Cygan, "On All-Action Policy Gradients" (2022); equation and
@@ -34,14 +39,19 @@ compile_error!(
 pub mod activation;
 pub mod advantage;
 pub mod dynamics;
+pub mod fallback;
+pub mod fault;
 pub mod guard;
 pub mod image;
 pub mod imagination;
 pub mod kernel;
+pub mod ladder;
 pub mod link;
 pub mod mlp;
+pub mod monitor;
 pub mod normaliser;
 pub mod policy;
+pub mod supervisor;
 
 pub use activation::Activation;
 pub use mlp::{Mlp, MlpShape, MlpSlice};

@@ -7,11 +7,13 @@
 //! Raise [`PROTOCOL_VERSION`] when a message's fields or their order change.
 
 use crate::guard::Fault;
+use crate::ladder::{Mode, Reason};
+use crate::supervisor::Timing;
 use heapless::Vec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the messages below.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
@@ -34,6 +36,19 @@ pub enum Request<const OBS: usize> {
     },
     /// The host is done; the emulated machine switches off, a board waits for the next `Hello`.
     Goodbye,
+    /// Clean ticks may lead out of SAFE from now on. In any other mode there is nothing to arm.
+    Arm,
+    /// How are you?
+    Status,
+    /// What to do with these readings? Signals that are `None` were not read.
+    Sample {
+        /// Counts up by one with each observation or sample, wrapping.
+        sequence: u32,
+        /// The plant's time, wrapping: the clock of an emulated machine. A board has its own.
+        time_us: u32,
+        /// `[OBS]`, in the passport's units.
+        signals: Vec<Option<f32>, OBS>,
+    },
 }
 
 /// From microcontroller to host.
@@ -49,6 +64,8 @@ pub enum Reply<const ACT: usize> {
         action: Vec<f32, ACT>,
         /// Clock ticks from the decoded observation to the limited action.
         ticks: u32,
+        /// Who chose it.
+        mode: Mode,
     },
     /// The actuators were made safe instead.
     Refused {
@@ -59,6 +76,26 @@ pub enum Reply<const ACT: usize> {
     },
     /// Answer to [`Request::Measure`].
     Measured(Measurement),
+    /// Answer to [`Request::Arm`] and [`Request::Status`].
+    Status(Status),
+}
+
+/// How the controller is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Status {
+    /// Who acts.
+    pub mode: Mode,
+    /// Whether clean ticks lead out of SAFE.
+    pub armed: bool,
+    /// Why the mode was entered.
+    pub reason: Reason,
+    /// Lateness of all ticks.
+    pub timing: Timing,
+    /// Times that the monitor began to warn.
+    pub warnings: u32,
+    /// Events that found no room in the log's ring.
+    pub dropped_events: u32,
 }
 
 /// What runs on the other side.
@@ -87,6 +124,8 @@ pub struct Measurement {
     pub network: u32,
     /// Guard, normaliser, network, tanh, limits, guard.
     pub decision: u32,
+    /// Normaliser and prediction of the next observation; nothing without a model.
+    pub prediction: u32,
     /// Most bytes of stack that were ever in use.
     pub stack_high_water: u32,
 }
@@ -106,6 +145,8 @@ pub enum Refusal {
     Observation(Fault),
     /// The guard refused the policy's output.
     Action(Fault),
+    /// The actuators are safe, for this reason.
+    Safe(Reason),
 }
 
 /// Why bytes are not a message.
@@ -150,6 +191,7 @@ impl core::fmt::Display for Refusal {
             Self::WrongLength => f.write_str("the observation has the wrong length"),
             Self::Observation(fault) => write!(f, "observation refused: {fault}"),
             Self::Action(fault) => write!(f, "action refused: {fault}"),
+            Self::Safe(reason) => write!(f, "actuators safe: {reason}"),
         }
     }
 }
@@ -159,7 +201,8 @@ impl core::error::Error for Refusal {}
 /// Largest frame of a message with `numbers` floats, delimiter included: an upper bound for buffers.
 #[must_use]
 pub const fn frame_capacity(numbers: usize) -> usize {
-    let payload = 4 * numbers + 48;
+    // A present reading of a sample takes five bytes; a status is the longest message without numbers.
+    let payload = 5 * numbers + 80;
     payload + payload / 254 + 2
 }
 
@@ -345,7 +388,7 @@ mod tests {
             sequence in any::<u32>(), numbers in proptest::collection::vec(any::<f32>(), 0..=40),
         ) {
             let action = Vec::<f32, 40>::from_slice(&numbers).unwrap();
-            let message = Reply::<40>::Action { sequence, action, ticks: u32::MAX };
+            let message = Reply::<40>::Action { sequence, action, ticks: u32::MAX, mode: Mode::Fallback };
             let mut buffer = [0; frame_capacity(40)];
             let len = encode(&message, &mut buffer).unwrap().len();
             let decoded: Reply<40> = decode(&mut buffer[..len - 1]).unwrap();

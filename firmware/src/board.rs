@@ -5,15 +5,15 @@
 
 mod servos;
 
-use crate::controller::Controller;
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
+use crate::{events, stack};
 use core::cell::RefCell;
 use cortex_m::peripheral::{DWT, NVIC, SCB};
 use critical_section::Mutex;
-use daa_core::SVector;
-use daa_core::link::{Reply, encode, frame_capacity};
-use daa_core::policy::ActionLimits;
+use daa_core::guard::{ActuatorRange, Command};
+use daa_core::ladder::Patience;
+use daa_core::supervisor::{self, Event};
 use defmt_rtt as _;
 use heapless::spsc::{Consumer, Producer, Queue};
 use servos::{Pins, SERVOS, Servos, low};
@@ -37,10 +37,13 @@ const BAUD: u32 = 460_800;
 /// Bytes that may arrive between two looks at the link: several requests.
 const RING: usize = 1024;
 
-/// Without an observation for this many control periods the actuators are made safe.
-const PATIENCE_PERIODS: u32 = 2;
-/// The watchdog bites after this many, nominally: its oscillator is up to 47 % too fast.
-const WATCHDOG_PERIODS: u32 = 4;
+/// What a servo is told: the width of its pulse in microseconds.
+pub const ACTUATORS: [ActuatorRange; ACT] = [servos::PULSE; ACT];
+
+/// The watchdog bites after this many control periods, nominally: its oscillator is up to 47 % too
+/// fast.
+const WATCHDOG_PERIODS: u32 = 12;
+const _: () = assert!(WATCHDOG_PERIODS > 2 * (Patience::DEFAULT.hold as u32 + 2));
 /// For the same reason its own time is never shorter than this, nor longer than it can count.
 const WATCHDOG_MS: core::ops::RangeInclusive<u32> = 100..=30_000;
 
@@ -61,10 +64,7 @@ pub struct Machine {
     watchdog: IndependentWatchdog,
     replies: Tx<USART3>,
     requests: Consumer<'static, u8>,
-    limits: [ActionLimits; ACT],
-    /// Cycle count of the last accepted tick, while the actuators follow it.
-    live_since: Option<u32>,
-    patience_cycles: u32,
+    period_us: u32,
 }
 
 impl Machine {
@@ -111,101 +111,29 @@ impl Machine {
             watchdog,
             replies,
             requests,
-            limits: [ActionLimits { low: -1.0, high: 1.0 }; ACT],
-            live_since: None,
-            patience_cycles: 0,
+            period_us: 0,
         }
     }
 
-    /// Takes over the controller's rate and limits, and starts the watchdog. The link is open
-    /// already.
+    /// Takes over the control period.
+    pub fn set_period(&mut self, period_us: u32) {
+        self.period_us = period_us;
+    }
+
+    /// Starts the watchdog. The link is open already.
     ///
     /// # Errors
     /// None on this machine.
-    pub fn connect(&mut self, controller: &Controller<'_>) -> Result<(), Failure> {
-        self.limits = *controller.limits();
-        let period_us = controller.control_period_us();
-        // Half of what the counter can tell apart: 12 s.
-        let patience = PATIENCE_PERIODS.saturating_mul(period_us).saturating_mul(CORE_MHZ);
-        self.patience_cycles = patience.min(u32::MAX / 2);
-        let watchdog_ms = WATCHDOG_PERIODS.saturating_mul(period_us) / 1000;
+    pub fn connect(&mut self) -> Result<(), Failure> {
+        let watchdog_ms = WATCHDOG_PERIODS.saturating_mul(self.period_us) / 1000;
         self.watchdog.start(watchdog_ms.clamp(*WATCHDOG_MS.start(), *WATCHDOG_MS.end()).millis());
         defmt::info!("waiting for observations on USART3, {=u32} baud", BAUD);
         Ok(())
     }
 
-    /// Waits for bytes and returns their number. When it takes too long the actuators are made safe,
-    /// once. The watchdog is fed while they are safe, and not while they are live: then only the
-    /// next accepted tick feeds it.
-    ///
-    /// It spins: asleep, this chip stops its cycle counter and the log.
-    ///
-    /// # Errors
-    /// None on this machine.
-    pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Failure> {
-        loop {
-            match self.live_since {
-                None => self.watchdog.feed(),
-                Some(since) if ticks_since(since) > self.patience_cycles => {
-                    self.make_safe();
-                    defmt::warn!(
-                        "no observation for {=u32} periods: actuators safe",
-                        PATIENCE_PERIODS
-                    );
-                }
-                Some(_) => {}
-            }
-            let mut len = 0;
-            for (slot, byte) in
-                bytes.iter_mut().zip(core::iter::from_fn(|| self.requests.dequeue()))
-            {
-                *slot = byte;
-                len += 1;
-            }
-            if len > 0 {
-                return Ok(len);
-            }
-        }
-    }
-
-    /// Sends a reply and waits until it is on its way: 0.5 ms for one action.
-    ///
-    /// # Errors
-    /// None on this machine: nobody notices when the cable is off but the host.
-    pub fn send(&mut self, reply: &Reply<ACT>) -> Result<(), Failure> {
-        let mut buffer = [0; frame_capacity(ACT)];
-        if let Ok(frame) = encode(reply, &mut buffer) {
-            let _ = self.replies.bwrite_all(frame);
-        }
-        Ok(())
-    }
-
-    /// Lets the actuators follow an action that passed its checks, and feeds the watchdog.
-    pub fn actuate(&mut self, action: &SVector<f32, ACT>) {
-        for (servo, (action, limits)) in action.iter().zip(&self.limits).enumerate() {
-            self.servos.follow(servo, (action - limits.low) / (limits.high - limits.low));
-        }
-        self.live_since = Some(ticks());
-        self.led.set_high();
-        self.watchdog.feed();
-    }
-
-    /// Ends all pulses.
-    pub fn make_safe(&mut self) {
-        self.servos.stop();
-        self.live_since = None;
-        self.led.set_low();
-    }
-
-    /// The host leaves: actuators safe, until the next one comes.
-    pub fn goodbye(&mut self) {
-        self.make_safe();
-        defmt::info!("the host said goodbye: actuators safe");
-    }
-
     /// Stays safe and blinks until somebody resets the board: the log keeps the reason.
     pub fn halt(&mut self, _exit: Exit) -> ! {
-        self.make_safe();
+        supervisor::Machine::make_safe(self);
         loop {
             self.led.toggle();
             self.watchdog.feed();
@@ -215,14 +143,101 @@ impl Machine {
     }
 }
 
+impl supervisor::Machine<ACT> for Machine {
+    type Error = Failure;
+
+    fn now(&self) -> u32 {
+        ticks()
+    }
+
+    /// This machine has a clock of its own.
+    fn plant_time(&mut self, _time_us: Option<u32>) {}
+
+    /// It spins: asleep, this chip stops its cycle counter and the log.
+    fn receive(&mut self, bytes: &mut [u8], wait: u32) -> Result<usize, Failure> {
+        let begin = ticks();
+        loop {
+            let mut len = 0;
+            for (slot, byte) in
+                bytes.iter_mut().zip(core::iter::from_fn(|| self.requests.dequeue()))
+            {
+                *slot = byte;
+                len += 1;
+            }
+            if len > 0 || ticks_since(begin) >= wait {
+                return Ok(len);
+            }
+        }
+    }
+
+    /// Waits until the reply is on its way: 0.5 ms for one action.
+    fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
+        // Nobody notices when the cable is off but the host.
+        let _ = self.replies.bwrite_all(frame);
+        Ok(())
+    }
+
+    fn actuate(&mut self, command: &Command<ACT>) {
+        for (servo, width) in command.drive.iter().enumerate() {
+            self.servos.follow(servo, *width);
+        }
+        self.led.set_high();
+    }
+
+    /// Ends all pulses.
+    fn make_safe(&mut self) {
+        self.servos.stop();
+        self.led.set_low();
+    }
+
+    fn feed(&mut self) {
+        self.watchdog.feed();
+    }
+
+    fn log(&mut self, tick: u32, event: &Event) {
+        events::log(tick, event);
+    }
+
+    /// The host leaves: actuators safe, until the next one comes.
+    fn goodbye(&mut self) {
+        defmt::info!("the host said goodbye: actuators safe");
+    }
+
+    fn cycles(&self) -> u32 {
+        ticks()
+    }
+
+    fn cycles_since(&self, begin: u32) -> u32 {
+        ticks_since(begin)
+    }
+
+    fn stack_high_water(&self) -> u32 {
+        stack::high_water()
+    }
+}
+
+/// The control clock counts core cycles, 25 s until it wraps: half of that is told apart.
+#[must_use]
+pub const fn ticks_of(us: u32) -> u32 {
+    let cycles = us.saturating_mul(CORE_MHZ);
+    if cycles > u32::MAX / 4 { u32::MAX / 4 } else { cycles }
+}
+
 fn log_reset_cause(rcc: &pac::RCC) {
     let cause = rcc.csr().read();
-    if cause.wdgrstf().bit() {
+    // The most particular first: every reset pulls the pin and sets its flag, too.
+    if cause.wdgrstf().bit() || cause.wwdgrstf().bit() {
         defmt::warn!("started after the watchdog bit");
     } else if cause.sftrstf().bit() {
         defmt::warn!("started after a panic or fault");
+    } else if cause.lpwrrstf().bit() {
+        defmt::warn!("started after a low-power reset");
+    } else if cause.porrstf().bit() {
+        defmt::info!("started by power");
+    } else if cause.borrstf().bit() {
+        defmt::warn!("started after the supply broke down");
     } else {
-        defmt::info!("started");
+        defmt::info!("started by the reset pin");
     }
     rcc.csr().modify(|_, w| w.rmvf().set_bit());
 }

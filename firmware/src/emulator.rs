@@ -1,23 +1,39 @@
 //! The hardware as `qemu-system-arm -M netduinoplus2` emulates it: an STM32F405 without clocks to
 //! wait for, a watchdog or actuators. Link and log go through semihosting, into QEMU's own folder.
 
-use crate::controller::Controller;
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
+use crate::{events, stack};
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
-use daa_core::SVector;
-use daa_core::link::{Reply, encode, frame_capacity};
+use daa_core::guard::{ActuatorRange, Command};
+use daa_core::ladder::Patience;
+use daa_core::supervisor::{self, Event};
 use defmt_semihosting as _;
 use semihosting::fs::File;
 use semihosting::io::{Read, Write};
 use semihosting::process;
 
+mod watchdog;
+
+pub(crate) use watchdog::{INTERRUPT as WATCHDOG_INTERRUPT, bite};
+
 /// The SysTick counter has 24 bits and counts down.
 const COUNTER_MASK: u32 = 0x00FF_FFFF;
+
+/// What the actuators are told. The simulator behind the link takes actions as they are.
+pub const ACTUATORS: [ActuatorRange; ACT] = [ActuatorRange { at_low: 0.0, at_high: 1.0 }; ACT];
+
+/// Periods without a good tick until the watchdog bites, in emulated time.
+const WATCHDOG_PERIODS: u32 = 8;
+const _: () = assert!(WATCHDOG_PERIODS > Patience::DEFAULT.hold as u32 + 2);
 
 /// The emulated machine.
 pub struct Machine {
     link: Option<(File, File)>,
+    /// The plant's time: this machine's own clock knows nothing of the simulator's.
+    now_us: u32,
+    period_us: u32,
+    watchdog: watchdog::Watchdog,
 }
 
 impl Machine {
@@ -30,55 +46,27 @@ impl Machine {
             core.SYST.clear_current();
             core.SYST.enable_counter();
         }
-        Self { link: None }
+        Self { link: None, now_us: 0, period_us: 0, watchdog: watchdog::Watchdog::new() }
     }
 
-    /// Opens `request.fifo`, then `reply.fifo`: each waits until the host has opened its end.
+    /// Takes over the control period.
+    pub fn set_period(&mut self, period_us: u32) {
+        self.period_us = period_us;
+    }
+
+    /// Opens `request.fifo`, then `reply.fifo`: each waits until the host has opened its end. Then the
+    /// watchdog starts.
     ///
     /// # Errors
     /// [`Failure::LinkNotOpened`].
-    pub fn connect(&mut self, _controller: &Controller<'_>) -> Result<(), Failure> {
+    pub fn connect(&mut self) -> Result<(), Failure> {
         let requests =
             File::open(c"request.fifo").map_err(|_| Failure::LinkNotOpened("request.fifo"))?;
         let replies =
             File::create(c"reply.fifo").map_err(|_| Failure::LinkNotOpened("reply.fifo"))?;
         self.link = Some((requests, replies));
+        self.watchdog.start(self.period_us.saturating_mul(WATCHDOG_PERIODS));
         Ok(())
-    }
-
-    /// Waits for bytes and returns their number. There is no deadline: the simulator's clock is not
-    /// this machine's.
-    ///
-    /// # Errors
-    /// [`Failure::LinkClosed`] when the host has closed its end.
-    pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Failure> {
-        let (requests, _) = self.link.as_mut().ok_or(Failure::LinkClosed)?;
-        match requests.read(bytes) {
-            Ok(len) if len > 0 => Ok(len),
-            _ => Err(Failure::LinkClosed),
-        }
-    }
-
-    /// Sends a reply.
-    ///
-    /// # Errors
-    /// [`Failure::LinkClosed`].
-    pub fn send(&mut self, reply: &Reply<ACT>) -> Result<(), Failure> {
-        let mut buffer = [0; frame_capacity(ACT)];
-        let frame = encode(reply, &mut buffer).map_err(|_| Failure::LinkClosed)?;
-        let (_, replies) = self.link.as_mut().ok_or(Failure::LinkClosed)?;
-        replies.write_all(frame).map_err(|_| Failure::LinkClosed)
-    }
-
-    /// The reply carries the action to the simulated actuators.
-    pub fn actuate(&mut self, _action: &SVector<f32, ACT>) {}
-
-    /// A refusal tells the simulator to make its actuators safe.
-    pub fn make_safe(&mut self) {}
-
-    /// Switches the machine off.
-    pub fn goodbye(&mut self) {
-        self.halt(Exit::Done)
     }
 
     /// Ends QEMU with this exit status.
@@ -87,8 +75,76 @@ impl Machine {
     }
 }
 
+impl supervisor::Machine<ACT> for Machine {
+    type Error = Failure;
+
+    fn now(&self) -> u32 {
+        self.now_us
+    }
+
+    fn plant_time(&mut self, time_us: Option<u32>) {
+        self.now_us = time_us.unwrap_or(self.now_us.wrapping_add(self.period_us));
+    }
+
+    /// There is no deadline but "at once": the simulator's clock is not this machine's.
+    fn receive(&mut self, bytes: &mut [u8], wait: u32) -> Result<usize, Failure> {
+        let (requests, _) = self.link.as_mut().ok_or(Failure::LinkClosed)?;
+        if wait == 0 {
+            return Ok(0);
+        }
+        match requests.read(bytes) {
+            Ok(len) if len > 0 => Ok(len),
+            _ => Err(Failure::LinkClosed),
+        }
+    }
+
+    fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
+        let (_, replies) = self.link.as_mut().ok_or(Failure::LinkClosed)?;
+        replies.write_all(frame).map_err(|_| Failure::LinkClosed)
+    }
+
+    /// The reply carries the action to the simulated actuators.
+    fn actuate(&mut self, _command: &Command<ACT>) {}
+
+    /// A refusal tells the simulator to make its actuators safe.
+    fn make_safe(&mut self) {}
+
+    fn feed(&mut self) {
+        self.watchdog.feed();
+    }
+
+    fn log(&mut self, tick: u32, event: &Event) {
+        events::log(tick, event);
+    }
+
+    /// Switches the machine off.
+    fn goodbye(&mut self) {
+        self.halt(Exit::Done)
+    }
+
+    fn cycles(&self) -> u32 {
+        ticks()
+    }
+
+    fn cycles_since(&self, begin: u32) -> u32 {
+        ticks_since(begin)
+    }
+
+    fn stack_high_water(&self) -> u32 {
+        stack::high_water()
+    }
+}
+
+/// The control clock counts microseconds.
+#[must_use]
+pub const fn ticks_of(us: u32) -> u32 {
+    us
+}
+
 /// [`Machine::make_safe`] for a program that is broken.
-pub fn emergency_stop() {}
+pub fn emergency_stop() {
+    defmt::error!("actuators safe");
+}
 
 /// [`Machine::halt`] for a program that is broken.
 pub fn abort(exit: Exit) -> ! {

@@ -23,6 +23,8 @@ pub enum Exit {
     Fault = 6,
     /// A check of the self-test failed.
     SelfTest = 7,
+    /// The watchdog bit: no good tick for too long.
+    Watchdog = 8,
 }
 
 /// Why the machine stops, and keeps its actuators safe.

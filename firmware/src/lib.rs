@@ -3,9 +3,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`policy`] | the image in flash and the sizes that this firmware was built for |
-//! | [`controller`] | checked image in, action out: the decision |
-//! | [`inbox`] | bytes in, the newest request out |
+//! | [`controller`] | checked image in, supervised control loop out |
+//! | [`brain`] | the image's networks |
 //! | [`machine`] | all the hardware there is: `board.rs` or `emulator.rs` |
+//! | [`events`] | what is logged of a tick |
 //! | [`failure`] | what can end a run, and with which exit code |
 //! | [`stack`] | how much of it was ever used |
 //! | [`parity`] | a workload whose result in bits is compared between machines |
@@ -23,12 +24,13 @@ compile_error!(
 
 #[cfg(all(feature = "board", not(feature = "emulator")))]
 pub mod board;
+pub mod brain;
+mod broken;
 pub mod controller;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod events;
 pub mod failure;
-mod fault;
-pub mod inbox;
 pub mod parity;
 pub mod policy;
 pub mod stack;

@@ -6,6 +6,7 @@ use crate::export::{AlignedImage, agent_of};
 use crate::task;
 use anyhow::{Context, Result, bail};
 use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
+use daa_core::ladder::Mode;
 use daa_core::link::{
     FrameReader, Identity, Measurement, PROTOCOL_VERSION, Reply, Request, encode, frame_capacity,
 };
@@ -67,6 +68,8 @@ pub struct Report {
     pub network: Cost,
     /// A whole decision: guard, normaliser, network, tanh, limits, guard.
     pub decision: Cost,
+    /// Instructions of the monitor's prediction.
+    pub prediction_instructions: u64,
     /// Most bytes of stack that were ever in use.
     pub stack_high_water_bytes: u32,
     /// Golden vectors that were equal in bits at boot.
@@ -126,6 +129,13 @@ impl Link {
         match self.ask(&Request::Hello)? {
             Reply::Hello(identity) => Ok(identity),
             other => bail!("an unexpected reply to Hello: {other:?}"),
+        }
+    }
+
+    fn arm(&mut self) -> Result<()> {
+        match self.ask(&Request::Arm)? {
+            Reply::Status(status) if status.armed || status.mode != Mode::Safe => Ok(()),
+            other => bail!("an unexpected reply to Arm: {other:?}"),
         }
     }
 
@@ -189,6 +199,7 @@ pub fn drive(
             image.checksum()
         );
     }
+    link.arm()?;
     let middle: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
     let measured = link.measure(&middle)?;
     let instructions = |ticks: u32| {
@@ -212,7 +223,7 @@ pub fn drive(
             let request =
                 Request::Decide { sequence, observation: vector(observation).map_err(DriveError)? };
             match link.ask(&request).map_err(DriveError)? {
-                Reply::Action { sequence: of, action: theirs, ticks }
+                Reply::Action { sequence: of, action: theirs, ticks, .. }
                     if of == sequence && theirs.len() == action.len() =>
                 {
                     differing += usize::from(
@@ -250,6 +261,7 @@ pub fn drive(
         episodes,
         network: cost(measured.network),
         decision: cost(measured.decision),
+        prediction_instructions: instructions(measured.prediction) as u64,
         stack_high_water_bytes: last.stack_high_water,
         golden_vectors: identity.golden_vectors,
     })

@@ -4,11 +4,14 @@
 use crate::agent::Agent;
 use crate::config::Config;
 use crate::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
+use crate::monitor::levels;
 use crate::nn::to_vec;
 use crate::random::{Purpose, stream};
 use crate::run::directory::write_atomically;
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
+use daa_core::MlpSlice;
+use daa_core::dynamics::TransitionSlice;
 use daa_core::image::{
     ActionSignal, Architecture, Contents, Image, Model, ObservationSignal, Passport, Provenance,
     Return,
@@ -73,7 +76,7 @@ pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Expor
     let largest_difference = compare_with_libtorch(trainer, seed_index, &agent, &visited)?;
     let golden = golden_vectors(trainer, &agent, &visited)?;
     let passport = passport(trainer, &agent, seed_index, summary)?;
-    let image = build(trainer, seed_index, &agent, &passport, &golden)?;
+    let image = build(trainer, seed_index, &agent, &passport, (&golden, &episodes))?;
     write_atomically(path, &image)?;
     read_back(path, &image)?;
     let pair = agent.shape.input + agent.shape.output;
@@ -250,7 +253,7 @@ fn build(
     seed_index: usize,
     agent: &Agent,
     passport: &Passport<'_>,
-    golden: &[f32],
+    (golden, episodes): (&[f32], &[Episode]),
 ) -> Result<Vec<u8>> {
     let config = trainer.config();
     let size = |size: usize, what: &str| {
@@ -276,11 +279,21 @@ fn build(
         transition_target: config.transition_target,
     };
     let critic = trainer.critic.seed_params(seed_index);
+    let monitor = match &networks {
+        Some(((shape, transition), _)) => {
+            let network = MlpSlice::new(*shape, transition, architecture.model_activation)?;
+            let (target, clip) = (architecture.transition_target, agent.scale.clip);
+            let scale = &units.changes[seed_index];
+            levels(&TransitionSlice { network, target, scale, clip }, agent, episodes)
+        }
+        None => Vec::new(),
+    };
     let model = networks.as_ref().map(|((_, transition), (_, reward))| Model {
         transition_scale: &units.changes[seed_index],
         transition,
         reward,
         critic: &critic,
+        monitor: &monitor,
     });
     let contents = Contents { architecture, passport, policy: &agent.weights, model, golden };
     // Words, not bytes: the image is used in place and must be aligned.
@@ -407,6 +420,8 @@ mod tests {
         assert_eq!(exported.golden_vectors, 36);
         assert_eq!(agent_of(&image), trainer.agent(0));
         assert_eq!(image.section(daa_core::image::Section::Critic), trainer.critic.seed_params(0));
+        let levels = image.monitor_levels().unwrap();
+        assert!(levels.alarm >= levels.warn && levels.warn > 1.0, "{levels:?}");
         // The microcontroller's types compute the golden actions to the bit.
         let policy = image.policy::<5, 64, 1>().unwrap();
         assert_eq!(daa_core::image::replay(&image, &policy), Ok(36));

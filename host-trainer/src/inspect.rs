@@ -60,7 +60,7 @@ fn section(image: &Image<'_>, section: Section) -> Option<SectionReport> {
         Section::Transition => Some(architecture.transition()),
         Section::Reward => Some(architecture.reward()),
         Section::Critic => Some(architecture.critic()),
-        Section::Golden => None,
+        Section::Monitor | Section::Golden => None,
     };
     Some(SectionReport {
         name: section.to_string(),

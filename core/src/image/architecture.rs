@@ -167,6 +167,7 @@ impl Architecture {
             Section::Transition => observations + self.transition().params(),
             Section::Reward => self.reward().params(),
             Section::Critic => self.critic().params(),
+            Section::Monitor => observations + 2,
         }
     }
 }

@@ -15,14 +15,16 @@ pub enum Section {
     Reward,
     /// Parameters of the critic.
     Critic,
+    /// Errors of the transition network at export.
+    Monitor,
     /// Golden observation/action pairs.
     Golden,
 }
 
 impl Section {
     /// All sections, in file order.
-    pub const ALL: [Self; 5] =
-        [Self::Policy, Self::Transition, Self::Reward, Self::Critic, Self::Golden];
+    pub const ALL: [Self; 6] =
+        [Self::Policy, Self::Transition, Self::Reward, Self::Critic, Self::Monitor, Self::Golden];
 }
 
 impl fmt::Display for Section {
@@ -32,6 +34,7 @@ impl fmt::Display for Section {
             Self::Transition => "transition",
             Self::Reward => "reward",
             Self::Critic => "critic",
+            Self::Monitor => "monitor",
             Self::Golden => "golden vectors",
         })
     }
@@ -115,6 +118,8 @@ pub enum ImageError {
         /// Index of the observation.
         index: usize,
     },
+    /// A residual or a level of the monitor is not positive, or the levels are not ordered.
+    Monitor,
     /// Contents to be written have a section of the wrong length.
     SectionLength {
         /// The section.
@@ -174,6 +179,9 @@ impl fmt::Display for ImageError {
                 write!(f, "number {index} of section {section} is not finite")
             }
             Self::Scale { index } => write!(f, "transition scale {index} is not positive"),
+            Self::Monitor => {
+                write!(f, "the monitor's numbers are not positive, or its levels are not ordered")
+            }
             Self::SectionLength { section, expected, found } => {
                 write!(f, "section {section} needs {expected} numbers, {found} were given")
             }

@@ -29,7 +29,7 @@ pub use write::{Contents, Model, PASSPORT_CAPACITY, write};
 /// First bytes of every image. The line ends show a transfer that translated them.
 pub const MAGIC: [u8; 8] = *b"DAA\x1a\r\n\n\0";
 /// Version of the layout that this crate reads and writes.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 /// Bytes before the passport.
 pub const HEADER_LEN: usize = 64;
 

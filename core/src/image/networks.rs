@@ -2,9 +2,10 @@
 
 use super::error::{ImageError, Section};
 use super::read::Image;
-use crate::dynamics::Dynamics;
+use crate::dynamics::{Dynamics, Transition};
 use crate::guard::Guard;
 use crate::imagination::LearnedModel;
+use crate::monitor::Monitor;
 use crate::policy::{ActionLimits, Policy, PolicyError};
 use crate::{Mlp, SVector};
 
@@ -43,6 +44,41 @@ impl<'b> Image<'b> {
         let activation = self.architecture().policy_activation;
         let clip = passport.observation_clip;
         Ok(Policy::new(self.policy_weights(), activation, mean, &deviation, clip, limits)?)
+    }
+
+    /// The image's transition network, or `None` when it has only a policy.
+    ///
+    /// # Errors
+    /// [`ImageError::Layout`] when the const parameters are not the architecture's sizes.
+    pub fn transition<const OBS: usize, const IN: usize, const TH: usize>(
+        &self,
+    ) -> Result<Option<Transition<'b, OBS, IN, TH>>, ImageError> {
+        if !self.architecture().has_model() {
+            return Ok(None);
+        }
+        let scale = <[f32; OBS]>::try_from(self.transition_scale());
+        let architecture = self.architecture();
+        let network = Mlp::new(self.transition_weights(), architecture.model_activation);
+        Ok(Some(Transition {
+            network: network.map_err(|_| ImageError::Layout)?,
+            target: architecture.transition_target,
+            scale: SVector::from(scale.map_err(|_| ImageError::Layout)?),
+            clip: self.passport().observation_clip,
+        }))
+    }
+
+    /// The monitor over [`transition`](Self::transition)'s predictions, or `None` likewise.
+    ///
+    /// # Errors
+    /// [`ImageError::Layout`] when the const parameter is not the architecture's size.
+    pub fn monitor<const OBS: usize>(
+        &self,
+        patience: u16,
+    ) -> Result<Option<Monitor<OBS>>, ImageError> {
+        let Some(levels) = self.monitor_levels() else { return Ok(None) };
+        let residual = <[f32; OBS]>::try_from(self.monitor_residual());
+        let residual = SVector::from(residual.map_err(|_| ImageError::Layout)?);
+        Ok(Some(Monitor::new(residual, levels, patience)))
     }
 
     /// The image's dynamics, critic and policy, or `None` when it has only a policy.

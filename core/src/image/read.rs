@@ -4,6 +4,7 @@ use super::architecture::{self, ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
 use super::passport::Passport;
 use super::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+use crate::monitor::Levels;
 
 /// A golden pair: what the policy must answer, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -145,10 +146,15 @@ impl<'b> Image<'b> {
                 return Err(ImageError::NotFinite { section, index });
             }
         }
-        match self.transition_scale().iter().position(|scale| *scale <= 0.0) {
-            Some(index) => Err(ImageError::Scale { index }),
-            None => Ok(()),
+        if let Some(index) = self.transition_scale().iter().position(|scale| *scale <= 0.0) {
+            return Err(ImageError::Scale { index });
         }
+        let levels = self.monitor_levels();
+        let ordered = levels.is_none_or(|levels| levels.warn <= levels.alarm);
+        if !ordered || self.section(Section::Monitor).iter().any(|number| *number <= 0.0) {
+            return Err(ImageError::Monitor);
+        }
+        Ok(())
     }
 
     /// Sizes and functions of the networks.
@@ -199,6 +205,22 @@ impl<'b> Image<'b> {
     pub fn transition_weights(&self) -> &'b [f32] {
         let section = self.section(Section::Transition);
         section.get(usize::from(self.architecture.observations)..).unwrap_or(&[])
+    }
+
+    /// `[OBS]` root mean squares of the transition network's errors at export; empty without a model.
+    #[must_use]
+    pub fn monitor_residual(&self) -> &'b [f32] {
+        let section = self.section(Section::Monitor);
+        section.get(..usize::from(self.architecture.observations)).unwrap_or(&[])
+    }
+
+    /// Levels of the monitor's score; none without a model.
+    #[must_use]
+    pub fn monitor_levels(&self) -> Option<Levels> {
+        match *self.section(Section::Monitor) {
+            [.., warn, alarm] => Some(Levels { warn, alarm }),
+            _ => None,
+        }
     }
 
     /// The golden vectors.

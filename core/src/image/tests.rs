@@ -91,6 +91,7 @@ fn build(
     let (policy, reward, critic) =
         (ramp(Section::Policy), ramp(Section::Reward), ramp(Section::Critic));
     let transition = ramp(Section::Transition);
+    let monitor = ramp(Section::Monitor);
     let golden: Vec<f32> = (0..10).map(|i| i as f32).collect();
     let mut contents = Contents {
         architecture: ARCHITECTURE,
@@ -101,6 +102,7 @@ fn build(
             transition: &transition[3..],
             reward: &reward,
             critic: &critic,
+            monitor: &monitor,
         }),
         golden: &golden,
     };
@@ -126,6 +128,9 @@ fn what_is_written_is_read() {
         [image.transition_scale(), image.transition_weights()].concat(),
         ramp(Section::Transition)
     );
+    assert_eq!(image.monitor_residual(), &ramp(Section::Monitor)[..3]);
+    let levels = image.monitor_levels().unwrap();
+    assert_eq!([levels.warn, levels.alarm], ramp(Section::Monitor)[3..]);
     let golden: Vec<_> = image.golden().collect();
     assert_eq!(golden.len(), 2);
     assert_eq!(golden[1], GoldenVector { observation: &[5.0, 6.0, 7.0], action: &[8.0, 9.0] });

@@ -19,6 +19,9 @@ pub struct Model<'a> {
     pub reward: &'a [f32],
     /// Parameters of the critic.
     pub critic: &'a [f32],
+    /// `[OBS]` root mean squares of the transition network's errors, then the two
+    /// [levels](crate::monitor::Levels) of the monitor.
+    pub monitor: &'a [f32],
 }
 
 /// Everything that goes into an image.
@@ -69,13 +72,15 @@ pub fn write(contents: &Contents<'_>, buffer: &mut [u8]) -> Result<usize, ImageE
     let mut end = HEADER_LEN + padded(passport_len);
     buffer.get_mut(HEADER_LEN + passport_len..end).ok_or(ImageError::BufferTooSmall)?.fill(0);
 
-    let none = Model { transition_scale: &[], transition: &[], reward: &[], critic: &[] };
+    let none =
+        Model { transition_scale: &[], transition: &[], reward: &[], critic: &[], monitor: &[] };
     let model = contents.model.unwrap_or(none);
-    let parts: [(Section, [&[f32]; 2]); 5] = [
+    let parts: [(Section, [&[f32]; 2]); 6] = [
         (Section::Policy, [contents.policy, &[]]),
         (Section::Transition, [model.transition_scale, model.transition]),
         (Section::Reward, [model.reward, &[]]),
         (Section::Critic, [model.critic, &[]]),
+        (Section::Monitor, [model.monitor, &[]]),
         (Section::Golden, [contents.golden, &[]]),
     ];
     for (section, numbers) in parts {

@@ -1,6 +1,7 @@
 //! The four servo pins. A pulse of 1 to 2 ms at 50 Hz carries an action from its lowest to its
 //! highest value; no pulse at all is what servos and speed controllers treat as safe.
 
+use daa_core::guard::ActuatorRange;
 use stm32f4xx_hal::gpio::{Output, Pin, PinState};
 use stm32f4xx_hal::pac::{self, TIM3, TIM4};
 use stm32f4xx_hal::prelude::*;
@@ -12,8 +13,8 @@ pub(super) const SERVOS: usize = 4;
 
 /// The timers count microseconds.
 const PERIOD_US: u32 = 20_000;
-const MIN_US: f32 = 1000.0;
-const RANGE_US: f32 = 1000.0;
+/// From one end of a servo's way to the other.
+pub(super) const PULSE: ActuatorRange = ActuatorRange { at_low: 1000.0, at_high: 2000.0 };
 
 /// The pins before there are pulses: low outputs.
 pub(super) struct Pins {
@@ -50,9 +51,9 @@ impl Servos {
         servos
     }
 
-    /// From the next period on, pulses for `fraction`, 0 to 1, of a servo's way.
-    pub(super) fn follow(&mut self, servo: usize, fraction: f32) {
-        self.set(servo, (MIN_US + RANGE_US * fraction) as u16);
+    /// From the next period on, pulses of this width.
+    pub(super) fn follow(&mut self, servo: usize, width_us: f32) {
+        self.set(servo, width_us as u16);
     }
 
     /// From the next period on, no pulses.

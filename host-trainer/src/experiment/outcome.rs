@@ -28,7 +28,8 @@ pub(super) fn write(experiment: &Experiment, jobs: &[Job], out: &Path) -> Result
     let seen = seen(&analysis);
     analysis.options.intro.push(format!("What was seen: {seen}"));
     let charts = out.join("charts");
-    std::fs::create_dir_all(&charts).with_context(|| format!("cannot make {}", charts.display()))?;
+    std::fs::create_dir_all(&charts)
+        .with_context(|| format!("cannot make {}", charts.display()))?;
     for (name, chart) in analysis.charts() {
         write_atomically(&charts.join(format!("{name}.svg")), chart.svg(true).as_bytes())?;
     }

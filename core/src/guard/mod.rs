@@ -2,6 +2,18 @@
 //!
 //! A clamp is no guard: `f32::NAN.clamp(-1.0, 1.0)` is NaN. Observations are refused before the
 //! policy runs, actions before they reach an actuator, and one bad channel refuses all.
+//!
+//! | step | type | refuses |
+//! |---|---|---|
+//! | in | [`Signals`] | a signal that never came, is damaged in memory or too old |
+//! | in | [`Guard::check`] | a number that is not finite or not in its declared range |
+//! | out | [`Output`] | a command that is not finite; then limits, slew and the actuator's map |
+
+mod output;
+mod signals;
+
+pub use output::{ActuatorRange, Command, Output};
+pub use signals::Signals;
 
 use nalgebra::SVector;
 
@@ -38,6 +50,16 @@ pub enum Fault {
         /// Index of the channel.
         channel: u16,
     },
+    /// Never received, or its memory was damaged since.
+    Missing {
+        /// Index of the channel.
+        channel: u16,
+    },
+    /// Received too long ago.
+    Stale {
+        /// Index of the channel.
+        channel: u16,
+    },
 }
 
 impl core::fmt::Display for Fault {
@@ -46,6 +68,8 @@ impl core::fmt::Display for Fault {
             Self::NotFinite { channel } => write!(f, "channel {channel} is not finite"),
             Self::TooLow { channel } => write!(f, "channel {channel} is below its declared range"),
             Self::TooHigh { channel } => write!(f, "channel {channel} is above its declared range"),
+            Self::Missing { channel } => write!(f, "channel {channel} was not received"),
+            Self::Stale { channel } => write!(f, "channel {channel} is too old"),
         }
     }
 }

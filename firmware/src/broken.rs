@@ -29,6 +29,10 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
 
 #[exception]
 unsafe fn DefaultHandler(interrupt: i16) -> ! {
+    #[cfg(feature = "emulator")]
+    if interrupt == machine::WATCHDOG_INTERRUPT {
+        machine::bite();
+    }
     machine::emergency_stop();
     defmt::error!("interrupt {=i16} has no handler", interrupt);
     machine::abort(Exit::Fault)

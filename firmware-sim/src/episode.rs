@@ -1,0 +1,156 @@
+//! One episode through the firmware's loop.
+
+use crate::brain::Brain;
+use crate::plant::{End, Plant};
+use anyhow::{Result, bail};
+use daa_core::fallback::LinearFeedback;
+use daa_core::fault::{Fault, Injector, Random};
+use daa_core::guard::ActuatorRange;
+use daa_core::image::{Image, MAX_OBSERVATIONS};
+use daa_core::ladder::{Mode, Reason};
+use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
+use daa_core::supervisor::{Event, Session, Settings, Supervisor};
+use host_trainer::agent::Agent;
+use host_trainer::evaluate::{Evaluation, episode_environment};
+use serde::Serialize;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// What happens between robot and controller.
+    pub fault: Fault,
+    /// Bits changed in the policy's weights, behind the back of every check of the image.
+    pub flipped_weights: u32,
+    /// Observations that pass untouched.
+    pub onset: u32,
+    /// Of the fault.
+    pub seed: u64,
+    /// Of the start.
+    pub episode: usize,
+    /// Whether the monitor may speak.
+    pub monitor: bool,
+}
+
+/// What came of it. Decisions are counted from the start of the episode.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Undiscounted sum of rewards.
+    pub total: f64,
+    /// Largest magnitude of any action that reached an actuator.
+    pub largest_action: f32,
+    /// First decision at which the monitor began to warn.
+    pub warned: Option<u32>,
+    /// First decision at which the monitor's alarm made it fall back.
+    pub alarmed: Option<u32>,
+    /// First decision in HOLD.
+    pub held: Option<u32>,
+    /// First decision in FALLBACK, for whatever reason.
+    pub fell_back: Option<u32>,
+    /// First decision in SAFE.
+    pub safe: Option<u32>,
+    /// Decisions after the first one that were not made in RUN: edges away from it.
+    pub departures: u32,
+    /// Control ticks, and those that were late.
+    pub ticks: u32,
+    /// Of them, late ones.
+    pub late: u32,
+    /// Times the watchdog was fed.
+    pub fed: u32,
+}
+
+/// Flips random bits of an agent's network.
+fn flip(agent: &mut Agent, count: u32, seed: u64) {
+    let mut random = Random::new(seed);
+    for _ in 0..count {
+        let at = random.below(agent.shape.params());
+        let bit = random.below(32);
+        if let Some(weight) = agent.weights.get_mut(at) {
+            *weight = f32::from_bits(weight.to_bits() ^ 1 << bit);
+        }
+    }
+}
+
+/// Runs an episode of a task with these numbers of signals.
+///
+/// # Errors
+/// When image and task do not fit, or the simulator fails.
+pub fn run<const OBS: usize, const ACT: usize>(
+    image: &Image<'_>,
+    agent: &Agent,
+    what: &Evaluation,
+    run: Run,
+) -> Result<Outcome> {
+    let mut agent = agent.clone();
+    flip(&mut agent, run.flipped_weights, run.seed);
+    let mut inverse = vec![0.0; OBS];
+    let brain = Brain::new(image, &agent, &mut inverse)?;
+    let period_us = image.passport().control_period_us;
+    // The simulated actuators take actions as they are.
+    let mut settings: Settings<OBS, ACT> =
+        Settings::new(image, period_us, [ActuatorRange { at_low: 0.0, at_high: 1.0 }; ACT])?;
+    settings.monitor = settings.monitor.filter(|_| run.monitor);
+    let identity = Identity {
+        protocol: PROTOCOL_VERSION,
+        observations: OBS as u16,
+        actions: ACT as u16,
+        image_checksum: image.checksum(),
+        golden_vectors: 0,
+    };
+    let fallback = LinearFeedback::<OBS, ACT>::neutral(&settings.limits);
+    let supervisor = Supervisor::new(brain, fallback, settings);
+    let mut session =
+        Session::<_, _, OBS, ACT, { frame_capacity(MAX_OBSERVATIONS) }>::new(supervisor, identity);
+
+    let (environment, observation) = episode_environment(what, run.episode)?;
+    let injector = Injector::new(run.fault, run.onset, run.seed);
+    let mut plant = Plant::<OBS, ACT>::new(environment, observation, injector, period_us);
+    match session.run(&mut plant) {
+        Err(End::Episode) => {}
+        Err(End::Plant(error)) => bail!(error),
+        Ok(never) => match never {},
+    }
+    let first = |wanted: &dyn Fn(&Event) -> bool| {
+        plant.events.iter().find(|(_, event)| wanted(event)).map(|(decision, _)| *decision)
+    };
+    let to = |mode: Mode| first(&|event| matches!(event, Event::Edge(edge) if edge.to == mode));
+    let left = |event: &Event| matches!(event, Event::Edge(edge) if edge.from == Mode::Run);
+    let timing = session.supervisor().status().timing;
+    Ok(Outcome {
+        total: plant.total,
+        largest_action: plant.largest,
+        warned: first(&|event| matches!(event, Event::Warning { .. })),
+        alarmed: first(
+            &|event| matches!(event, Event::Edge(edge) if edge.reason == Reason::Monitor),
+        ),
+        held: to(Mode::Hold),
+        fell_back: to(Mode::Fallback),
+        safe: to(Mode::Safe),
+        departures: plant.events.iter().filter(|(_, event)| left(event)).count() as u32,
+        ticks: timing.ticks,
+        late: timing.late,
+        fed: plant.fed,
+    })
+}
+
+/// Calls [`run`] with the sizes of an image's task.
+///
+/// # Errors
+/// As [`run`]; when no task of the suite has these sizes.
+pub fn dispatch(
+    image: &Image<'_>,
+    agent: &Agent,
+    what: &Evaluation,
+    options: Run,
+) -> Result<Outcome> {
+    macro_rules! sizes {
+        ($(($obs:literal, $act:literal))*) => {
+            match (what.task.observations.len(), what.task.actions.len()) {
+                $(($obs, $act) => run::<$obs, $act>(image, agent, what, options),)*
+                (obs, act) => bail!("add the sizes ({obs}, {act}) to firmware-sim's list"),
+            }
+        };
+    }
+    sizes!((3, 1)(4, 2)(5, 1)(6, 1)(6, 2)(8, 1)(8, 2)(9, 2)(11, 1)(12, 2)(17, 6)(24, 6)(67, 21)(
+        78, 12
+    ))
+}

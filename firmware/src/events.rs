@@ -1,0 +1,23 @@
+//! What is logged of a tick, after it. Neither log waits: RTT loses what finds no room.
+
+use daa_core::ladder::Mode;
+use daa_core::supervisor::Event;
+
+/// Logs an event of a control tick.
+pub fn log(tick: u32, event: &Event) {
+    match event {
+        Event::Edge(edge) if edge.to == Mode::Run => {
+            defmt::info!("tick {=u32}: {} to {}: {}", tick, edge.from, edge.to, edge.reason);
+        }
+        Event::Edge(edge) => {
+            defmt::warn!("tick {=u32}: {} to {}: {}", tick, edge.from, edge.to, edge.reason);
+        }
+        Event::Warning { score } => {
+            defmt::warn!("tick {=u32}: prediction error {=f32}", tick, score);
+        }
+        Event::Refused { sequence, reason } => {
+            defmt::warn!("request {=u32} refused: {}", sequence, reason);
+        }
+        other => defmt::warn!("tick {=u32}: {}", tick, other),
+    }
+}
