@@ -20,6 +20,8 @@ const START_SEED: u64 = 0x00FA_0175;
 pub struct Row {
     /// What was injected.
     pub fault: String,
+    /// Observations that passed untouched.
+    pub onset: u32,
     /// Episode by episode.
     pub outcomes: Vec<Outcome>,
 }
@@ -88,13 +90,15 @@ pub fn run(path: &Path, episodes: usize, monitor: bool) -> Result<Campaign> {
     let deviation: Vec<f32> = passport.observations.iter().map(|s| s.deviation).collect();
     let mut rows = Vec::new();
     for (name, fault, flipped_weights) in faults(&deviation) {
+        // A policy is bad from its first decision on.
+        let onset = if flipped_weights > 0 { 0 } else { ONSET };
         let outcome = |episode: usize| {
             let seed = episode as u64;
-            let run = Run { fault, flipped_weights, onset: ONSET, seed, episode, monitor };
+            let run = Run { fault, flipped_weights, onset, seed, episode, monitor };
             dispatch(&image, &agent, &what, run)
         };
         let outcomes = (0..episodes).map(outcome).collect::<Result<_>>()?;
-        rows.push(Row { fault: name, outcomes });
+        rows.push(Row { fault: name, onset, outcomes });
     }
     Ok(Campaign {
         task: passport.task.to_owned(),
@@ -113,7 +117,7 @@ impl Campaign {
             self.task, self.image
         );
         for row in &self.rows {
-            let of = |event: fn(&Outcome) -> Option<u32>| delays(&row.outcomes, event);
+            let of = |event: fn(&Outcome) -> Option<u32>| delays(row, event);
             let totals: Vec<f64> = row.outcomes.iter().map(|outcome| outcome.total).collect();
             let Summary { mean, standard_error } = Summary::of(&totals);
             let largest = row.outcomes.iter().fold(0f32, |most, o| most.max(o.largest_action));
@@ -135,10 +139,10 @@ impl Campaign {
 }
 
 /// Decisions from the onset to an event, in the episodes that had it; sorted.
-fn delays(outcomes: &[Outcome], event: fn(&Outcome) -> Option<u32>) -> Vec<i64> {
-    // The observation after `ONSET` untouched ones is the first with a fault.
-    let mut delays: Vec<i64> =
-        outcomes.iter().filter_map(event).map(|at| i64::from(at) - i64::from(ONSET)).collect();
+fn delays(row: &Row, event: fn(&Outcome) -> Option<u32>) -> Vec<i64> {
+    // The observation after `onset` untouched ones is the first with a fault.
+    let after = |at: u32| i64::from(at) - i64::from(row.onset);
+    let mut delays: Vec<i64> = row.outcomes.iter().filter_map(event).map(after).collect();
     delays.sort_unstable();
     delays
 }

@@ -35,6 +35,8 @@ impl<'b> Brain<'b> {
 impl supervisor::Brain<OBS, ACT> for Brain<'_> {
     #[inline(never)]
     fn act(&self, observation: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        #[cfg(feature = "planted")]
+        planted(observation);
         self.policy.mode(observation)
     }
 
@@ -53,5 +55,17 @@ impl supervisor::Brain<OBS, ACT> for Brain<'_> {
 
     fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
         self.policy.network().forward(z)
+    }
+}
+
+/// What no policy does, for the tests that must notice it: panics when the first signal
+/// is above 2, hangs when it is below -2.
+#[cfg(feature = "planted")]
+fn planted(observation: &SVector<f32, OBS>) {
+    let first = core::hint::black_box(observation[0]);
+    let number = if first > 2.0 { OBS } else { 0 };
+    core::hint::black_box(observation.as_slice()[core::hint::black_box(number)]);
+    while first < -2.0 {
+        core::hint::spin_loop();
     }
 }

@@ -43,6 +43,29 @@ pub fn xtask() -> Command {
     command
 }
 
+/// Builds a program of the firmware around an image and returns its ELF's bytes.
+#[must_use]
+pub fn firmware_elf(features: &[&str], image: &Path) -> Vec<u8> {
+    let firmware = root().join("firmware");
+    std::fs::create_dir_all(firmware.join("target")).expect("a folder for the build");
+    // `cargo xtask` takes the same lock: two builds for two images overwrite each other's result.
+    let lock = std::fs::File::create(firmware.join("target/.xtask-lock")).expect("a lock");
+    lock.lock().expect("the lock can be taken");
+    let mut build = Command::new("cargo");
+    // What the outer cargo or the user set for other programs is not meant for the chip.
+    for name in
+        ["RUSTC", "RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS"]
+    {
+        build.env_remove(name);
+    }
+    build.args(["build", "--quiet", "--release", "--bin", "firmware"]);
+    build.args(["--no-default-features", "--features", &features.join(",")]);
+    let output = build.env("POLICY", image).current_dir(&firmware).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read(firmware.join("target/thumbv7em-none-eabihf/release/firmware"))
+        .expect("the firmware was built")
+}
+
 /// What a program wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {

@@ -6,6 +6,7 @@
 mod cli;
 mod doctor;
 mod emulate;
+mod faults;
 mod host;
 mod project;
 mod record;

@@ -220,6 +220,8 @@ where
     }
 
     /// One control tick: guard in, monitor, policy, guard out, ladder. Never panics, never waits.
+    // A symbol of its own: a test follows every branch from it in the linked firmware.
+    #[inline(never)]
     pub fn tick(&mut self, now: u32) -> Outcome<ACT> {
         let observation = self.read(now);
         let verdict = self.compare(observation.as_ref().ok());
@@ -244,6 +246,7 @@ where
     }
 
     /// The rest of the tick, for which the actuators need not wait: predicts the next observation.
+    #[inline(never)]
     pub fn reflect(&mut self) {
         let Some(monitor) = &mut self.settings.monitor else { return };
         let (Some(observed), Some(command)) = (self.observed.take(), self.output.last()) else {
