@@ -1,0 +1,112 @@
+//! Networks of `daa-core`, one function each, on the emulated microcontroller.
+//!
+//! Each line of standard output is a subject: name, ticks of the clock, the bits of its outputs. With
+//! `-icount shift=7`, 21.504 ticks are one instruction. The functions keep their names in the ELF, so
+//! that a trace of the instructions can be cut at them.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+use core::mem::size_of_val;
+use cortex_m::peripheral::{SYST, syst::SystClkSource};
+use cortex_m_rt::entry;
+use daa_core::{Activation, Mlp, SVector};
+use semihosting::{print, println, process};
+
+/// Numbers of a file, aligned.
+#[repr(C, align(16))]
+struct Numbers<const LEN: usize>([u8; LEN]);
+
+macro_rules! numbers {
+    ($file:literal) => {{
+        const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $file));
+        static NUMBERS: Numbers<{ BYTES.len() }> = Numbers(*match BYTES.first_chunk() {
+            Some(bytes) => bytes,
+            None => unreachable!(),
+        });
+        floats(&NUMBERS.0)
+    }};
+}
+
+fn floats(bytes: &'static [u8]) -> &'static [f32] {
+    // SAFETY: any bytes are floats; `Numbers` aligns them, and the length is rounded down.
+    unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), size_of_val(bytes) / 4) }
+}
+
+/// A function of its own name for each network, and the measurement of all of them.
+macro_rules! networks {
+    ($($function:ident $file:literal $inputs:literal $hidden:literal $outputs:literal $activation:ident)*) => {
+        $(
+            #[unsafe(no_mangle)]
+            #[inline(never)]
+            fn $function(
+                network: &Mlp<'_, $inputs, $hidden, $outputs>,
+                x: &SVector<f32, $inputs>,
+                hidden: &mut [[f32; $hidden]; 2],
+            ) -> SVector<f32, $outputs> {
+                network.forward_in(x, hidden)
+            }
+        )*
+
+        fn networks(observation: &[f32]) {
+            $(
+                if let Ok(network) = Mlp::new(numbers!($file), Activation::$activation) {
+                    let x = SVector::from_iterator(observation.iter().copied());
+                    let mut y = SVector::zeros();
+                    let mut hidden = [[0.0; $hidden]; 2];
+                    let hidden = black_box(&mut hidden);
+                    let ticks = ticks(|| y = $function(black_box(&network), black_box(&x), hidden));
+                    report(stringify!($function), ticks, y.as_slice());
+                }
+            )*
+        }
+    };
+}
+
+networks! {
+    forward_f32_5_64_64_1 "5-64-64-1.f32" 5 64 1 Relu
+    forward_f32_17_64_64_6 "17-64-64-6.f32" 17 64 6 Relu
+    forward_f32_24_64_64_6 "24-64-64-6.f32" 24 64 6 Relu
+    forward_f32_24_256_256_6 "24-256-256-6.f32" 24 256 6 Relu
+    leaky_f32_17_64_64_6 "17-64-64-6.f32" 17 64 6 LeakyRelu
+}
+
+/// The SysTick counter has 24 bits and counts down.
+const COUNTER_MASK: u32 = 0x00FF_FFFF;
+
+fn ticks(run: impl FnOnce()) -> u32 {
+    let begin = SYST::get_current();
+    run();
+    begin.wrapping_sub(SYST::get_current()) & COUNTER_MASK
+}
+
+fn report(name: &str, ticks: u32, outputs: &[f32]) {
+    print!("{name} {ticks}");
+    for value in outputs {
+        print!(" {:08x}", value.to_bits());
+    }
+    println!();
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn empty(_: &[f32]) {}
+
+#[entry]
+fn main() -> ! {
+    if let Some(mut core) = cortex_m::Peripherals::take() {
+        core.SYST.set_clock_source(SystClkSource::Core);
+        core.SYST.set_reload(COUNTER_MASK);
+        core.SYST.clear_current();
+        core.SYST.enable_counter();
+    }
+    let observation = numbers!("observation.f32");
+    report("empty", ticks(|| empty(black_box(observation))), &[]);
+    networks(observation);
+    process::exit(0)
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    process::exit(101)
+}
