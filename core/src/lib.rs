@@ -8,6 +8,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`kernel`] | one affine layer in one fixed order of operations |
+//! | [`integer`] | networks with integer weights |
 //! | [`mlp`] | two-hidden-layer networks over borrowed weights |
 //! | [`policy`] | observation -> normaliser -> network -> tanh -> action limits, and its Gaussian |
 //! | [`dynamics`] | transition and reward networks |
@@ -39,6 +40,7 @@ pub mod dynamics;
 pub mod guard;
 pub mod image;
 pub mod imagination;
+pub mod integer;
 pub mod kernel;
 pub mod link;
 pub mod mlp;

@@ -4,8 +4,9 @@
 //! microcontroller, and a test on the workstation includes this file, computes it there, and
 //! compares. Nothing here knows the machine.
 
-use daa_core::Activation;
+use daa_core::integer::{IntegerMlp, Limits, WeightType, network_words, quantise};
 use daa_core::kernel::{affine, affine_blocked, affine_rows};
+use daa_core::{Activation, MlpShape};
 
 /// Input widths: below, at and above the four rows that the workstation takes at once.
 const INPUTS: [usize; 9] = [1, 2, 3, 4, 5, 6, 17, 33, 40];
@@ -17,7 +18,7 @@ const MAX_INPUTS: usize = 40;
 /// What was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parity {
-    /// Number of layers.
+    /// Number of layers, and of networks of integers.
     pub layers: u32,
     /// Over the bits of all outputs, in order.
     pub hash: u64,
@@ -116,5 +117,40 @@ pub fn run() -> Result<Parity, Mismatch> {
             parity.layers += 1;
         }
     }
+    integers(&mut numbers, &mut parity);
     Ok(parity)
+}
+
+/// Networks of integers: every remainder of the blocks of four outputs and four inputs.
+fn integers(numbers: &mut Numbers, parity: &mut Parity) {
+    const LARGEST: MlpShape = MlpShape::new(MAX_INPUTS, 20, 9);
+    let mut weights = [0.0; LARGEST.params()];
+    let mut words = [0; network_words(WeightType::I16, LARGEST)];
+    let mut scratch = [0; IntegerMlp::scratch_words(LARGEST)];
+    let (mut z, mut y) = ([0.0; MAX_INPUTS], [0.0; 9]);
+    for (inputs, hidden) in INPUTS.into_iter().flat_map(|i| [4, 8, 20].map(|h| (i, h))) {
+        for outputs in 1..=9 {
+            let shape = MlpShape::new(inputs, hidden, outputs);
+            let (weights, z) = (&mut weights[..shape.params()], &mut z[..inputs]);
+            numbers.fill(weights);
+            numbers.fill(z);
+            for kind in [WeightType::I8, WeightType::I16] {
+                for activation in [Activation::Relu, Activation::LeakyRelu] {
+                    // Small limits, so that some integers reach theirs.
+                    let limits = Limits { input: 20.0, hidden: [400.0, 8000.0] };
+                    let words = &mut words[..network_words(kind, shape)];
+                    let y = &mut y[..outputs];
+                    y.fill(0.0);
+                    let made = quantise(shape, kind, activation, weights, &limits, words);
+                    if let (Ok(()), Ok(network)) =
+                        (made, IntegerMlp::new(shape, kind, activation, words))
+                    {
+                        network.forward(z, &mut scratch, y);
+                        parity.layers += 1;
+                    }
+                    parity.hash = mix(parity.hash, y);
+                }
+            }
+        }
+    }
 }

@@ -18,7 +18,9 @@
 //! faster depends on where the instructions come from, so both are built.
 #![allow(unsafe_code)]
 
+use super::integer::{BLOCK as BLOCK_OF_INTEGERS, SLOPE, weight_words};
 use crate::activation::LEAKY_SLOPE;
+use crate::integer::WeightType;
 use core::arch::naked_asm;
 
 /// [`affine`](super::affine) with one `VMLA.F32` for each multiply-add.
@@ -304,5 +306,218 @@ unsafe extern "C" fn leaky_relu_run(values: *mut f32, len: usize) {
         "pop {{r4-r11, pc}}",
         one = const 1f32.to_bits(),
         other = const 1f32.to_bits() ^ LEAKY_SLOPE.to_bits(),
+    )
+}
+
+/// Some blocks of a layer of integers: stream, inputs, fours of inputs, outputs, number of blocks (at
+/// least one).
+type Integers = unsafe extern "C" fn(*const u32, *const u32, usize, *mut u32, usize);
+
+/// What is done with the sums of integers.
+const RELU: usize = 0;
+const LEAKY_RELU: usize = 1;
+const TO_FLOAT: usize = 2;
+
+/// [`integer::hidden`](super::integer::hidden) with SMLAD.
+///
+/// # Panics
+/// When the stream is shorter than the layer.
+pub fn integer_hidden(weights: WeightType, leaky: bool, stream: &[u32], x: &[u32], y: &mut [u32]) {
+    let run: Integers = match (weights, leaky) {
+        (WeightType::I8, false) => integers::<4, 8, RELU>,
+        (WeightType::I8, true) => integers::<4, 8, LEAKY_RELU>,
+        (_, false) => integers::<4, 16, RELU>,
+        (_, true) => integers::<4, 16, LEAKY_RELU>,
+    };
+    let blocks = y.len() / 2;
+    let (x, groups) = (&x[..x.len() & !1], x.len() / 2);
+    let words = BLOCK_OF_INTEGERS * (2 + weight_words(weights, x));
+    assert!(stream.len() >= blocks * words, "layer shape");
+    if blocks > 0 {
+        // SAFETY: the stream has `blocks` blocks for `groups` times four inputs, as was checked; `x` has
+        // two words for each group and `y` two for each block.
+        unsafe { run(stream.as_ptr(), x.as_ptr(), groups, y.as_mut_ptr(), blocks) };
+    }
+}
+
+/// [`integer::last`](super::integer::last) with SMLAD.
+///
+/// # Panics
+/// When the stream is shorter than the layer.
+pub fn integer_last(weights: WeightType, stream: &[u32], x: &[u32], y: &mut [f32]) {
+    let table: [Integers; 4] = match weights {
+        WeightType::I8 => {
+            [integers::<4, 8, TO_FLOAT>, integers::<1, 8, TO_FLOAT>, integers::<2, 8, TO_FLOAT>, integers::<3, 8, TO_FLOAT>]
+        }
+        _ => {
+            [integers::<4, 16, TO_FLOAT>, integers::<1, 16, TO_FLOAT>, integers::<2, 16, TO_FLOAT>, integers::<3, 16, TO_FLOAT>]
+        }
+    };
+    let (x, groups) = (&x[..x.len() & !1], x.len() / 2);
+    let per_output = 2 + weight_words(weights, x);
+    assert!(stream.len() >= y.len() * per_output, "layer shape");
+    let (blocks, rest) = (y.len() / BLOCK_OF_INTEGERS, y.len() % BLOCK_OF_INTEGERS);
+    let (stream, x, y) = (stream.as_ptr(), x.as_ptr(), y.as_mut_ptr());
+    let done = blocks * BLOCK_OF_INTEGERS;
+    if blocks > 0 {
+        // SAFETY: as above, with one float in `y` for each output.
+        unsafe { table[0](stream, x, groups, y.cast(), blocks) };
+    }
+    if rest > 0 {
+        // SAFETY: behind the whole blocks comes one of `rest` outputs.
+        unsafe {
+            table[rest](stream.add(done * per_output), x, groups, y.add(done).cast(), 1);
+        }
+    }
+}
+
+/// Four inputs, two words in `r12` and `lr`, times the weights of a block.
+///
+/// | registers | hold |
+/// |---|---|
+/// | `r0`, `r1` | the stream and the inputs, both read on and on |
+/// | `r2` | fours of inputs that are left |
+/// | `r3` | two unpacked bytes |
+/// | `r4`-`r7` | sums |
+/// | `r8`-`r11` | weights of each output |
+macro_rules! four {
+    () => {
+        concat!(
+            "ldm r1!, {{r12, lr}}\n",
+            "ldm r0!, {{r8-r{last_weight}}}\n",
+            ".if {bits} == 8\n",
+            bytes!("0" "4" "8"), bytes!("1" "5" "9"), bytes!("2" "6" "10"), bytes!("3" "7" "11"),
+            ".else\n",
+            halves!("r12" "0" "4" "8"), halves!("r12" "1" "5" "9"),
+            halves!("r12" "2" "6" "10"), halves!("r12" "3" "7" "11"),
+            "ldm r0!, {{r8-r{last_weight}}}\n",
+            halves!("lr" "0" "4" "8"), halves!("lr" "1" "5" "9"),
+            halves!("lr" "2" "6" "10"), halves!("lr" "3" "7" "11"),
+            ".endif\n",
+        )
+    };
+}
+
+/// Of bytes `w0, w2, w1, w3`, SXTB16 takes the first and the third, or the second and the fourth.
+macro_rules! bytes {
+    ($index:literal $sum:literal $weight:literal) => {
+        concat!(
+            ".if {width} > ", $index, "\n",
+            "sxtb16 r3, r", $weight, "\n",
+            "smlad r", $sum, ", r3, r12, r", $sum, "\n",
+            "sxtb16 r", $weight, ", r", $weight, ", ror #8\n",
+            "smlad r", $sum, ", r", $weight, ", lr, r", $sum, "\n",
+            ".endif\n",
+        )
+    };
+}
+
+macro_rules! halves {
+    ($x:literal $index:literal $sum:literal $weight:literal) => {
+        concat!(
+            ".if {width} > ", $index, "\n",
+            "smlad r", $sum, ", r", $weight, ", ", $x, ", r", $sum, "\n",
+            ".endif\n",
+        )
+    };
+}
+
+/// A hundredth of a sum below zero, rounded.
+macro_rules! leak {
+    ($sum:literal) => {
+        concat!("cmp ", $sum, ", #0\nit lt\nsmmulrlt ", $sum, ", ", $sum, ", r3\n")
+    };
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn integers<const WIDTH: usize, const BITS: usize, const THEN: usize>(
+    stream: *const u32,
+    x: *const u32,
+    groups: usize,
+    y: *mut u32,
+    blocks: usize,
+) {
+    naked_asm!(
+        ".fpu fpv4-sp-d16",
+        // Inputs, groups and outputs at sp, sp + 4 and sp + 8; the number of blocks at sp + 48.
+        "push {{r1-r11, lr}}",
+        "2:",
+        "ldm r0!, {{r4-r{last_sum}}}",
+        "ldrd r1, r2, [sp]",
+        "3:",
+        "tst r2, #3",
+        "beq 4f",
+        four!(),
+        "subs r2, #1",
+        "b 3b",
+        "4:",
+        "cmp r2, #0",
+        "beq 6f",
+        "5:",
+        four!(),
+        four!(),
+        four!(),
+        four!(),
+        "subs r2, #4",
+        "bne 5b",
+        "6:",
+        "ldr r12, [sp, #8]",
+        ".if {then} == 2",
+        // As many as a block can have: what is not needed is not stored.
+        "vmov s0, s1, r4, r5",
+        "vmov s2, s3, r6, r7",
+        "vldmia r0!, {{s4-s{last_unit}}}",
+        "vcvt.f32.s32 s0, s0",
+        "vcvt.f32.s32 s1, s1",
+        "vcvt.f32.s32 s2, s2",
+        "vcvt.f32.s32 s3, s3",
+        "vmul.f32 s0, s0, s4",
+        "vmul.f32 s1, s1, s5",
+        "vmul.f32 s2, s2, s6",
+        "vmul.f32 s3, s3, s7",
+        "vstmia r12!, {{s0-s{last_output}}}",
+        ".else",
+        "ldm r0!, {{r8-r11}}",
+        ".if {then} == 1",
+        "movw r3, #{slope} & 0xffff",
+        "movt r3, #{slope} >> 16",
+        leak!("r4"),
+        leak!("r5"),
+        leak!("r6"),
+        leak!("r7"),
+        ".endif",
+        "smmulr r4, r4, r8",
+        "smmulr r5, r5, r9",
+        "smmulr r6, r6, r10",
+        "smmulr r7, r7, r11",
+        ".if {then} == 1",
+        "ssat r4, #13, r4",
+        "ssat r5, #13, r5",
+        "ssat r6, #13, r6",
+        "ssat r7, #13, r7",
+        ".else",
+        "usat r4, #12, r4",
+        "usat r5, #12, r5",
+        "usat r6, #12, r6",
+        "usat r7, #12, r7",
+        ".endif",
+        "pkhbt r4, r4, r5, lsl #16",
+        "pkhbt r5, r6, r7, lsl #16",
+        "stmia r12!, {{r4, r5}}",
+        ".endif",
+        "str r12, [sp, #8]",
+        "ldr r3, [sp, #48]",
+        "subs r3, #1",
+        "str r3, [sp, #48]",
+        "bne 2b",
+        "pop {{r1-r11, pc}}",
+        width = const WIDTH,
+        bits = const BITS,
+        then = const THEN,
+        slope = const SLOPE,
+        last_sum = const 3 + WIDTH,
+        last_weight = const 7 + WIDTH,
+        last_unit = const 3 + WIDTH,
+        last_output = const WIDTH - 1,
     )
 }

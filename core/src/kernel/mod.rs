@@ -16,13 +16,15 @@
 //! microcontroller. NaN is outside the promise: its sign bit
 //! differs between x86-64 and Arm. Inputs are checked by the [guard](crate::guard) before.
 
+pub mod integer;
+
 use crate::activation::LEAKY_SLOPE;
 
 // The assembly is for Armv7E-M with an FPU and no operating system.
 cfg_select! {
     all(feature = "asm", target_arch = "arm", target_os = "none", target_abi = "eabihf") => {
         pub mod asm;
-        pub(crate) use asm::{leaky_relu, relu};
+        pub(crate) use asm::{integer_hidden, integer_last, leaky_relu, relu};
         #[cfg(not(feature = "asm-vmul"))]
         use asm::affine_vmla as here;
         #[cfg(feature = "asm-vmul")]
@@ -30,10 +32,12 @@ cfg_select! {
     }
     target_arch = "arm" => {
         use affine_blocked as here;
+        pub(crate) use integer::{hidden as integer_hidden, last as integer_last};
         pub(crate) use {leaky_relu_each as leaky_relu, relu_each as relu};
     }
     _ => {
         use affine_rows as here;
+        pub(crate) use integer::{hidden as integer_hidden, last as integer_last};
         pub(crate) use {leaky_relu_each as leaky_relu, relu_each as relu};
     }
 }

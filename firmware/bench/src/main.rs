@@ -10,6 +10,7 @@ use core::hint::black_box;
 use core::mem::size_of_val;
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::entry;
+use daa_core::integer::{FixedIntegerMlp, WeightType};
 use daa_core::{Activation, Mlp, SVector};
 use semihosting::{print, println, process};
 
@@ -70,6 +71,57 @@ networks! {
     forward_f32_24_256_256_6 "24-256-256-6.f32" 24 256 6 Relu
 }
 
+/// The same for integer weights.
+macro_rules! integers {
+    ($run:ident: $($function:ident $file:literal $kind:ident $inputs:literal $hidden:literal $outputs:literal)*) => {
+        $(
+            #[unsafe(no_mangle)]
+            #[inline(never)]
+            fn $function(
+                network: &FixedIntegerMlp<'_, $inputs, $hidden, $outputs>,
+                z: &SVector<f32, $inputs>,
+            ) -> SVector<f32, $outputs> {
+                // Functions of equal code would become one, with one name: three instructions.
+                black_box(WeightType::$kind);
+                network.forward(z)
+            }
+        )*
+
+        fn $run(observation: &[f32]) {
+            $(
+                let stream = words(numbers!($file));
+                let network = FixedIntegerMlp::new(WeightType::$kind, Activation::Relu, stream);
+                if let Ok(network) = network {
+                    let z = SVector::from_iterator(observation.iter().copied());
+                    let mut y = SVector::zeros();
+                    let ticks = ticks(|| y = $function(black_box(&network), black_box(&z)));
+                    report(stringify!($function), ticks, y.as_slice());
+                }
+            )*
+        }
+    };
+}
+
+fn words(numbers: &'static [f32]) -> &'static [u32] {
+    // SAFETY: both are four bytes without meaning of their own, aligned alike.
+    unsafe { core::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) }
+}
+
+integers! { integers:
+    forward_i8_5_64_64_1 "5-64-64-1.i8" I8 5 64 1
+    forward_i8_17_64_64_6 "17-64-64-6.i8" I8 17 64 6
+    forward_i8_24_64_64_6 "24-64-64-6.i8" I8 24 64 6
+    forward_i8_24_256_256_6 "24-256-256-6.i8" I8 24 256 6
+    forward_i16_5_64_64_1 "5-64-64-1.i16" I16 5 64 1
+    forward_i16_17_64_64_6 "17-64-64-6.i16" I16 17 64 6
+    forward_i16_24_64_64_6 "24-64-64-6.i16" I16 24 64 6
+    forward_i16_24_256_256_6 "24-256-256-6.i16" I16 24 256 6
+}
+
+// A policy of the paper's width. Without assembly it takes longer than the clock counts.
+#[cfg(feature = "asm")]
+integers! { wide: forward_i8_24_512_512_6 "24-512-512-6.i8" I8 24 512 6 }
+
 /// As a policy calls it: with leaky ReLU, the released code's choice, and room that is cleared each
 /// time.
 #[unsafe(no_mangle)]
@@ -115,6 +167,9 @@ fn main() -> ! {
     let observation = numbers!("observation.f32");
     networks(observation);
     as_in_a_policy(observation);
+    integers(observation);
+    #[cfg(feature = "asm")]
+    wide(observation);
     process::exit(0)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::networks::{NETWORKS, name};
+use super::networks::{NETWORKS, WIDE, name};
 use super::subject::Family;
 use super::trace::Measured;
 
@@ -12,8 +12,8 @@ pub(crate) struct Row {
     pub(crate) family: Family,
     pub(crate) network: String,
     pub(crate) multiply_adds: u64,
-    /// From our plain kernel, as a share of the largest output.
-    pub(crate) difference: f32,
+    /// From our plain kernel, as a share of the largest output; none where it was not measured.
+    pub(crate) difference: Option<f32>,
     pub(crate) measured: Measured,
 }
 
@@ -26,7 +26,7 @@ impl Row {
 /// Everything, network by network.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut text = String::new();
-    for network in NETWORKS.map(name) {
+    for network in NETWORKS.into_iter().chain([WIDE]).map(name) {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.network == network).collect();
         let macs = rows.first().map_or(0, |row| row.multiply_adds);
         let _ = writeln!(text, "{network} ({macs} multiply-adds)");
@@ -53,7 +53,11 @@ pub(crate) fn table(rows: &[Row]) -> String {
 }
 
 fn difference(row: &Row) -> String {
-    if row.difference == 0.0 { "same bits".into() } else { format!("{:.0e}", row.difference) }
+    match row.difference {
+        Some(0.0) => "same bits".into(),
+        Some(difference) => format!("{difference:.0e}"),
+        None => "-".into(),
+    }
 }
 
 /// One line a measurement.
@@ -63,14 +67,14 @@ pub(crate) fn csv(rows: &[Row]) -> String {
     for row in rows {
         let _ = writeln!(
             text,
-            "\"{}\",{},{},{},{},{},{:e}",
+            "\"{}\",{},{},{},{},{},{}",
             row.family.label,
             row.family.numbers,
             row.network,
             row.multiply_adds,
             row.measured.instructions,
             row.measured.model_cycles,
-            row.difference
+            row.difference.map_or_else(String::new, |difference| format!("{difference:e}"))
         );
     }
     text
@@ -79,7 +83,7 @@ pub(crate) fn csv(rows: &[Row]) -> String {
 /// The page `docs/benchmarks-mcu.md`.
 pub(crate) fn page(rows: &[Row]) -> String {
     let mut text = include_str!("page.md").to_owned();
-    for network in NETWORKS.map(name) {
+    for network in NETWORKS.into_iter().chain([WIDE]).map(name) {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.network == network).collect();
         let macs = rows.first().map_or(0, |row| row.multiply_adds);
         let _ = write!(

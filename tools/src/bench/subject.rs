@@ -52,8 +52,22 @@ use Agreement::{Bits, Within};
 
 /// Everything, in the order of the table; the first family is the one that all are held against.
 pub(crate) const PROGRAMS: [(Program, &[Family]); 5] = [
-    (Program::Ours(""), &[family("forward_f32", "ours, safe Rust", "f32", Bits)]),
-    (Program::Ours("asm"), &[family("forward_f32", "ours, assembly, VMLA", "f32", Bits)]),
+    (
+        Program::Ours(""),
+        &[
+            family("forward_f32", "ours, safe Rust", "f32", Bits),
+            family("forward_i16", "ours, safe Rust", "i16", Within(3e-3)),
+            family("forward_i8", "ours, safe Rust", "i8", Within(3e-2)),
+        ],
+    ),
+    (
+        Program::Ours("asm"),
+        &[
+            family("forward_f32", "ours, assembly, VMLA", "f32", Bits),
+            family("forward_i16", "ours, assembly, SMLAD", "i16", Within(3e-3)),
+            family("forward_i8", "ours, assembly, SMLAD", "i8", Within(3e-2)),
+        ],
+    ),
     (Program::Ours("asm-vmul"), &[family("forward_f32", "ours, assembly, VMUL+VADD", "f32", Bits)]),
     (
         Program::Peer(Peer::RlTools),
