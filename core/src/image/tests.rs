@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::dynamics::TransitionTarget;
+use crate::integer::WeightType;
 use crate::{Activation, Policy};
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -18,6 +19,7 @@ const ARCHITECTURE: Architecture = Architecture {
     model_activation: Activation::Silu,
     critic_activation: Activation::Relu,
     transition_target: TransitionTarget::Difference,
+    policy_weights: WeightType::F32,
 };
 
 fn passport() -> Passport<'static> {
