@@ -15,6 +15,7 @@ pub mod estimator;
 pub mod evaluate;
 pub mod export;
 pub mod inspect;
+pub mod integers;
 pub mod nn;
 pub mod output;
 pub mod random;
