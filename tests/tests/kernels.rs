@@ -113,6 +113,7 @@ fn every_build_gives_the_bits_of_this_machine_in_the_golden_number_of_instructio
             assert_eq!(first, bits, "{name} with {features:?}");
         }
         counts.append(&mut measured(features, &text));
+        counts.append(&mut measured(features, &output(features, "tick")));
     }
     for (features, name, most) in AT_MOST {
         let found = counts[&(features.to_owned(), name.to_owned())];

@@ -6,33 +6,14 @@
 #![no_std]
 #![no_main]
 
+mod support;
+
 use core::hint::black_box;
-use core::mem::size_of_val;
-use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::entry;
 use daa_core::integer::{FixedIntegerMlp, WeightType};
 use daa_core::{Activation, Mlp, SVector};
-use semihosting::{print, println, process};
-
-/// Numbers of a file, aligned.
-#[repr(C, align(16))]
-struct Numbers<const LEN: usize>([u8; LEN]);
-
-macro_rules! numbers {
-    ($file:literal) => {{
-        const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $file));
-        static NUMBERS: Numbers<{ BYTES.len() }> = Numbers(*match BYTES.first_chunk() {
-            Some(bytes) => bytes,
-            None => unreachable!(),
-        });
-        floats(&NUMBERS.0)
-    }};
-}
-
-fn floats(bytes: &'static [u8]) -> &'static [f32] {
-    // SAFETY: any bytes are floats; `Numbers` aligns them, and the length is rounded down.
-    unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), size_of_val(bytes) / 4) }
-}
+use semihosting::process;
+use support::{numbers, report, ticks};
 
 /// A function of its own name for each network, and the measurement of all of them.
 macro_rules! networks {
@@ -139,41 +120,15 @@ fn as_in_a_policy(observation: &[f32]) {
     }
 }
 
-/// The SysTick counter has 24 bits and counts down.
-const COUNTER_MASK: u32 = 0x00FF_FFFF;
-
-fn ticks(run: impl FnOnce()) -> u32 {
-    let begin = SYST::get_current();
-    run();
-    begin.wrapping_sub(SYST::get_current()) & COUNTER_MASK
-}
-
-fn report(name: &str, ticks: u32, outputs: &[f32]) {
-    print!("{name} {ticks}");
-    for value in outputs {
-        print!(" {:08x}", value.to_bits());
-    }
-    println!();
-}
-
 #[entry]
 fn main() -> ! {
-    if let Some(mut core) = cortex_m::Peripherals::take() {
-        core.SYST.set_clock_source(SystClkSource::Core);
-        core.SYST.set_reload(COUNTER_MASK);
-        core.SYST.clear_current();
-        core.SYST.enable_counter();
-    }
+    support::start();
     let observation = numbers!("observation.f32");
     networks(observation);
     as_in_a_policy(observation);
     integers(observation);
+    // Numbers enough for the policy of any task.
     #[cfg(feature = "asm")]
     wide(observation);
     process::exit(0)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    process::exit(101)
 }

@@ -7,6 +7,7 @@ mod networks;
 mod peers;
 mod report;
 mod subject;
+mod tick;
 mod trace;
 
 use anyhow::{Result, bail};
@@ -87,11 +88,12 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
             }
         }
     }
-    println!("{}", report::table(&rows));
+    let ticks = tick::table(&tick::measure(project)?);
+    println!("{}\n\n{ticks}", report::table(&rows));
     if !dry {
         let docs = project.root().join("docs");
         place::write(&docs.join("benchmarks/mcu.csv"), report::csv(&rows))?;
-        place::write(&docs.join("benchmarks-mcu.md"), report::page(&rows))?;
+        place::write(&docs.join("benchmarks-mcu.md"), report::page(&rows, &ticks))?;
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ pub(crate) fn csv(rows: &[Row]) -> String {
 }
 
 /// The page `docs/benchmarks-mcu.md`.
-pub(crate) fn page(rows: &[Row]) -> String {
+pub(crate) fn page(rows: &[Row], ticks: &str) -> String {
     let mut text = include_str!("page.md").to_owned();
     for network in NETWORKS.into_iter().chain([WIDE]).map(name) {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.network == network).collect();
@@ -105,5 +105,5 @@ pub(crate) fn page(rows: &[Row]) -> String {
             );
         }
     }
-    text
+    text + include_str!("tick.md") + ticks
 }

@@ -88,27 +88,34 @@ impl Program {
     /// # Errors
     /// After the compiler's own words.
     pub(crate) fn build(self, project: &Project, workshop: &Workshop) -> Result<PathBuf> {
-        let features = match self {
-            Self::Peer(peer) => return workshop.build(peer),
-            Self::Ours(features) => features,
-        };
-        let step = Step::spinner(format!("building our networks {features}"));
-        let dir = project.firmware().join("bench");
-        let target = dir.join("target");
-        let mut cargo = run::firmware_cargo(&dir);
-        cargo.args(["build", "--release", "--bin", "bench-mcu", "--features", features]);
-        cargo.arg("--target-dir").arg(&target).stdin(Stdio::null());
-        let output = run::output(&mut cargo)?;
-        if !output.status.success() {
-            say(String::from_utf8_lossy(&output.stderr));
-            bail!("our networks do not build; the messages above say why");
+        match self {
+            Self::Peer(peer) => workshop.build(peer),
+            Self::Ours(features) => ours(project, "bench-mcu", features),
         }
-        // The next build would overwrite it.
-        let built = target.join(TARGET).join("release/bench-mcu");
-        let name = if features.is_empty() { "plain" } else { features };
-        let kept = target.join(format!("{name}.elf"));
-        std::fs::copy(&built, &kept).map_err(|error| place::explain(error, &kept))?;
-        step.done();
-        Ok(kept)
     }
+}
+
+/// Builds a program of `firmware/bench` and returns its ELF.
+///
+/// # Errors
+/// After the compiler's own words.
+pub(crate) fn ours(project: &Project, program: &str, features: &str) -> Result<PathBuf> {
+    let step = Step::spinner(format!("building our {program} {features}"));
+    let dir = project.firmware().join("bench");
+    let target = dir.join("target");
+    let mut cargo = run::firmware_cargo(&dir);
+    cargo.args(["build", "--release", "--bin", program, "--features", features]);
+    cargo.arg("--target-dir").arg(&target).stdin(Stdio::null());
+    let output = run::output(&mut cargo)?;
+    if !output.status.success() {
+        say(String::from_utf8_lossy(&output.stderr));
+        bail!("our {program} does not build; the messages above say why");
+    }
+    // The next build would overwrite it.
+    let built = target.join(TARGET).join("release").join(program);
+    let name = if features.is_empty() { "plain" } else { features };
+    let kept = target.join(format!("{program}-{name}.elf"));
+    std::fs::copy(&built, &kept).map_err(|error| place::explain(error, &kept))?;
+    step.done();
+    Ok(kept)
 }
