@@ -53,7 +53,7 @@ fn generate() -> Result<(), String> {
     save("policy.daa", &bytes)?;
     // `Debug` prints Rust here, once the enums' variants are in scope.
     let architecture = format!(
-        "{{ use daa_core::{{Activation::*, dynamics::TransitionTarget::*}}; {:?} }}",
+        "{{ use daa_core::{{Activation::*, dynamics::TransitionTarget::*, integer::WeightType::*}}; {:?} }}",
         image.architecture()
     );
     save("architecture.in", architecture.as_bytes())

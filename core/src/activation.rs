@@ -1,5 +1,6 @@
 //! Activation functions with the same bits on every machine.
 
+use crate::kernel;
 use serde::{Deserialize, Serialize};
 
 /// Slope of [`Activation::LeakyRelu`] below zero, as in the paper's released code.
@@ -47,10 +48,8 @@ impl Activation {
     #[inline]
     pub fn apply(self, values: &mut [f32]) {
         match self {
-            Self::Relu => values.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { 0.0 }),
-            Self::LeakyRelu => {
-                values.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { LEAKY_SLOPE * *v })
-            }
+            Self::Relu => kernel::relu(values),
+            Self::LeakyRelu => kernel::leaky_relu(values),
             Self::Tanh => values.iter_mut().for_each(|v| *v = libm::tanhf(*v)),
             Self::Silu => values.iter_mut().for_each(|v| *v /= 1.0 + libm::expf(-*v)),
         }
@@ -60,7 +59,6 @@ impl Activation {
 #[cfg(test)]
 mod tests {
     use super::*;
-
     #[test]
     fn hand_computed_values() {
         let mut x = [-2.0, 4.0];

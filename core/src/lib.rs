@@ -8,6 +8,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`kernel`] | one affine layer in one fixed order of operations |
+//! | [`integer`] | networks with integer weights |
 //! | [`mlp`] | two-hidden-layer networks over borrowed weights |
 //! | [`policy`] | observation -> normaliser -> network -> tanh -> action limits, and its Gaussian |
 //! | [`dynamics`] | transition and reward networks |
@@ -25,7 +26,9 @@
 //! The algorithm is that of Nauman & Cygan, "On All-Action Policy Gradients" (2022); equation and
 //! section numbers in these pages are that paper's.
 #![no_std]
-#![forbid(unsafe_code)]
+// Feature `asm` lets one file be: `kernel/asm.rs`.
+#![deny(unsafe_code)]
+#![cfg_attr(not(feature = "asm"), forbid(unsafe_code))]
 #![deny(missing_docs)]
 
 #[cfg(test)]
@@ -44,6 +47,7 @@ pub mod fault;
 pub mod guard;
 pub mod image;
 pub mod imagination;
+pub mod integer;
 pub mod kernel;
 pub mod ladder;
 pub mod link;

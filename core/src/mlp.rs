@@ -147,7 +147,17 @@ impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HID
     /// The outputs for one input vector. Never panics. Cost: [`MlpShape::multiply_adds`].
     #[must_use]
     pub fn forward(&self, x: &SVector<f32, IN>) -> SVector<f32, OUT> {
-        let (mut first, mut second) = ([0.0; HIDDEN], [0.0; HIDDEN]);
+        self.forward_in(x, &mut [[0.0; HIDDEN]; 2])
+    }
+
+    /// [`forward`](Self::forward) with the caller's room for the hidden layers, whatever is in it:
+    /// for who computes often and need not clear it each time.
+    #[must_use]
+    pub fn forward_in(
+        &self,
+        x: &SVector<f32, IN>,
+        [first, second]: &mut [[f32; HIDDEN]; 2],
+    ) -> SVector<f32, OUT> {
         let mut y = SVector::<f32, OUT>::zeros();
         let hidden = (&mut first[..], &mut second[..]);
         forward(Self::SHAPE, self.weights, self.activation, x.as_slice(), hidden, y.as_mut_slice());

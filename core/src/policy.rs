@@ -13,6 +13,7 @@
 //! | `action` | `[ACT]` | in the actuators' units |
 
 use crate::guard::limit;
+use crate::integer::{FixedIntegerMlp, IntegerError, IntegerMlp};
 use crate::{Activation, Mlp, MlpSlice, Normaliser, mlp::MlpError, normaliser::NormaliserError};
 use core::f32::consts::PI;
 use nalgebra::SVector;
@@ -77,6 +78,8 @@ impl ActionLimits {
 pub enum PolicyError {
     /// The weights do not fit the shape.
     Mlp(MlpError),
+    /// The integer weights cannot be used.
+    Integer(IntegerError),
     /// The observation statistics cannot be used.
     Normaliser(NormaliserError),
     /// Not one deviation and one pair of limits for each action.
@@ -87,6 +90,7 @@ impl core::fmt::Display for PolicyError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Mlp(error) => error.fmt(f),
+            Self::Integer(error) => error.fmt(f),
             Self::Normaliser(error) => error.fmt(f),
             Self::WrongActionCount => {
                 write!(f, "a policy needs one deviation and one pair of limits for each action")
@@ -103,9 +107,80 @@ impl From<MlpError> for PolicyError {
     }
 }
 
+impl From<IntegerError> for PolicyError {
+    fn from(error: IntegerError) -> Self {
+        Self::Integer(error)
+    }
+}
+
 impl From<NormaliserError> for PolicyError {
     fn from(error: NormaliserError) -> Self {
         Self::Normaliser(error)
+    }
+}
+
+/// A policy's network, with weights of either kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Network<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> {
+    /// The trainer's own.
+    Float(Mlp<'w, OBS, HIDDEN, ACT>),
+    /// Made of it for less flash and time.
+    Integer(FixedIntegerMlp<'w, OBS, HIDDEN, ACT>),
+}
+
+impl<const OBS: usize, const HIDDEN: usize, const ACT: usize> Network<'_, OBS, HIDDEN, ACT> {
+    /// The outputs for one normalised observation. Never panics.
+    #[must_use]
+    #[inline]
+    pub fn forward(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        match self {
+            Self::Float(network) => network.forward(z),
+            Self::Integer(network) => network.forward(z),
+        }
+    }
+}
+
+/// [`Network`] for sizes that are known only at run time.
+#[derive(Clone, Copy, Debug)]
+pub enum NetworkSlice<'w> {
+    /// The trainer's own.
+    Float(MlpSlice<'w>),
+    /// Made of it for less flash and time.
+    Integer(IntegerMlp<'w>),
+}
+
+impl<'w> From<MlpSlice<'w>> for NetworkSlice<'w> {
+    fn from(network: MlpSlice<'w>) -> Self {
+        Self::Float(network)
+    }
+}
+
+impl<'w> From<IntegerMlp<'w>> for NetworkSlice<'w> {
+    fn from(network: IntegerMlp<'w>) -> Self {
+        Self::Integer(network)
+    }
+}
+
+impl NetworkSlice<'_> {
+    fn shape(&self) -> crate::MlpShape {
+        match self {
+            Self::Float(network) => network.shape(),
+            Self::Integer(network) => network.shape(),
+        }
+    }
+
+    fn scratch_len(&self) -> usize {
+        match self {
+            Self::Float(network) => 2 * network.shape().hidden,
+            Self::Integer(network) => IntegerMlp::scratch_words(network.shape()),
+        }
+    }
+
+    fn forward(&self, z: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+        match self {
+            Self::Float(network) => network.forward(z, scratch, y),
+            Self::Integer(network) => network.forward(z, bytemuck::cast_slice_mut(scratch), y),
+        }
     }
 }
 
@@ -114,7 +189,7 @@ impl From<NormaliserError> for PolicyError {
 /// The small vectors are held by value, the weights are borrowed (from flash).
 #[derive(Clone, Debug)]
 pub struct Policy<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> {
-    mlp: Mlp<'w, OBS, HIDDEN, ACT>,
+    network: Network<'w, OBS, HIDDEN, ACT>,
     log_std: SVector<f32, ACT>,
     mean: SVector<f32, OBS>,
     inverse_deviation: SVector<f32, OBS>,
@@ -137,7 +212,22 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
     ) -> Result<Self, PolicyError> {
         let params = Mlp::<OBS, HIDDEN, ACT>::PARAMS;
         let (network, log_std) = weights.split_at_checked(params).unwrap_or((weights, &[]));
-        let mlp = Mlp::new(network, activation)?;
+        let network = Network::Float(Mlp::new(network, activation)?);
+        Self::with_network(network, log_std, mean, deviation, clip, limits)
+    }
+
+    /// A policy over a network.
+    ///
+    /// # Errors
+    /// [`PolicyError`] when sizes do not fit or statistics cannot be used.
+    pub fn with_network(
+        network: Network<'w, OBS, HIDDEN, ACT>,
+        log_std: &[f32],
+        mean: SVector<f32, OBS>,
+        deviation: &SVector<f32, OBS>,
+        clip: f32,
+        limits: [ActionLimits; ACT],
+    ) -> Result<Self, PolicyError> {
         let log_std = <[f32; ACT]>::try_from(log_std).map_err(|_| PolicyError::WrongActionCount)?;
         let mut inverse_deviation = SVector::<f32, OBS>::zeros();
         Normaliser::new(
@@ -146,7 +236,7 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
             clip,
             inverse_deviation.as_mut_slice(),
         )?;
-        Ok(Self { mlp, log_std: log_std.into(), mean, inverse_deviation, clip, limits })
+        Ok(Self { network, log_std: log_std.into(), mean, inverse_deviation, clip, limits })
     }
 
     /// The normalised observation. Never panics.
@@ -166,13 +256,13 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
     #[must_use]
     #[inline]
     pub fn mean(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
-        self.mlp.forward(z).map(libm::tanhf)
+        self.network.forward(z).map(libm::tanhf)
     }
 
     /// The network alone, for measurements.
     #[must_use]
-    pub fn network(&self) -> &Mlp<'w, OBS, HIDDEN, ACT> {
-        &self.mlp
+    pub fn network(&self) -> &Network<'w, OBS, HIDDEN, ACT> {
+        &self.network
     }
 
     /// `log_std [ACT]`.
@@ -209,7 +299,7 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
 /// A policy whose sizes are known only at run time: the workstation's, same arithmetic.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicySlice<'w> {
-    mlp: MlpSlice<'w>,
+    network: NetworkSlice<'w>,
     log_std: &'w [f32],
     normaliser: Normaliser<'w>,
     limits: &'w [ActionLimits],
@@ -222,22 +312,23 @@ impl<'w> PolicySlice<'w> {
     /// [`PolicyError::WrongActionCount`] when `log_std` or `limits` does not have one element for
     /// each output of the network.
     pub fn new(
-        mlp: MlpSlice<'w>,
+        network: impl Into<NetworkSlice<'w>>,
         log_std: &'w [f32],
         normaliser: Normaliser<'w>,
         limits: &'w [ActionLimits],
     ) -> Result<Self, PolicyError> {
-        let actions = mlp.shape().output;
+        let network = network.into();
+        let actions = network.shape().output;
         if log_std.len() != actions || limits.len() != actions {
             return Err(PolicyError::WrongActionCount);
         }
-        Ok(Self { mlp, log_std, normaliser, limits })
+        Ok(Self { network, log_std, normaliser, limits })
     }
 
     /// Elements of scratch that [`mean`](Self::mean) and [`mode`](Self::mode) need.
     #[must_use]
     pub fn scratch_len(&self) -> usize {
-        self.mlp.shape().input + 2 * self.mlp.shape().hidden
+        self.network.shape().input + self.network.scratch_len()
     }
 
     /// Writes the Gaussian's mean for a raw `observation` into `mean`.
@@ -246,9 +337,9 @@ impl<'w> PolicySlice<'w> {
     /// When a slice is not of the network's size or `scratch` is shorter than
     /// [`scratch_len`](Self::scratch_len).
     pub fn mean(&self, observation: &[f32], scratch: &mut [f32], mean: &mut [f32]) {
-        let (z, hidden) = scratch.split_at_mut(self.mlp.shape().input);
+        let (z, hidden) = scratch.split_at_mut(self.network.shape().input);
         self.normaliser.normalise(observation, z);
-        self.mlp.forward(z, hidden, mean);
+        self.network.forward(z, hidden, mean);
         mean.iter_mut().for_each(|m| *m = libm::tanhf(*m));
     }
 

@@ -5,6 +5,7 @@ use daa_core::image::{
     ActionSignal, Architecture, Contents, ImageError, ObservationSignal, Passport, Provenance,
     write,
 };
+use daa_core::integer::WeightType;
 use daa_core::policy::ActionLimits;
 use daa_core::{Activation, Policy, SVector};
 
@@ -47,6 +48,7 @@ pub(crate) fn image() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         model_activation: Activation::LeakyRelu,
         critic_activation: Activation::LeakyRelu,
         transition_target: TransitionTarget::Next,
+        policy_weights: WeightType::F32,
     };
     let passport = passport();
     let mut noise = Noise(1);

@@ -4,19 +4,21 @@
 //! microcontroller, and a test on the workstation includes this file, computes it there, and
 //! compares. Nothing here knows the machine.
 
-use daa_core::Activation;
-use daa_core::kernel::{affine_blocked, affine_rows};
+use daa_core::integer::{IntegerMlp, Limits, WeightType, network_words, quantise};
+use daa_core::kernel::{affine, affine_blocked, affine_rows};
+use daa_core::{Activation, MlpShape};
 
 /// Input widths: below, at and above the four rows that the workstation takes at once.
 const INPUTS: [usize; 9] = [1, 2, 3, 4, 5, 6, 17, 33, 40];
-/// Output widths from 1 to this: every remainder of the microcontroller's blocks of 16, four times.
+/// Output widths from 1 to this: every remainder of the blocks of 22 in Rust, three times, and of those
+/// of 16 in assembly, four times.
 const MAX_OUTPUTS: usize = 66;
 const MAX_INPUTS: usize = 40;
 
 /// What was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parity {
-    /// Number of layers.
+    /// Number of layers, and of networks of integers.
     pub layers: u32,
     /// Over the bits of all outputs, in order.
     pub hash: u64,
@@ -71,7 +73,7 @@ fn equal(a: &[f32], b: &[f32]) -> bool {
     a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
-/// Computes every layer with both loops and by definition.
+/// Computes every layer with all loops and by definition.
 ///
 /// # Errors
 /// The first [`Mismatch`] between them.
@@ -79,7 +81,7 @@ pub fn run() -> Result<Parity, Mismatch> {
     let mut numbers = Numbers(2022);
     let mut weights = [0.0; MAX_INPUTS * MAX_OUTPUTS];
     let (mut bias, mut x) = ([0.0; MAX_OUTPUTS], [0.0; MAX_INPUTS]);
-    let mut results = [[0.0; MAX_OUTPUTS]; 3];
+    let mut results = [[0.0; MAX_OUTPUTS]; 4];
     let mut parity = Parity { layers: 0, hash: 0 };
     for inputs in INPUTS {
         for outputs in 1..=MAX_OUTPUTS {
@@ -88,15 +90,26 @@ pub fn run() -> Result<Parity, Mismatch> {
             numbers.fill(weights);
             numbers.fill(bias);
             numbers.fill(x);
-            let [defined, blocked, rows] = results.each_mut().map(|result| &mut result[..outputs]);
+            let [defined, blocked, rows, chosen] =
+                results.each_mut().map(|result| &mut result[..outputs]);
             definition(weights, bias, x, defined);
             affine_blocked(weights, bias, x, blocked);
             affine_rows(weights, bias, x, rows);
-            if !(equal(defined, blocked) && equal(defined, rows)) {
+            // With feature `asm` on the chip, this is the assembly.
+            affine(weights, bias, x, chosen);
+            if ![&*blocked, &*rows, &*chosen].iter().all(|result| equal(defined, result)) {
+                return Err(Mismatch { inputs, outputs });
+            }
+            // The comparison sees one wrong sum among all.
+            bias[outputs - 1] = -bias[outputs - 1];
+            affine(weights, bias, x, chosen);
+            if equal(defined, chosen) {
                 return Err(Mismatch { inputs, outputs });
             }
             parity.hash = mix(parity.hash, defined);
-            for activation in [Activation::LeakyRelu, Activation::Tanh, Activation::Silu] {
+            for activation in
+                [Activation::Relu, Activation::LeakyRelu, Activation::Tanh, Activation::Silu]
+            {
                 blocked.copy_from_slice(defined);
                 activation.apply(blocked);
                 parity.hash = mix(parity.hash, blocked);
@@ -104,5 +117,40 @@ pub fn run() -> Result<Parity, Mismatch> {
             parity.layers += 1;
         }
     }
+    integers(&mut numbers, &mut parity);
     Ok(parity)
+}
+
+/// Networks of integers: every remainder of the blocks of four outputs and four inputs.
+fn integers(numbers: &mut Numbers, parity: &mut Parity) {
+    const LARGEST: MlpShape = MlpShape::new(MAX_INPUTS, 20, 9);
+    let mut weights = [0.0; LARGEST.params()];
+    let mut words = [0; network_words(WeightType::I16, LARGEST)];
+    let mut scratch = [0; IntegerMlp::scratch_words(LARGEST)];
+    let (mut z, mut y) = ([0.0; MAX_INPUTS], [0.0; 9]);
+    for (inputs, hidden) in INPUTS.into_iter().flat_map(|i| [4, 8, 20].map(|h| (i, h))) {
+        for outputs in 1..=9 {
+            let shape = MlpShape::new(inputs, hidden, outputs);
+            let (weights, z) = (&mut weights[..shape.params()], &mut z[..inputs]);
+            numbers.fill(weights);
+            numbers.fill(z);
+            for kind in [WeightType::I8, WeightType::I16] {
+                for activation in [Activation::Relu, Activation::LeakyRelu] {
+                    // Small limits, so that some integers reach theirs.
+                    let limits = Limits { input: 20.0, hidden: [400.0, 8000.0] };
+                    let words = &mut words[..network_words(kind, shape)];
+                    let y = &mut y[..outputs];
+                    y.fill(0.0);
+                    let made = quantise(shape, kind, activation, weights, &limits, words);
+                    if let (Ok(()), Ok(network)) =
+                        (made, IntegerMlp::new(shape, kind, activation, words))
+                    {
+                        network.forward(z, &mut scratch, y);
+                        parity.layers += 1;
+                    }
+                    parity.hash = mix(parity.hash, y);
+                }
+            }
+        }
+    }
 }

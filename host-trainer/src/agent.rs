@@ -1,7 +1,8 @@
 //! One seed's policy on the CPU, acting through `core`.
 
 use crate::statistics::ObservationScale;
-use daa_core::policy::{ActionLimits, PolicyError};
+use daa_core::integer::{IntegerMlp, WeightType};
+use daa_core::policy::{ActionLimits, NetworkSlice, PolicyError};
 use daa_core::{Activation, MlpShape, MlpSlice, Normaliser, PolicySlice};
 
 /// Weights and statistics of a policy, owned.
@@ -13,6 +14,8 @@ pub struct Agent {
     pub activation: Activation,
     /// Parameters of the network, then `log_std [A]`, as in an image.
     pub weights: Vec<f32>,
+    /// What `weights` are: of integers, the words of the network come as the floats of their bits.
+    pub weight_type: WeightType,
     /// Observation statistics.
     pub scale: ObservationScale,
     /// Limits of the actions.
@@ -29,7 +32,7 @@ impl Agent {
         scale: ObservationScale,
     ) -> Self {
         let limits = vec![ActionLimits { low: -1.0, high: 1.0 }; shape.output];
-        Self { shape, activation, weights, scale, limits }
+        Self { shape, activation, weights, weight_type: WeightType::F32, scale, limits }
     }
 
     /// `core`'s policy over this agent; `inverse [D]` is scratch that lives as long.
@@ -37,11 +40,17 @@ impl Agent {
     /// # Errors
     /// [`PolicyError`] when the parts do not fit each other.
     pub fn policy<'a>(&'a self, inverse: &'a mut [f32]) -> Result<PolicySlice<'a>, PolicyError> {
-        let params = self.shape.params().min(self.weights.len());
-        let (network, log_std) = self.weights.split_at(params);
-        let mlp = MlpSlice::new(self.shape, network, self.activation)?;
         let scale = &self.scale;
         let normaliser = Normaliser::new(&scale.mean, &scale.deviation, scale.clip, inverse)?;
-        PolicySlice::new(mlp, log_std, normaliser, &self.limits)
+        let words = self.weights.len().saturating_sub(self.shape.output);
+        let (network, log_std) = self.weights.split_at(words);
+        let network = match self.weight_type {
+            WeightType::F32 => MlpSlice::new(self.shape, network, self.activation)?.into(),
+            kind => {
+                let words = bytemuck::cast_slice(network);
+                NetworkSlice::from(IntegerMlp::new(self.shape, kind, self.activation, words)?)
+            }
+        };
+        PolicySlice::new(network, log_std, normaliser, &self.limits)
     }
 }

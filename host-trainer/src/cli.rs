@@ -6,7 +6,8 @@
 use crate::agent::Agent;
 use crate::config;
 use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
-use crate::export::{AlignedImage, agent_of, export};
+use crate::export::{AlignedImage, agent_of, export_as};
+use crate::integers::Dtype;
 use crate::output;
 use crate::run::checkpoint;
 use crate::run::directory::{RunDirectory, write_atomically};
@@ -146,6 +147,9 @@ struct ExportArgs {
     /// Which of the run's seeds, or best: the one whose policy returns most; default: the first
     #[arg(long, value_name = "SEED|best")]
     seed: Option<String>,
+    /// Type of the policy's weights; integers are calibrated on visited observations
+    #[arg(long, value_enum, default_value_t)]
+    dtype: Dtype,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -303,7 +307,7 @@ fn export_command(args: &ExportArgs) -> Result<()> {
         }
     };
     let path = args.output.clone().unwrap_or_else(|| directory.image());
-    let exported = export(&trainer, seed_index, &path)?;
+    let exported = export_as(&trainer, seed_index, &path, args.dtype.into())?;
     record_latest(&path)?;
     if args.json {
         output::line(format!("{}", serde_json::json!({ "image": path, "exported": exported })))?;
@@ -317,6 +321,12 @@ fn export_command(args: &ExportArgs) -> Result<()> {
             exported.stderr,
             exported.largest_difference
         ))?;
+        if let Some(loss) = exported.loss {
+            output::line(format!(
+                "floats return {:.1} +- {:.1}; actions differ by at most {:.4}, {:.4} in the mean",
+                loss.float_mean, loss.float_stderr, loss.largest_action_error, loss.action_error
+            ))?;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use crate::agent::Agent;
 use crate::config::Config;
 use crate::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
+use crate::integers::{Loss, action_errors, with_integers};
 use crate::monitor::levels;
 use crate::nn::to_vec;
 use crate::random::{Purpose, stream};
@@ -16,6 +17,7 @@ use daa_core::image::{
     ActionSignal, Architecture, Contents, Image, Model, ObservationSignal, Passport, Provenance,
     Return,
 };
+use daa_core::integer::WeightType;
 use rand::RngExt as _;
 use std::path::Path;
 use tch::Tensor;
@@ -44,6 +46,8 @@ pub struct Exported {
     pub stderr: f64,
     /// Largest difference between `core` and libtorch.
     pub largest_difference: f32,
+    /// What integer weights cost; none for floats.
+    pub loss: Option<Loss>,
 }
 
 /// Writes the image of one seed of a trainer to `path`.
@@ -52,9 +56,23 @@ pub struct Exported {
 /// Refuses weights that are not finite, observations outside their declared ranges, and a file that
 /// does not read back; nothing is written then.
 pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Exported> {
+    export_as(trainer, seed_index, path, WeightType::F32)
+}
+
+/// [`export()`] with weights of this type: integers are calibrated on the visited observations, and the
+/// return in the passport is theirs.
+///
+/// # Errors
+/// As [`export()`], and when the policy cannot have integer weights.
+pub fn export_as(
+    trainer: &Trainer,
+    seed_index: usize,
+    path: &Path,
+    weights: WeightType,
+) -> Result<Exported> {
     let config = trainer.config();
     let seed = *config.seeds.get(seed_index).context("no such seed in this run")?;
-    let agent = trainer.agent(seed_index);
+    let mut agent = trainer.agent(seed_index);
     if let Some(at) = agent.weights.iter().position(|weight| !weight.is_finite()) {
         bail!("weight {at} of the policy is {}: nothing was exported", agent.weights[at]);
     }
@@ -68,12 +86,22 @@ pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Expor
     };
     let episodes = evaluate(&agent, &what)?;
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
-    let summary = Summary::of(&returns);
+    let mut summary = Summary::of(&returns);
     let visited: Vec<f32> =
         episodes.iter().flat_map(|episode: &Episode| episode.observations.clone()).collect();
     check_ranges(trainer, &visited)?;
 
     let largest_difference = compare_with_libtorch(trainer, seed_index, &agent, &visited)?;
+    let mut loss = None;
+    if weights != WeightType::F32 {
+        let integers = with_integers(&agent, weights, &visited)?;
+        let (largest_action_error, action_error) = action_errors(&agent, &integers, &visited)?;
+        let (float_mean, float_stderr) = (summary.mean, summary.standard_error);
+        loss = Some(Loss { float_mean, float_stderr, largest_action_error, action_error });
+        agent = integers;
+        let totals: Vec<f64> = evaluate(&agent, &what)?.iter().map(|e| e.total).collect();
+        summary = Summary::of(&totals);
+    }
     let golden = golden_vectors(trainer, &agent, &visited)?;
     let passport = passport(trainer, &agent, seed_index, summary)?;
     let image = build(trainer, seed_index, &agent, &passport, (&golden, &episodes))?;
@@ -87,6 +115,7 @@ pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Expor
         mean: summary.mean,
         stderr: summary.standard_error,
         largest_difference,
+        loss,
     })
 }
 
@@ -277,6 +306,7 @@ fn build(
         model_activation: config.model_activation,
         critic_activation: config.activation,
         transition_target: config.transition_target,
+        policy_weights: agent.weight_type,
     };
     let critic = trainer.critic.seed_params(seed_index);
     let monitor = match &networks {
@@ -379,6 +409,7 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
     let weights = image.policy_weights().to_vec();
     let mut agent =
         Agent::new(architecture.policy(), architecture.policy_activation, weights, scale);
+    agent.weight_type = architecture.policy_weights;
     agent.limits = passport
         .actions
         .iter()

@@ -52,6 +52,10 @@ fn section(image: &Image<'_>, section: Section) -> Option<SectionReport> {
         return None;
     }
     let architecture = image.architecture();
+    let whole = numbers.len();
+    // Integer weights are no floats: what is left to look at are the deviations.
+    let integers = !image.policy_integers().is_empty() && section == Section::Policy;
+    let numbers = if integers { image.log_std() } else { numbers };
     let count = numbers.len() as f64;
     let mean = numbers.iter().map(|n| f64::from(*n)).sum::<f64>() / count;
     let variance = numbers.iter().map(|n| (f64::from(*n) - mean).powi(2)).sum::<f64>() / count;
@@ -64,8 +68,8 @@ fn section(image: &Image<'_>, section: Section) -> Option<SectionReport> {
     };
     Some(SectionReport {
         name: section.to_string(),
-        numbers: numbers.len(),
-        bytes: 4 * numbers.len(),
+        numbers: whole,
+        bytes: 4 * whole,
         multiply_adds: shape.map(daa_core::MlpShape::multiply_adds),
         mean,
         deviation: variance.sqrt(),

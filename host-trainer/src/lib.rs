@@ -18,6 +18,7 @@ pub mod experience;
 pub mod experiment;
 pub mod export;
 pub mod inspect;
+pub mod integers;
 pub mod monitor;
 pub mod nn;
 pub mod output;

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::project::Project;
 use crate::setup::{self, toolchain::Route};
-use crate::{doctor, emulate, faults, record, size, test, train};
+use crate::{bench, doctor, emulate, faults, record, size, test, train};
 
 /// Set-up, training, tests and the emulated microcontroller.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ enum Command {
     Faults(faults::Arguments),
     /// Show the flash, RAM and stack that the firmware takes
     Size(size::Arguments),
+    /// Measure the kernels on the emulated microcontroller, beside other libraries
+    Bench(bench::Arguments),
     /// Record episodes of Python dm_control to test the simulator against
     Record(record::Arguments),
 }
@@ -57,6 +59,7 @@ impl Cli {
             Command::Boot(arguments) => emulate::boot::run(&project, &arguments),
             Command::Faults(arguments) => faults::run(&project, &arguments),
             Command::Size(arguments) => size::run(&project, &arguments),
+            Command::Bench(arguments) => bench::run(&project, &arguments),
             Command::Record(arguments) => record::run(&project, &arguments),
         }
     }

@@ -3,6 +3,7 @@
 //! The commands drive `cargo`, `pip`, `apt-get`, `qemu-system-arm` and `host-trainer` as programs and
 //! know nothing of what is inside them.
 
+mod bench;
 mod cli;
 mod doctor;
 mod emulate;

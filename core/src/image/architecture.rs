@@ -2,6 +2,7 @@
 
 use super::error::{ImageError, Section};
 use crate::dynamics::TransitionTarget;
+use crate::integer::{WeightType, network_words};
 use crate::{Activation, MlpShape};
 
 /// Largest number of observation signals.
@@ -37,10 +38,12 @@ pub struct Architecture {
     pub critic_activation: Activation,
     /// What the transition network predicts.
     pub transition_target: TransitionTarget,
+    /// Type of the policy's weights; all others are floats.
+    pub policy_weights: WeightType,
 }
 
 impl Architecture {
-    /// The block's bytes: six `u16`, four codes, the weights' type (0 = f32), zeros.
+    /// The block's bytes: six `u16`, four codes, the type of the policy's weights, zeros.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; ARCHITECTURE_BYTES] {
         let mut bytes = [0; ARCHITECTURE_BYTES];
@@ -59,6 +62,7 @@ impl Architecture {
         bytes[13] = self.model_activation as u8;
         bytes[14] = self.critic_activation as u8;
         bytes[15] = self.transition_target as u8;
+        bytes[16] = self.policy_weights as u8;
         bytes
     }
 
@@ -81,8 +85,9 @@ impl Architecture {
             critic_activation: activation(14)?,
             transition_target: TransitionTarget::from_code(bytes[15])
                 .ok_or(ImageError::Architecture)?,
+            policy_weights: WeightType::from_code(bytes[16]).ok_or(ImageError::Architecture)?,
         };
-        if bytes[16..].iter().any(|byte| *byte != 0) {
+        if bytes[17..].iter().any(|byte| *byte != 0) {
             return Err(ImageError::Architecture);
         }
         architecture.check()?;
@@ -156,12 +161,21 @@ impl Architecture {
         MlpShape::new(self.observations as usize, self.critic_hidden as usize, 1)
     }
 
-    /// Number of `f32` in a section; `golden` is the number of golden vectors.
+    /// Words of the policy's network: parameters, or what stands for them.
+    #[must_use]
+    pub const fn policy_words(&self) -> usize {
+        match self.policy_weights {
+            WeightType::F32 => self.policy().params(),
+            weights => network_words(weights, self.policy()),
+        }
+    }
+
+    /// Number of 32-bit words in a section; `golden` is the number of golden vectors.
     #[must_use]
     pub const fn section_len(&self, section: Section, golden: usize) -> usize {
         let (observations, actions) = (self.observations as usize, self.actions as usize);
         match section {
-            Section::Policy => self.policy().params() + actions,
+            Section::Policy => self.policy_words() + actions,
             Section::Golden => golden * (observations + actions),
             _ if !self.has_model() => 0,
             Section::Transition => observations + self.transition().params(),

@@ -1,5 +1,6 @@
 //! Why an image is refused.
 
+use crate::integer::IntegerError;
 use crate::normaliser::NormaliserError;
 use core::fmt;
 
@@ -73,6 +74,8 @@ pub enum ImageError {
     },
     /// The architecture block does not hash to the header's architecture hash.
     ArchitectureHash,
+    /// The policy's integer weights cannot be used.
+    Integer(IntegerError),
     /// The CRC-32 does not hold: at least one bit was changed.
     Checksum {
         /// The CRC in the header.
@@ -174,6 +177,7 @@ impl fmt::Display for ImageError {
                 write!(f, "limits of signal {signal} are not finite and ordered")
             }
             Self::Period => write!(f, "the control period is 0"),
+            Self::Integer(error) => write!(f, "policy: {error}"),
             Self::Normaliser(error) => error.fmt(f),
             Self::NotFinite { section, index } => {
                 write!(f, "number {index} of section {section} is not finite")

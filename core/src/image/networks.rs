@@ -5,14 +5,16 @@ use super::read::Image;
 use crate::dynamics::{Dynamics, Transition};
 use crate::guard::Guard;
 use crate::imagination::LearnedModel;
+use crate::integer::{FixedIntegerMlp, WeightType};
 use crate::monitor::Monitor;
-use crate::policy::{ActionLimits, Policy, PolicyError};
+use crate::policy::{ActionLimits, Network, Policy, PolicyError};
 use crate::{Mlp, SVector};
 
 impl From<PolicyError> for ImageError {
     fn from(error: PolicyError) -> Self {
         match error {
             PolicyError::Normaliser(error) => Self::Normaliser(error),
+            PolicyError::Integer(error) => Self::Integer(error),
             _ => Self::Layout,
         }
     }
@@ -43,7 +45,16 @@ impl<'b> Image<'b> {
         }
         let activation = self.architecture().policy_activation;
         let clip = passport.observation_clip;
-        Ok(Policy::new(self.policy_weights(), activation, mean, &deviation, clip, limits)?)
+        let network = match self.architecture().policy_weights {
+            WeightType::F32 => {
+                let weights = self.policy_weights();
+                return Ok(Policy::new(weights, activation, mean, &deviation, clip, limits)?);
+            }
+            weights => FixedIntegerMlp::new(weights, activation, self.policy_integers())
+                .map_err(ImageError::Integer)?,
+        };
+        let network = Network::Integer(network);
+        Ok(Policy::with_network(network, self.log_std(), mean, &deviation, clip, limits)?)
     }
 
     /// The image's transition network, or `None` when it has only a policy.

@@ -4,6 +4,7 @@ use super::architecture::{self, ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
 use super::passport::Passport;
 use super::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+use crate::integer::{IntegerMlp, WeightType};
 use crate::monitor::Levels;
 
 /// A golden pair: what the policy must answer, bit for bit.
@@ -141,9 +142,23 @@ impl<'b> Image<'b> {
     }
 
     fn check_numbers(&self) -> Result<(), ImageError> {
+        let weights = self.architecture.policy_weights;
+        let integers = match weights {
+            WeightType::F32 => 0,
+            _ => self.architecture.policy_words(),
+        };
+        if integers > 0 {
+            let (shape, activation) =
+                (self.architecture.policy(), self.architecture.policy_activation);
+            IntegerMlp::new(shape, weights, activation, self.policy_integers())
+                .map_err(ImageError::Integer)?;
+        }
         for (section, numbers) in Section::ALL.into_iter().zip(self.sections) {
-            if let Some(index) = numbers.iter().position(|number| !number.is_finite()) {
-                return Err(ImageError::NotFinite { section, index });
+            // Any bits are integers; they were checked above.
+            let skip = if section == Section::Policy { integers } else { 0 };
+            let finite = |number: &f32| number.is_finite();
+            if let Some(index) = numbers.iter().skip(skip).position(|number| !finite(number)) {
+                return Err(ImageError::NotFinite { section, index: skip + index });
             }
         }
         if let Some(index) = self.transition_scale().iter().position(|scale| *scale <= 0.0) {
@@ -187,7 +202,26 @@ impl<'b> Image<'b> {
         self.sections[section as usize]
     }
 
+    /// The words of a network with integer weights, as
+    /// [`IntegerMlp::new`](crate::integer::IntegerMlp::new) takes them; empty when they are floats.
+    #[must_use]
+    pub fn policy_integers(&self) -> &'b [u32] {
+        if self.architecture.policy_weights == WeightType::F32 {
+            return &[];
+        }
+        let words: &'b [u32] = bytemuck::cast_slice(self.section(Section::Policy));
+        words.get(..self.architecture.policy_words()).unwrap_or(&[])
+    }
+
+    /// `log_std [ACT]` of the policy.
+    #[must_use]
+    pub fn log_std(&self) -> &'b [f32] {
+        self.section(Section::Policy).get(self.architecture.policy_words()..).unwrap_or(&[])
+    }
+
     /// The policy's parameters and `log_std [ACT]`, as [`Policy::new`](crate::Policy::new) takes them.
+    /// Of a network with integer weights they are no floats, see
+    /// [`policy_integers`](Self::policy_integers).
     #[must_use]
     pub fn policy_weights(&self) -> &'b [f32] {
         self.section(Section::Policy)

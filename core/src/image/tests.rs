@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::dynamics::TransitionTarget;
+use crate::integer::WeightType;
 use crate::{Activation, Policy};
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -18,6 +19,7 @@ const ARCHITECTURE: Architecture = Architecture {
     model_activation: Activation::Silu,
     critic_activation: Activation::Relu,
     transition_target: TransitionTarget::Difference,
+    policy_weights: WeightType::F32,
 };
 
 fn passport() -> Passport<'static> {
@@ -355,6 +357,47 @@ fn the_hex_dump_of_the_specification_is_this_image() {
     assert_eq!(&buffer[..len], bytes.as_slice());
 }
 
+#[test]
+fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() {
+    use crate::integer::{FixedIntegerMlp, Limits, quantise};
+    for kind in [WeightType::I8, WeightType::I16] {
+        let architecture = Architecture {
+            policy_activation: Activation::LeakyRelu,
+            policy_weights: kind,
+            ..ARCHITECTURE
+        };
+        let float = ramp(Section::Policy);
+        let (params, log_std) = float.split_at(architecture.policy().params());
+        let limits = Limits { input: 4.0, hidden: [30.0, 90.0] };
+        let mut words = std::vec![0; architecture.policy_words()];
+        let activation = Activation::LeakyRelu;
+        quantise(architecture.policy(), kind, activation, params, &limits, &mut words).unwrap();
+        let mut section: Vec<f32> = bytemuck::cast_slice(&words).to_vec();
+        section.extend_from_slice(log_std);
+        let section: &'static [f32] = section.leak();
+        let bytes = build(&passport(), |c| {
+            c.policy = section;
+            c.architecture = architecture;
+        })
+        .unwrap();
+        let image = Image::open(bytes.as_slice()).unwrap();
+        assert_eq!(image.policy_integers(), words);
+        assert_eq!(image.log_std(), log_std);
+        let policy = image.policy::<3, 4, 2>().unwrap();
+        let z = crate::SVector::from([0.5, -1.0, 0.25]);
+        let network = FixedIntegerMlp::<3, 4, 2>::new(kind, activation, &words).unwrap();
+        assert_eq!(policy.network().forward(&z), network.forward(&z));
+        // The first bias, behind header, passport and inverse unit.
+        let numbers = 4 * Section::ALL.iter().map(|s| image.section(*s).len()).sum::<usize>();
+        let bias = bytes.1 - numbers + 4;
+        let large = i32::MAX.to_le_bytes();
+        let changed = bytes.with(|b| b[bias..bias + 4].copy_from_slice(&large)).repaired();
+        let error = Image::open(changed.as_slice()).map(|_| ()).unwrap_err();
+        let cause = crate::integer::IntegerError::Overflow { layer: 0, output: 0 };
+        assert_eq!(error, ImageError::Integer(cause));
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_behind_a_repaired_checksum_can_panic(
@@ -369,7 +412,7 @@ proptest! {
             bytes[..16].copy_from_slice(&sound().as_slice()[..16]);
         });
         if let Ok(image) = Image::open(changed.repaired().as_slice()) {
-            prop_assert!(image.policy_weights().iter().all(|w| w.is_finite()));
+            prop_assert!(image.log_std().iter().all(|w| w.is_finite()));
             prop_assert!(image.passport().observations.iter().all(|s| s.deviation > 0.0 && s.low < s.high));
         }
     }

@@ -13,6 +13,7 @@ use daa_core::image::{
     ActionSignal, Architecture, Contents, Image, ImageError, ObservationSignal, Passport,
     Provenance, write,
 };
+use daa_core::integer::WeightType;
 use daa_core::{Activation, Mlp, SVector};
 use firmware::failure::Exit;
 use firmware::machine::{Machine, ticks, ticks_since};
@@ -110,6 +111,7 @@ fn small_image(buffer: &mut [u8]) -> Result<usize, ImageError> {
         model_activation: Activation::Relu,
         critic_activation: Activation::Relu,
         transition_target: TransitionTarget::Next,
+        policy_weights: WeightType::F32,
     };
     let signal = |name| ObservationSignal {
         name,

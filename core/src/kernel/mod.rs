@@ -12,8 +12,35 @@
 //! | `bias` | `[OUT]` | start of every sum |
 //! | `y` | `[OUT]` | outputs |
 //!
-//! [`affine`] picks the loop that is fast where it runs. NaN is outside the promise: its sign bit
+//! [`affine`] picks the loop that is fast where it runs; feature `asm` adds loops in assembly for the
+//! microcontroller. NaN is outside the promise: its sign bit
 //! differs between x86-64 and Arm. Inputs are checked by the [guard](crate::guard) before.
+
+pub mod integer;
+
+use crate::activation::LEAKY_SLOPE;
+
+// The assembly is for Armv7E-M with an FPU and no operating system.
+cfg_select! {
+    all(feature = "asm", target_arch = "arm", target_os = "none", target_abi = "eabihf") => {
+        pub mod asm;
+        pub(crate) use asm::{integer_hidden, integer_last, leaky_relu, relu};
+        #[cfg(not(feature = "asm-vmul"))]
+        use asm::affine_vmla as here;
+        #[cfg(feature = "asm-vmul")]
+        use asm::affine_vmul as here;
+    }
+    target_arch = "arm" => {
+        use affine_blocked as here;
+        pub(crate) use integer::{hidden as integer_hidden, last as integer_last};
+        pub(crate) use {leaky_relu_each as leaky_relu, relu_each as relu};
+    }
+    _ => {
+        use affine_rows as here;
+        pub(crate) use integer::{hidden as integer_hidden, last as integer_last};
+        pub(crate) use {leaky_relu_each as leaky_relu, relu_each as relu};
+    }
+}
 
 /// Writes `bias + weights' x` into `y`, in the order above, with this machine's loop.
 ///
@@ -25,11 +52,7 @@
 /// once, at construction.
 #[inline]
 pub fn affine(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
-    if cfg!(target_arch = "arm") {
-        affine_blocked(weights, bias, x, y);
-    } else {
-        affine_rows(weights, bias, x, y);
-    }
+    here(weights, bias, x, y);
 }
 
 /// [`affine`] for a machine with vector registers: four inputs in each pass over all outputs.
@@ -60,8 +83,9 @@ pub fn affine_rows(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// Outputs that [`affine_blocked`] keeps in registers at once: half of a Cortex-M4F's 32.
-const BLOCK: usize = 16;
+/// Outputs that [`affine_blocked`] keeps in registers at once. Of a Cortex-M4F's 32 registers the
+/// compiler needs ten for weights and inputs: with more than 22 sums it spills them.
+const BLOCK: usize = 22;
 
 /// [`affine`] for a machine whose registers hold a block of outputs while the weights stream by.
 ///
@@ -74,47 +98,69 @@ pub fn affine_blocked(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
         y.copy_from_slice(bias);
         return;
     }
-    let (blocks, rest) = y.as_chunks_mut::<BLOCK>();
-    let mut column = 0;
-    for y in blocks {
-        block(weights, out, column, bias, x, y);
-        column += BLOCK;
+    let (whole, rest) = y.as_chunks_mut::<BLOCK>();
+    let (whole_bias, rest_bias) = bias.as_chunks::<BLOCK>();
+    if !whole.is_empty() {
+        blocks(weights, out, 0, whole_bias, x, whole);
     }
+    let column = out - rest.len();
     // One exact block for the remainder: a loop over single outputs would reload x for each.
     macro_rules! remainder {
         ($($n:literal)*) => {
             match rest.len() {
-                $($n => if let Ok(y) = <&mut [f32; $n]>::try_from(rest) {
-                    block(weights, out, column, bias, x, y);
-                },)*
+                $($n => {
+                    let (y, bias) = (rest.as_chunks_mut::<$n>().0, rest_bias.as_chunks().0);
+                    blocks(weights, out, column, bias, x, y);
+                })*
                 _ => {}
             }
         };
     }
-    remainder!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    remainder!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21);
 }
 
-/// `B` neighbouring outputs, from `column` on. `stride` is a run-time value on purpose: a constant
-/// one makes the compiler unroll over rows and spill the accumulators.
+/// Blocks of `B` neighbouring outputs, from `column` on. `stride` is a run-time value on purpose: a
+/// constant one makes the compiler unroll over rows and spill the accumulators.
 #[inline(never)]
-fn block<const B: usize>(
+fn blocks<const B: usize>(
     weights: &[f32],
     stride: usize,
-    column: usize,
-    bias: &[f32],
+    mut column: usize,
+    bias: &[[f32; B]],
     x: &[f32],
-    y: &mut [f32; B],
+    y: &mut [[f32; B]],
 ) {
-    let mut sums = [0.0; B];
-    sums.copy_from_slice(&bias[column..column + B]);
-    // Whole rows: their length is known before the loop, so no check is left inside.
-    for (x, row) in x.iter().zip(weights.chunks_exact(stride)) {
-        let row: &[f32; B] = row[column..column + B].first_chunk().expect("B weights in each row");
-        for (sum, w) in sums.iter_mut().zip(row) {
-            *sum += w * x;
+    for (y, bias) in y.iter_mut().zip(bias) {
+        let mut sums = *bias;
+        // Whole rows: their length is known before the loop, so no check is left inside.
+        for (x, row) in x.iter().zip(weights.chunks_exact(stride)) {
+            let row: &[f32; B] =
+                row[column..column + B].first_chunk().expect("B weights in each row");
+            for (sum, w) in sums.iter_mut().zip(row) {
+                *sum += w * x;
+            }
         }
+        *y = sums;
+        column += B;
     }
-    *y = sums;
+}
+
+/// `x` above zero, else `+0`, in place; of a NaN the sign decides.
+///
+/// The sign is a bit: fetching a comparison's flags from a Cortex-M4F's FPU takes longer than all of
+/// this.
+#[allow(dead_code, reason = "the assembly has its own")]
+pub(crate) fn relu_each(values: &mut [f32]) {
+    for value in values {
+        let bits = value.to_bits();
+        *value = f32::from_bits(bits & !(bits.cast_signed() >> 31).cast_unsigned());
+    }
+}
+
+/// `x` above zero, `0.01 x` below, in place.
+#[allow(dead_code, reason = "the assembly has its own")]
+pub(crate) fn leaky_relu_each(values: &mut [f32]) {
+    values.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { LEAKY_SLOPE * *v });
 }
 
 #[cfg(test)]
@@ -165,6 +211,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_sign_bit_is_the_comparison_with_zero(bits in any::<u32>()) {
+            for x in [f32::from_bits(bits), 0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY] {
+                let compared: f32 = if x > 0.0 { x } else { 0.0 };
+                let mut values = [x];
+                relu_each(&mut values);
+                prop_assert!(x.is_nan() || values[0].to_bits() == compared.to_bits());
+            }
+        }
+
         #[test]
         fn every_loop_gives_the_bits_of_the_definition(
             input in 0usize..40, out in 1usize..70, seed in any::<u64>(),

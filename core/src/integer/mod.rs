@@ -1,0 +1,312 @@
+//! Networks with integer weights: an eighth or a quarter of the time, a quarter or half of the flash.
+//!
+//! Every output has a scale of its own, sums are integers, and between the layers the sums are brought
+//! back to 13 bits by one multiplication. The arithmetic is defined to the bit in
+//! `docs/image-format.md` and [`kernel::integer`]; [`quantise`] makes such a network of floats.
+//!
+//! | symbol | shape | meaning |
+//! |---|---|---|
+//! | `words` | `[WORDS]` | inverse unit of the inputs (f32), then the three layers' streams |
+//! | `z` | `[IN]` | inputs, floats |
+//! | `q`, `h1`, `h2` | `[IN]`, `[HIDDEN]` | integers of 13 bits, two a word |
+//! | `y` | `[OUT]` | outputs, floats, no activation on the last layer |
+
+mod quantise;
+
+pub use quantise::{Limits, quantise};
+
+use crate::guard::limit;
+use crate::kernel::{integer, integer_hidden, integer_last};
+use crate::{Activation, MlpShape};
+use nalgebra::SVector;
+
+/// Type of a policy's weights. The discriminants are part of the image format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum WeightType {
+    /// Floats: the trainer's own bits.
+    #[default]
+    F32 = 0,
+    /// Eight bits: a quarter of the flash.
+    I8 = 1,
+    /// Sixteen bits: the fastest.
+    I16 = 2,
+}
+
+impl WeightType {
+    /// The type with this number in an image, or `None` for an unknown one.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::F32),
+            1 => Some(Self::I8),
+            2 => Some(Self::I16),
+            _ => None,
+        }
+    }
+
+    /// Largest magnitude of a weight.
+    const fn largest(self) -> i32 {
+        match self {
+            Self::I8 => 127,
+            _ => 32_767,
+        }
+    }
+}
+
+/// Why there is no such integer network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum IntegerError {
+    /// Integer weights go with ReLU and leaky ReLU.
+    Activation,
+    /// The hidden width is not a multiple of four.
+    Width,
+    /// The words are not as many as the shape has.
+    WrongLength {
+        /// Words the shape has.
+        expected: usize,
+        /// Words there are.
+        found: usize,
+    },
+    /// A sum could overflow.
+    Overflow {
+        /// Layer, from 0.
+        layer: usize,
+        /// Index of the output.
+        output: usize,
+    },
+    /// A unit or multiplier is not positive and finite, or a number to be quantised is not finite.
+    Unit,
+}
+
+impl core::fmt::Display for IntegerError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Activation => write!(f, "integer weights need relu or leaky_relu: use f32"),
+            Self::Width => write!(f, "integer weights need a hidden width that is a multiple of 4"),
+            Self::WrongLength { expected, found } => {
+                write!(f, "the integer network has {expected} words, but {found} were given")
+            }
+            Self::Overflow { layer, output } => {
+                write!(f, "output {output} of integer layer {layer} could overflow")
+            }
+            Self::Unit => write!(f, "a unit of the integer network is not positive and finite"),
+        }
+    }
+}
+
+impl core::error::Error for IntegerError {}
+
+/// Words of a layer's stream.
+const fn layer_words(weights: WeightType, input: usize, output: usize) -> usize {
+    let groups = input.div_ceil(4);
+    match weights {
+        WeightType::I8 => output * (2 + groups),
+        _ => output * (2 + 2 * groups),
+    }
+}
+
+/// Words of a whole network.
+#[must_use]
+pub const fn network_words(weights: WeightType, shape: MlpShape) -> usize {
+    let [(i1, o1), (i2, o2), (i3, o3)] = shape.layers();
+    1 + layer_words(weights, i1, o1) + layer_words(weights, i2, o2) + layer_words(weights, i3, o3)
+}
+
+/// Words for the integers of `values` inputs or hidden units.
+const fn integer_words(values: usize) -> usize {
+    2 * values.div_ceil(4)
+}
+
+/// A view over a network with integer weights.
+#[derive(Clone, Copy, Debug)]
+pub struct IntegerMlp<'w> {
+    shape: MlpShape,
+    weights: WeightType,
+    leaky: bool,
+    words: &'w [u32],
+}
+
+impl<'w> IntegerMlp<'w> {
+    /// A view over `words`, of which every sum and every unit was checked.
+    ///
+    /// # Errors
+    /// [`IntegerError`].
+    pub fn new(
+        shape: MlpShape,
+        weights: WeightType,
+        activation: Activation,
+        words: &'w [u32],
+    ) -> Result<Self, IntegerError> {
+        let leaky = match activation {
+            Activation::Relu => false,
+            Activation::LeakyRelu => true,
+            _ => return Err(IntegerError::Activation),
+        };
+        if !shape.hidden.is_multiple_of(4) {
+            return Err(IntegerError::Width);
+        }
+        let (expected, found) = (network_words(weights, shape), words.len());
+        if expected != found || weights == WeightType::F32 {
+            return Err(IntegerError::WrongLength { expected, found });
+        }
+        let network = Self { shape, weights, leaky, words };
+        let inverse = network.inverse_unit();
+        if !(inverse.is_finite() && inverse > 0.0) {
+            return Err(IntegerError::Unit);
+        }
+        for (layer, stream) in network.streams().into_iter().enumerate() {
+            network.check(layer, stream)?;
+        }
+        Ok(network)
+    }
+
+    /// No input may overflow a sum, and every factor is positive.
+    fn check(&self, layer: usize, stream: &[u32]) -> Result<(), IntegerError> {
+        let (input, output) = self.shape.layers()[layer];
+        let per_output = layer_words(self.weights, input, 1);
+        for (block, stream) in stream.chunks(integer::BLOCK * per_output).enumerate() {
+            let width = stream.len() / per_output;
+            for index in 0..width {
+                let mut numbers = stream.iter().skip(index).step_by(width);
+                let bias = numbers.next().map_or(0, |bias| bias.cast_signed().unsigned_abs());
+                let factor = numbers.next_back().copied().unwrap_or(0);
+                let magnitudes = numbers.map(|word| self.magnitude(*word)).sum::<u64>();
+                let largest = u64::from(bias) + magnitudes * (integer::LARGEST as u64 + 1);
+                let output_index = block * integer::BLOCK + index;
+                if largest > i32::MAX as u64 && output_index < output {
+                    return Err(IntegerError::Overflow { layer, output: output_index });
+                }
+                let (unit, multiplier) = (f32::from_bits(factor), factor.cast_signed());
+                let sound =
+                    if layer == 2 { unit.is_finite() && unit > 0.0 } else { multiplier >= 0 };
+                if !sound {
+                    return Err(IntegerError::Unit);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sum of the magnitudes of a word's weights.
+    fn magnitude(&self, word: u32) -> u64 {
+        match self.weights {
+            WeightType::I8 => {
+                word.to_le_bytes().iter().map(|b| u64::from((*b as i8).unsigned_abs())).sum()
+            }
+            _ => {
+                let (low, high) = (word as i16, (word >> 16) as i16);
+                u64::from(low.unsigned_abs()) + u64::from(high.unsigned_abs())
+            }
+        }
+    }
+
+    /// The sizes.
+    #[must_use]
+    pub fn shape(&self) -> MlpShape {
+        self.shape
+    }
+
+    fn inverse_unit(&self) -> f32 {
+        f32::from_bits(self.words.first().copied().unwrap_or(0))
+    }
+
+    /// The three layers.
+    fn streams(&self) -> [&'w [u32]; 3] {
+        let mut rest = self.words.get(1..).unwrap_or(&[]);
+        self.shape.layers().map(|(input, output)| {
+            let len = layer_words(self.weights, input, output);
+            let (stream, more) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            rest = more;
+            stream
+        })
+    }
+
+    /// Words of scratch that [`forward`](Self::forward) needs.
+    #[must_use]
+    pub const fn scratch_words(shape: MlpShape) -> usize {
+        integer_words(shape.input) + 2 * integer_words(shape.hidden)
+    }
+
+    /// Writes the outputs for the inputs `z` into `y`. Cost: [`MlpShape::multiply_adds`].
+    ///
+    /// # Panics
+    /// When `scratch` is shorter than [`scratch_words`](Self::scratch_words).
+    pub fn forward(&self, z: &[f32], scratch: &mut [u32], y: &mut [f32]) {
+        let (q, rest) = scratch.split_at_mut(integer_words(self.shape.input));
+        let (h1, rest) = rest.split_at_mut(integer_words(self.shape.hidden));
+        let h2 = &mut rest[..integer_words(self.shape.hidden)];
+        self.run(z, (q, h1, h2), y);
+    }
+
+    fn run(&self, z: &[f32], (q, h1, h2): (&mut [u32], &mut [u32], &mut [u32]), y: &mut [f32]) {
+        integers(z, self.inverse_unit(), q);
+        let [first, second, third] = self.streams();
+        integer_hidden(self.weights, self.leaky, first, q, h1);
+        integer_hidden(self.weights, self.leaky, second, h1, h2);
+        integer_last(self.weights, third, h2, y);
+    }
+}
+
+/// A network with integer weights whose sizes are known at compile time: the microcontroller's view.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedIntegerMlp<'w, const IN: usize, const HIDDEN: usize, const OUT: usize>(
+    IntegerMlp<'w>,
+);
+
+impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize>
+    FixedIntegerMlp<'w, IN, HIDDEN, OUT>
+{
+    /// The sizes, as a value.
+    pub const SHAPE: MlpShape = MlpShape::new(IN, HIDDEN, OUT);
+
+    /// [`IntegerMlp::new`] for this shape.
+    ///
+    /// # Errors
+    /// [`IntegerError`].
+    pub fn new(
+        weights: WeightType,
+        activation: Activation,
+        words: &'w [u32],
+    ) -> Result<Self, IntegerError> {
+        IntegerMlp::new(Self::SHAPE, weights, activation, words).map(Self)
+    }
+
+    /// The outputs for one input vector. Never panics. Cost: [`MlpShape::multiply_adds`].
+    #[must_use]
+    pub fn forward(&self, z: &SVector<f32, IN>) -> SVector<f32, OUT> {
+        // Two words for every four, but arrays cannot be told so.
+        let mut q = [[0; 2]; IN];
+        let q = q.as_flattened_mut().get_mut(..integer_words(IN)).unwrap_or_default();
+        let mut hidden = [0; HIDDEN];
+        let (h1, h2) = hidden.split_at_mut(HIDDEN / 2);
+        let mut y = SVector::<f32, OUT>::zeros();
+        self.0.run(z.as_slice(), (q, h1, h2), y.as_mut_slice());
+        y
+    }
+}
+
+/// Writes `z * inverse_unit`, rounded to the nearest integer, ties to even, within `-4095..=4095`.
+fn integers(z: &[f32], inverse_unit: f32, q: &mut [u32]) {
+    // From here to the next power of two, floats are whole: adding rounds, the low bits are the sum.
+    const WHOLE: f32 = 12_582_912.0;
+    const LARGEST: f32 = integer::LARGEST as f32;
+    let integer = |z: &f32| {
+        let scaled = limit(z * inverse_unit, -LARGEST, LARGEST);
+        (scaled + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits()) & 0xFFFF
+    };
+    q.fill(0);
+    let (pairs, rest) = z.as_chunks::<2>();
+    for (q, [low, high]) in q.iter_mut().zip(pairs) {
+        *q = integer(low) | integer(high) << 16;
+    }
+    if let (Some(q), [low]) = (q.get_mut(pairs.len()), rest) {
+        *q = integer(low);
+    }
+}
+
+#[cfg(test)]
+mod tests;
