@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod bench;
 pub mod cli;
+pub mod closed_form;
 pub mod config;
 pub mod doctor;
 pub mod drive;
@@ -27,3 +28,4 @@ pub mod statistics;
 pub mod task;
 pub mod train;
 pub mod update;
+pub mod variance;
