@@ -13,7 +13,7 @@ use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
 use crate::session::{Ending, Session};
 use crate::train::Trainer;
-use crate::{bench, doctor, drive, inspect, nn, render, task};
+use crate::{bench, doctor, drive, inspect, nn, render, task, variance};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -55,6 +55,8 @@ enum Command {
     },
     /// Drive the simulator with a microcontroller that runs an image, and compare every action
     Drive(DriveArgs),
+    /// Measure where the variance of the policy gradient comes from: states or actions
+    Variance(variance::command::Args),
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
@@ -214,6 +216,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
         Command::Drive(args) => drive_command(&args)?,
+        Command::Variance(args) => variance::command::run(&args, policy_of)?,
         Command::Bench(Bench::Env { task, seconds, json }) => {
             bench_env(task.as_deref(), seconds, json)?
         }
