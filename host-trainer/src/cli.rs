@@ -14,7 +14,9 @@ use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
 use crate::session::{Ending, Session};
 use crate::train::Trainer;
-use crate::{bench, diagnose, doctor, drive, experiment, inspect, nn, render, task};
+use crate::{
+    bench, diagnose, doctor, drive, experiment, inspect, nn, render, report, task, variance,
+};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -41,6 +43,8 @@ enum Command {
     Render(render::Args),
     /// Write the policy image of a run
     Export(ExportArgs),
+    /// Put runs together: learning curves, scores and comparisons over seeds, as one page
+    Report(report::Args),
     /// Run one of the paper's figures: every arm on every task, and a report
     Experiment(Box<experiment::Args>),
     /// Hold each estimator's advantages against rollouts in the rewound simulator
@@ -60,6 +64,8 @@ enum Command {
     },
     /// Drive the simulator with a microcontroller that runs an image, and compare every action
     Drive(DriveArgs),
+    /// Measure where the variance of the policy gradient comes from: states or actions
+    Variance(variance::command::Args),
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
@@ -208,9 +214,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Export(args) => export_command(&args)?,
         Command::Experiment(args) => return experiment::run(&args),
         Command::Diagnose(args) => diagnose::run(&args)?,
+        Command::Report(args) => report::report(&args)?,
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
         Command::Drive(args) => drive_command(&args)?,
+        Command::Variance(args) => variance::command::run(&args, policy_of)?,
         Command::Bench(Bench::Env { task, seconds, json }) => {
             bench_env(task.as_deref(), seconds, json)?
         }

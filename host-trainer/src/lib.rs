@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod bench;
 pub mod cli;
+pub mod closed_form;
 pub mod config;
 pub mod diagnose;
 pub mod doctor;
@@ -33,3 +34,4 @@ pub mod statistics;
 pub mod task;
 pub mod train;
 pub mod update;
+pub mod variance;

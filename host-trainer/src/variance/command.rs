@@ -1,0 +1,216 @@
+//! `host-trainer variance`: arguments in, Table 1 out.
+
+use super::measure::{Size, improve, measure};
+use super::table::{CSV_HEADER, Report, TABLE_1};
+use super::window::{Draws, Settings, stream};
+use super::{Actor, Estimate};
+use crate::agent::Agent;
+use crate::output;
+use crate::task::{self, Task};
+use anyhow::{Context, Result, bail};
+use daa_core::Activation;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Where the variance of the policy gradient comes from, and what would reduce it.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Task; may be given many times; default: the six of the paper's Table 1
+    #[arg(long)]
+    task: Vec<String>,
+    /// Policy of a run or an image; default: a new one after --updates steps of gradient ascent
+    #[arg(long, value_name = "RUN|IMAGE", conflicts_with_all = ["task", "updates", "hidden", "activation", "learning_rate", "update_states", "action_repeat"])]
+    policy: Option<PathBuf>,
+    /// Steps of plain gradient ascent before the measurement
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=10_000))]
+    updates: u16,
+    /// States of each of them, in trajectories of --trajectory-len
+    #[arg(long, default_value_t = 5500, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    update_states: u32,
+    /// Their learning rate
+    #[arg(long, default_value_t = 0.1)]
+    learning_rate: f64,
+    /// Widths of the hidden layers of the new policy
+    #[arg(long, value_delimiter = ',', default_value = "128", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    hidden: Vec<u16>,
+    /// Function between its layers: relu, leaky_relu, tanh or silu
+    #[arg(long, default_value = "relu")]
+    activation: String,
+    /// States to measure, rounded up to whole trajectories
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    states: u32,
+    /// Actions of each state, the one taken among them
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=1000))]
+    actions: u16,
+    /// Rollouts of each action in the rewound simulator: their mean return is its Q-value
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    rollouts: u16,
+    /// Decisions of a rollout
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    horizon: u32,
+    /// T, decisions of a trajectory
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    trajectory_len: u32,
+    /// Discount of a decision
+    #[arg(long, default_value_t = 0.99)]
+    discount: f64,
+    /// Control steps of a decision
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+    action_repeat: u32,
+    /// delta, what one more action in every state costs, in trajectories
+    #[arg(long, default_value_t = 1.0)]
+    extension: f64,
+    /// Seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Worker threads; 0: one for each core
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    threads: u16,
+    /// Write all components, their intervals and the covariances of every lag to a file
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write the components of every parameter to a file
+    #[arg(long, value_name = "FILE")]
+    parameters: Option<PathBuf>,
+}
+
+/// A policy to measure, and where.
+struct Subject {
+    actor: Actor,
+    settings: Settings,
+}
+
+/// Runs the command; `open` reads the policy of a run or an image.
+///
+/// # Errors
+/// When an argument does not fit the task, a file cannot be read or written, or a simulation fails.
+pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u32)>) -> Result<()> {
+    let threads = match usize::from(args.threads) {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    if !(args.extension.is_finite() && args.extension > 0.0) {
+        bail!("--extension {} is not above 0", args.extension);
+    }
+    if !(0.0..=1.0).contains(&args.discount) {
+        bail!("--discount {} is not between 0 and 1", args.discount);
+    }
+    if !(args.learning_rate.is_finite() && args.learning_rate >= 0.0) {
+        bail!("--learning-rate {} is not a number from 0", args.learning_rate);
+    }
+    let tasks: Vec<&str> = match args.task.as_slice() {
+        [] => TABLE_1.iter().map(|published| published.task).collect(),
+        tasks => tasks.iter().map(String::as_str).collect(),
+    };
+    let (mut csv, mut parameters) = (CSV_HEADER.to_owned(), PARAMETERS_HEADER.to_owned());
+    let mut one = |subject: &dyn Fn() -> Result<Subject>| -> Result<()> {
+        let begin = Instant::now();
+        let Subject { actor, settings } = subject()?;
+        let size = Size::of(args.states as usize, settings.trajectory_len, threads);
+        let bar = progress(settings.task.name, size);
+        let measured = measure(&actor, settings, size, |done| bar.set_position(done as u64))?;
+        bar.finish_and_clear();
+        let seconds = begin.elapsed().as_secs_f64();
+        let report = Report::new(&measured, settings, size, args.extension, seconds);
+        output::line(report.text())?;
+        csv += &report.csv();
+        parameters += &by_parameter(settings, &measured.parameters);
+        // After every task: hours of measurement are not lost with the last one.
+        for (path, text) in [(&args.csv, &csv), (&args.parameters, &parameters)] {
+            if let Some(path) = path {
+                std::fs::write(path, text)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+        Ok(())
+    };
+    match &args.policy {
+        Some(path) => one(&|| {
+            let (agent, task, action_repeat) = open(path)?;
+            let settings = settings(args, task, action_repeat)?;
+            Ok(Subject { actor: Actor::of(&agent), settings })
+        }),
+        None => tasks.iter().try_for_each(|task| one(&|| fresh(args, task, threads))),
+    }
+}
+
+fn settings(args: &Args, task: &'static Task, action_repeat: u32) -> Result<Settings> {
+    let settings = Settings {
+        task,
+        action_repeat,
+        trajectory_len: args.trajectory_len as usize,
+        num_actions: usize::from(args.actions),
+        rollouts: usize::from(args.rollouts),
+        horizon: args.horizon as usize,
+        discount: args.discount,
+        seed: args.seed,
+    };
+    let episode = settings.episode();
+    for (flag, value) in [("trajectory-len", args.trajectory_len), ("horizon", args.horizon)] {
+        if value as usize > episode {
+            bail!(
+                "--{flag} {value} is more than the {episode} decisions of an episode of {}",
+                task.name
+            );
+        }
+    }
+    Ok(settings)
+}
+
+/// A new policy after some updates.
+fn fresh(args: &Args, task: &str, threads: usize) -> Result<Subject> {
+    let settings = settings(args, task::find(task)?, args.action_repeat)?;
+    let activation = match args.activation.as_str() {
+        "relu" => Activation::Relu,
+        "leaky_relu" => Activation::LeakyRelu,
+        "tanh" => Activation::Tanh,
+        "silu" => Activation::Silu,
+        other => bail!("--activation {other} is none of relu, leaky_relu, tanh, silu"),
+    };
+    let mut sizes = vec![settings.task.observations.len()];
+    sizes.extend(args.hidden.iter().map(|width| usize::from(*width)));
+    sizes.push(settings.task.actions.len());
+    let mut rng = stream(args.seed, Draws::Weights, 0);
+    let mut actor = Actor::new(&mut rng, sizes, activation, HEAD_GAIN);
+    let trajectories = (args.update_states as usize).div_ceil(settings.trajectory_len);
+    let work = (usize::from(args.updates), trajectories);
+    improve(&mut actor, settings, work, args.learning_rate, threads)?;
+    Ok(Subject { actor, settings })
+}
+
+/// As in the released code: the first actions are noise around 0.
+const HEAD_GAIN: f32 = 0.01;
+
+fn progress(task: &str, size: Size) -> ProgressBar {
+    let bar = ProgressBar::new((size.trajectories / size.group) as u64);
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} groups, {eta} left");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_message(task.to_owned());
+    bar
+}
+
+const PARAMETERS_HEADER: &str = "task,parameter,state_variance,action_variance,marginal_sum,rest_sum,markov_chain,policy_dependent\n";
+
+fn by_parameter(settings: Settings, estimate: &Estimate) -> String {
+    let len = settings.trajectory_len;
+    let mut text = String::new();
+    for parameter in 0..estimate.state_variance.len() {
+        let c = estimate.parameter(parameter);
+        let _ = writeln!(
+            text,
+            "{},{parameter},{},{},{},{},{},{}",
+            settings.task.name,
+            c.state_variance,
+            c.action_variance,
+            c.marginal_sum(len),
+            c.rest_sum(len),
+            c.markov_chain(len),
+            c.policy_dependent(len)
+        );
+    }
+    text
+}
