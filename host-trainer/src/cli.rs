@@ -13,7 +13,7 @@ use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
 use crate::session::{Ending, Session};
 use crate::train::Trainer;
-use crate::{bench, doctor, drive, inspect, nn, render, task};
+use crate::{bench, doctor, drive, inspect, nn, render, report, task};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -38,6 +38,8 @@ enum Command {
     Evaluate(EvaluateArgs),
     /// Make an animation (.gif) or a sheet of pictures (.png) of an episode
     Render(render::Args),
+    /// Put runs together: learning curves, scores and comparisons over seeds, as one page
+    Report(report::Args),
     /// Write the policy image of a run
     Export(ExportArgs),
     /// Show what is in a policy image
@@ -197,6 +199,7 @@ fn run(command: Command) -> Result<ExitCode> {
             let (agent, task, action_repeat) = policy_of(&args.what)?;
             render::render(&agent, task, action_repeat, &args)?;
         }
+        Command::Report(args) => report::report(&args)?,
         Command::Export(args) => export_command(&args)?,
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,

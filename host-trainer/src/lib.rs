@@ -21,6 +21,7 @@ pub mod output;
 pub mod random;
 pub mod render;
 pub mod replay;
+pub mod report;
 pub mod rollout;
 pub mod run;
 pub mod session;
