@@ -41,10 +41,10 @@ enum Command {
     Evaluate(EvaluateArgs),
     /// Make an animation (.gif) or a sheet of pictures (.png) of an episode
     Render(render::Args),
-    /// Write the policy image of a run
-    Export(ExportArgs),
     /// Put runs together: learning curves, scores and comparisons over seeds, as one page
     Report(report::Args),
+    /// Write the policy image of a run
+    Export(ExportArgs),
     /// Run one of the paper's figures: every arm on every task, and a report
     Experiment(Box<experiment::Args>),
     /// Hold each estimator's advantages against rollouts in the rewound simulator
@@ -211,10 +211,10 @@ fn run(command: Command) -> Result<ExitCode> {
             let (agent, task, action_repeat) = policy_of(&args.what)?;
             render::render(&agent, task, action_repeat, &args)?;
         }
+        Command::Report(args) => report::report(&args)?,
         Command::Export(args) => export_command(&args)?,
         Command::Experiment(args) => return experiment::run(&args),
         Command::Diagnose(args) => diagnose::run(&args)?,
-        Command::Report(args) => report::report(&args)?,
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
         Command::Drive(args) => drive_command(&args)?,

@@ -4,3 +4,4 @@ pub mod checkpoint;
 pub mod directory;
 pub mod metrics;
 pub mod progress;
+pub mod tensorboard;

@@ -1,0 +1,15 @@
+"""Prints the scalars of TensorBoard event files as JSON: python3 tools/read_events.py FOLDER
+
+Needs `pip install tensorboard`: it is TensorBoard's own reader that checks host-trainer's writer. With
+`python3 -m venv .deps/tensorboard && .deps/tensorboard/bin/pip install tensorboard`, the tests use it.
+"""
+
+import json
+import sys
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+events = EventAccumulator(sys.argv[1], size_guidance={"scalars": 0})
+events.Reload()
+scalars = {tag: [[event.step, event.value, event.wall_time] for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+print(json.dumps(scalars))
