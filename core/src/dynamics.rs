@@ -75,7 +75,7 @@ impl<'w, const OBS: usize, const ACT: usize, const IN: usize, const TH: usize, c
             scale: self.scale,
             clip: self.clip,
         };
-        (transition.after_input(z, &input), self.reward.forward(&input)[0])
+        (transition.predict(z, &input), self.reward.forward(&input)[0])
     }
 
     /// Both networks over borrowed weights.
@@ -137,10 +137,10 @@ impl<const OBS: usize, const IN: usize, const TH: usize> Transition<'_, OBS, IN,
         z: &SVector<f32, OBS>,
         raw: &SVector<f32, ACT>,
     ) -> SVector<f32, OBS> {
-        self.after_input(z, &input(z, raw))
+        self.predict(z, &input(z, raw))
     }
 
-    fn after_input(&self, z: &SVector<f32, OBS>, input: &SVector<f32, IN>) -> SVector<f32, OBS> {
+    fn predict(&self, z: &SVector<f32, OBS>, input: &SVector<f32, IN>) -> SVector<f32, OBS> {
         let mut next = self.network.forward(input);
         for ((next, scale), z) in next.iter_mut().zip(self.scale.iter()).zip(z.iter()) {
             *next = element(*next, *scale, *z, self.target, self.clip);

@@ -82,6 +82,12 @@ impl MlpShape {
     }
 }
 
+/// `split_at` without a panic in it: the constructors have checked the length.
+#[inline]
+fn cut(weights: &[f32], len: usize) -> (&[f32], &[f32]) {
+    weights.split_at_checked(len).unwrap_or((&[], &[]))
+}
+
 /// The forward pass that both views below share. Lengths have been checked by their constructors.
 #[inline]
 fn forward(
@@ -92,11 +98,11 @@ fn forward(
     (first, second): (&mut [f32], &mut [f32]),
     y: &mut [f32],
 ) {
-    let (w1, rest) = weights.split_at(shape.input * shape.hidden);
-    let (b1, rest) = rest.split_at(shape.hidden);
-    let (w2, rest) = rest.split_at(shape.hidden * shape.hidden);
-    let (b2, rest) = rest.split_at(shape.hidden);
-    let (w3, b3) = rest.split_at(shape.hidden * shape.output);
+    let (w1, rest) = cut(weights, shape.input * shape.hidden);
+    let (b1, rest) = cut(rest, shape.hidden);
+    let (w2, rest) = cut(rest, shape.hidden * shape.hidden);
+    let (b2, rest) = cut(rest, shape.hidden);
+    let (w3, b3) = cut(rest, shape.hidden * shape.output);
     kernel::affine(w1, b1, x, first);
     activation.apply(first);
     kernel::affine(w2, b2, first, second);
