@@ -10,6 +10,7 @@ mod support;
 use core::hint::black_box;
 use cortex_m_rt::entry;
 use daa_core::guard::Guard;
+use daa_core::ladder::Mode;
 use daa_core::link::{FrameReader, Reply, Request, encode};
 use daa_core::policy::ActionLimits;
 use daa_core::{Activation, Policy, SVector};
@@ -58,7 +59,10 @@ impl<const OBS: usize, const ACT: usize> Controller<OBS, ACT> {
             }
             let Ok(action) = self.actions.limit(&self.policy.mode(&observation)) else { return 0 };
             let action = action.into_iter().copied().collect();
-            let reply = encode(&Reply::<ACT>::Action { sequence, action, ticks: 0 }, reply);
+            let reply = encode(
+                &Reply::<ACT>::Action { sequence, action, ticks: 0, mode: Mode::Run },
+                reply,
+            );
             return reply.map_or(0, |reply| reply.len());
         }
         0
