@@ -2,7 +2,7 @@
 //!
 //! Every output has a scale of its own, sums are integers, and between the layers the sums are brought
 //! back to 13 bits by one multiplication. The arithmetic is defined to the bit in
-//! `docs/image-format.md` and [`kernel::integer`]; [`quantise`] makes such a network of floats.
+//! `docs/image-format.md` and `kernel::integer`; [`quantise`] makes such a network of floats.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|

@@ -29,7 +29,7 @@ pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
 /// Numbers of single precision in 64 bytes: what libtorch aligns its own tensors to.
 pub(super) const ALIGNMENT: usize = 16;
 
-/// `[S, width]` numbers, zero, in rows that each begin at a multiple of [`ALIGNMENT`].
+/// `[S, width]` numbers, zero, in rows that each begin at a multiple of 64 bytes.
 pub fn aligned_rows(seeds: usize, width: usize, device: Device) -> Tensor {
     let size = [seeds as i64, width.next_multiple_of(ALIGNMENT) as i64];
     Tensor::zeros(size, (Kind::Float, device)).narrow(1, 0, width as i64)
