@@ -58,7 +58,7 @@ fn programs_refuse_damaged_images_with_the_cause() {
     damage("long.daa", &|b| b.push(0));
     damage("text.daa", &|b| *b = b"not an image at all".to_vec());
     damage("empty.daa", &|b| b.clear());
-    damage("version.daa", &|b| b[8] = 2);
+    damage("version.daa", &|b| b[8] = 9);
     damage("architecture.daa", &|b| b[28] ^= 1);
     let cases = [
         ("flipped.daa", "CRC-32"),
@@ -66,7 +66,7 @@ fn programs_refuse_damaged_images_with_the_cause() {
         ("long.daa", "trailing"),
         ("text.daa", "not a policy image"),
         ("empty.daa", "too few"),
-        ("version.daa", "version 2"),
+        ("version.daa", "version 9"),
         ("architecture.daa", "architecture"),
         ("none.daa", "cannot read none.daa"),
     ];
@@ -92,7 +92,7 @@ fn inspect_shows_the_passport_and_the_sizes() {
     assert_eq!(policy["numbers"], 4480 + 129 + 1);
     let names: Vec<_> =
         report["sections"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect();
-    assert_eq!(names, ["policy", "transition", "reward", "critic", "golden vectors"]);
+    assert_eq!(names, ["policy", "transition", "reward", "critic", "monitor", "golden vectors"]);
     let text = succeed(host_trainer(folder.path()).arg("inspect").arg(small_image()));
     for words in ["cartpole-swingup", "every 40 ms", "policy    5-64-64-1", "multiply-adds"] {
         assert!(text.contains(words), "{text}");
