@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `statistics`, `bootstrap` | IQM, profiles, probability of improvement; intervals |
-//! | `record`, `study` | run directories, put together into arms |
+//! | `record`, `metrics_file` | a run directory |
+//! | `study`, `naming` | runs put together into arms |
 //! | `curves`, `analysis` | curves over seeds, scores, comparisons, times |
 //! | [`plot`] | SVG charts, for anybody |
 //! | `events` | TensorBoard's event files |
@@ -60,6 +61,8 @@ mod charts;
 mod command;
 pub mod curves;
 mod events;
+mod metrics_file;
+mod naming;
 mod page;
 mod pictures;
 pub mod plot;

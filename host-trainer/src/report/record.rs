@@ -3,9 +3,9 @@
 //! Read by column name and leniently: a file of an older version lacks columns, an unfinished one
 //! lines, a killed one half a line.
 
+use super::metrics_file::Metrics;
 use crate::config::Config;
 use anyhow::{Context, Result, anyhow, bail};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -23,7 +23,8 @@ pub enum Score {
 }
 
 impl Score {
-    fn column(self) -> &'static str {
+    /// Its column in `metrics.csv`.
+    pub(super) fn column(self) -> &'static str {
         match self {
             Self::Mean => "evaluation_return",
             Self::Sampled => "sampled_return",
@@ -225,142 +226,9 @@ impl Record {
     }
 }
 
-/// What `metrics.csv` says.
-#[derive(Debug, Default)]
-struct Metrics {
-    seeds: BTreeMap<u64, SeedRecord>,
-    phases: Vec<(String, f64)>,
-    seconds: f64,
-}
-
-impl Metrics {
-    fn parse(text: &str, score: Score, known: &[u64]) -> Result<Self> {
-        let mut lines = text.lines().enumerate();
-        let Some((_, header)) = lines.next() else { return Ok(Self::default()) };
-        let columns: Vec<&str> = header.split(',').map(str::trim).collect();
-        let column = |name: &str| columns.iter().position(|column| *column == name);
-        let decisions = column("decisions").context("line 1: no column decisions")?;
-        let (seed, score) = (column("seed"), column(score.column()));
-        let iteration = column("iteration");
-        let phases: Vec<(usize, String)> = columns
-            .iter()
-            .enumerate()
-            .filter_map(|(place, name)| Some((place, name.strip_prefix("seconds_")?.to_owned())))
-            .collect();
-        let mut metrics = Self {
-            phases: phases.iter().map(|(_, name)| (name.clone(), 0.0)).collect(),
-            ..Self::default()
-        };
-        // Times stand in the line of every seed, and are those of all seeds together.
-        let mut timed = None;
-        let last = text.lines().count();
-        for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let number = index + 1;
-            let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-            if cells.len() != columns.len() {
-                // Cut off in the middle of writing; what is whole is used.
-                if number == last && cells.len() < columns.len() {
-                    break;
-                }
-                bail!("line {number}: {} cells, not {}", cells.len(), columns.len());
-            }
-            let read = |place: usize| -> Result<Option<f64>> {
-                let cell = cells[place];
-                if cell.is_empty() {
-                    return Ok(None);
-                }
-                let value: f64 = cell.parse().map_err(|_| {
-                    anyhow!("line {number}: {:?} under {} is no number", cell, columns[place])
-                })?;
-                Ok(value.is_finite().then_some(value))
-            };
-            let whole = |place: usize| -> Result<u64> {
-                cells[place].parse().map_err(|_| {
-                    anyhow!(
-                        "line {number}: {:?} under {} is no whole number",
-                        cells[place],
-                        columns[place]
-                    )
-                })
-            };
-            let seed = match seed {
-                Some(place) => whole(place)?,
-                None => known.first().copied().unwrap_or(0),
-            };
-            let done = whole(decisions)?;
-            let record = metrics.seeds.entry(seed).or_insert_with(|| SeedRecord {
-                seed,
-                decisions: 0,
-                curve: Vec::new(),
-                last: None,
-            });
-            // A line written twice counts once, as it was written last.
-            record.curve.retain(|(x, _)| *x < done as f64);
-            record.decisions = done;
-            if let Some(value) = score.map(read).transpose()?.flatten() {
-                record.curve.push((done as f64, value));
-            }
-            record.last = record.curve.last().map(|(_, value)| *value);
-            let moment = iteration.map(whole).transpose()?.unwrap_or(done);
-            if timed.is_none_or(|timed| moment > timed) {
-                timed = Some(moment);
-                for ((place, _), (_, sum)) in phases.iter().zip(&mut metrics.phases) {
-                    *sum += read(*place)?.unwrap_or(0.0);
-                }
-                if let Some(place) = column("seconds") {
-                    metrics.seconds += read(place)?.unwrap_or(0.0);
-                }
-            }
-        }
-        Ok(metrics)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parse(text: &str) -> Result<Metrics> {
-        Metrics::parse(text, Score::Mean, &[7])
-    }
-
-    #[test]
-    fn cells_are_found_by_the_name_of_their_column() {
-        let text = "decisions,extra,seed,iteration,evaluation_return,seconds_acting,seconds\n\
-                    10,x,1,1,,0.5,2\n10,x,2,1,5,0.5,2\n20,x,1,2,3.5,0.25,1\n20,x,2,2,NaN,0.25,1\n";
-        let metrics = parse(text).unwrap();
-        assert_eq!(metrics.seeds[&1].curve, [(20.0, 3.5)]);
-        assert_eq!((metrics.seeds[&2].last, metrics.seeds[&2].decisions), (Some(5.0), 20));
-        // Every iteration's times once, not once a seed.
-        assert_eq!(
-            (metrics.phases[0].clone(), metrics.seconds),
-            (("acting".to_owned(), 0.75), 3.0)
-        );
-    }
-
-    #[test]
-    fn files_of_one_seed_cut_lines_and_lines_written_again_are_read() {
-        let text = "iteration,decisions,evaluation_return\n1,10,1\n2,20,2\n3,30,3\n2,20,4\n3,3";
-        let metrics = parse(text).unwrap();
-        assert_eq!(metrics.seeds.keys().collect::<Vec<_>>(), [&7]);
-        assert_eq!(metrics.seeds[&7].curve, [(10.0, 1.0), (20.0, 4.0)]);
-        assert!(parse("").unwrap().seeds.is_empty());
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_line() {
-        let message = |text: &str| parse(text).unwrap_err().to_string();
-        assert_eq!(message("a,b\n"), "line 1: no column decisions");
-        assert_eq!(message("decisions,b\n1\n2,2\n"), "line 2: 1 cells, not 2");
-        assert!(
-            message("decisions,evaluation_return\nten,2\n")
-                .contains("line 2: \"ten\" under decisions")
-        );
-        assert!(
-            message("decisions,evaluation_return\n1,high\n")
-                .contains("\"high\" under evaluation_return")
-        );
-    }
 
     #[test]
     fn numbers_in_names_sort_as_numbers() {

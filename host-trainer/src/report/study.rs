@@ -3,26 +3,12 @@
 //! An arm is all runs whose configurations are the same but for task and seeds, and for what changes
 //! nothing of what is learned (device, threads, evaluations).
 
+use super::naming::kept;
 use super::record::{Record, Score, find};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use toml::{Table, Value};
-
-/// Keys that do not make another arm.
-const SAME_ARM: [&str; 8] = [
-    "task",
-    "seeds",
-    "device",
-    "threads",
-    "tf32",
-    "evaluate_every",
-    "evaluate_episodes",
-    "sampled_episodes",
-];
-
-/// Keys by which arms are named, if they tell them apart; then the others as the file has them.
-const TELLING: [&str; 6] = ["estimator", "update", "num_actions", "horizon", "noise", "preset"];
+use toml::Table;
 
 /// Runs, and the name of their arm where somebody gave one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,48 +137,6 @@ impl Study {
         }
     }
 
-    /// Names the arms that nobody named by what tells them apart.
-    fn name(&mut self) {
-        let values = |key: &str| -> Vec<Option<&Value>> {
-            self.arms.iter().map(|arm| arm.records[0].config.get(key)).collect()
-        };
-        let keys: Vec<String> = kept(&self.arms[0].records[0].config).keys().cloned().collect();
-        self.differences = keys
-            .into_iter()
-            .filter(|key| values(key).windows(2).any(|pair| pair[0] != pair[1]))
-            .collect();
-        // The first keys that tell all arms apart.
-        let differs = |key: &str| self.differences.iter().any(|known| known == key);
-        let rest = self.differences.iter().map(String::as_str).filter(|key| !TELLING.contains(key));
-        let mut telling: Vec<&str> = Vec::new();
-        let told = |keys: &[&str]| {
-            let mut seen: Vec<String> = self.arms.iter().map(|arm| name_by(arm, keys)).collect();
-            seen.sort_unstable();
-            seen.dedup();
-            seen.len()
-        };
-        for key in TELLING.into_iter().filter(|key| differs(key)).chain(rest) {
-            let with: Vec<&str> = telling.iter().copied().chain([key]).collect();
-            let before = if telling.is_empty() { 1 } else { told(&telling) };
-            if told(&with) > before {
-                telling = with;
-            }
-        }
-        let names: Vec<String> = self.arms.iter().map(|arm| name_by(arm, &telling)).collect();
-        let mut taken: Vec<String> = self.arms.iter().map(|arm| arm.name.clone()).collect();
-        for (arm, name) in self.arms.iter_mut().zip(names) {
-            if arm.name.is_empty() {
-                let free = |name: &String| !taken.contains(name);
-                let numbered = (2..).map(|number| format!("{name} ({number})"));
-                arm.name =
-                    std::iter::once(name.clone()).chain(numbered).find(free).unwrap_or_default();
-                taken.push(arm.name.clone());
-            } else if arm.records.iter().any(|r| kept(&r.config) != kept(&arm.records[0].config)) {
-                self.notes.push(format!("{} holds runs of different configurations.", arm.name));
-            }
-        }
-    }
-
     /// The same training twice is no second sample: the one that got further stays.
     fn drop_repeats(&mut self) {
         for arm in &mut self.arms {
@@ -242,12 +186,6 @@ impl Study {
     }
 }
 
-/// A configuration without what does not make another arm.
-fn kept(config: &Table) -> Table {
-    let kept = config.iter().filter(|(key, _)| !SAME_ARM.contains(&key.as_str()));
-    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
 fn listed(words: &[String]) -> String {
     const SHOWN: usize = 6;
     let mut text = words[..words.len().min(SHOWN)].join(", ");
@@ -255,68 +193,6 @@ fn listed(words: &[String]) -> String {
         text.push_str(&format!(" and {} more", words.len() - SHOWN));
     }
     text
-}
-
-/// The algorithm in the paper's words.
-#[must_use]
-pub(super) fn method(record: &Record) -> String {
-    let update = match record.word("update") {
-        "" => "PPO".to_owned(),
-        update => update.to_uppercase(),
-    };
-    match record.word("estimator") {
-        "single" => update,
-        "dynamics" => format!("DAA-{update}"),
-        "rewind" => format!("AA-{update}"),
-        "q_network" => format!("QAA-{update}"),
-        "simulated_states" => format!("{update} on simulated states"),
-        other => format!("{update}, {other}"),
-    }
-}
-
-fn name_by(arm: &Arm, keys: &[&str]) -> String {
-    let record = &arm.records[0];
-    let mut words = Vec::new();
-    let algorithm = ["estimator", "update"];
-    if keys.is_empty() || keys.iter().any(|key| algorithm.contains(key)) {
-        words.push(method(record));
-    }
-    // What a single action does not have cannot be its name.
-    let without: &[&str] = match record.word("estimator") {
-        "single" => &["num_actions", "horizon", "noise"],
-        _ => &[],
-    };
-    for key in keys.iter().filter(|key| !algorithm.contains(key) && !without.contains(key)) {
-        let value = record.config.get(*key).map(shown).unwrap_or_default();
-        words.push(match *key {
-            "num_actions" => format!("N = {value}"),
-            "horizon" => format!("H = {value}"),
-            "preset" => value,
-            key => format!("{key} = {value}"),
-        });
-    }
-    words.join(", ")
-}
-
-/// A value as a reader wants it.
-#[must_use]
-pub(super) fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        // 1e-3 became 0.0010000000474974513 where it is single precision.
-        Value::Float(number) => {
-            let short = *number as f32;
-            if (f64::from(short) - number).abs() <= number.abs() * 1e-7 {
-                short.to_string()
-            } else {
-                number.to_string()
-            }
-        }
-        Value::Array(values) => {
-            format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -415,14 +291,5 @@ mod tests {
         let names: Vec<_> = study.arms.iter().map(|arm| arm.name.as_str()).collect();
         assert_eq!(names, ["ours", "PPO"]);
         assert_eq!(study.notes, ["ours holds runs of different configurations."]);
-    }
-
-    #[test]
-    fn numbers_are_shown_as_they_were_written() {
-        let text = |text: &str| shown(&format!("v = {text}").parse::<Table>().unwrap()["v"]);
-        assert_eq!(text("0.0010000000474974513"), "0.001");
-        assert_eq!(text("0.05"), "0.05");
-        assert_eq!(text("[1, 2]"), "[1, 2]");
-        assert_eq!(text("'x'"), "x");
     }
 }

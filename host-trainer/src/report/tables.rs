@@ -2,10 +2,13 @@
 
 use super::analysis::Analysis;
 use super::bootstrap::Estimate;
+use super::naming::shown;
 use super::plot::number;
-use super::study::shown;
 use super::table::{Cell, Table};
 use crate::task::{self, Reference};
+
+/// Methods of the papers, in the words of [`Reference`].
+const PAPERS: [&str; 4] = ["PPO", "DAA", "states", "QAA"];
 
 /// A number of decisions in a few characters.
 #[must_use]
@@ -36,23 +39,26 @@ impl Analysis {
     #[must_use]
     pub fn score_table(&self) -> Table {
         let known = |name: &String| task::find(name).map_or(&[][..], task::Task::references);
-        let mut methods: Vec<&str> = Vec::new();
-        for reference in self.study.tasks.iter().flat_map(known) {
-            if !methods.contains(&reference.method) {
-                methods.push(reference.method);
-            }
-        }
+        let references = || self.study.tasks.iter().flat_map(known);
+        let mut papers = PAPERS.to_vec();
+        papers.retain(|method| references().any(|r| r.method == *method));
+        let others = references().any(|r| !PAPERS.contains(&r.method));
         let mut table = Table::new(1, &["task"]);
         table.head.extend(self.study.arms.iter().map(|arm| arm.name.clone()));
-        table.head.extend(methods.iter().map(|method| format!("published {method}")));
+        table.head.extend(papers.iter().map(|method| format!("published {method}")));
+        table.head.extend(others.then(|| "published, other".to_owned()));
         for (name, outcomes) in self.study.tasks.iter().zip(&self.results) {
             let estimates: Vec<_> = outcomes.iter().map(|o| o.as_ref().map(|o| o.centre)).collect();
             let mut row: Vec<Cell> = vec![name.as_str().into()];
             row.extend(scored(&estimates));
-            let reference = |method: &&str| known(name).iter().find(|r| r.method == *method);
+            let find = |method: &str| known(name).iter().find(|r| r.method == method);
+            let none = || "–".to_owned();
             row.extend(
-                methods.iter().map(|method| reference(method).map_or("–".into(), published)),
+                papers.iter().map(|method| find(method).map_or_else(none, published).into()),
             );
+            let other = known(name).iter().find(|r| !PAPERS.contains(&r.method));
+            let named = |r: &Reference| format!("{} {}", r.method, published(r));
+            row.extend(others.then(|| other.map_or_else(none, named).into()));
             table.rows.push(row);
         }
         if let Some((count, estimates)) = self.overall() {
@@ -233,11 +239,14 @@ fn scored(estimates: &[Option<Estimate>]) -> Vec<Cell> {
     estimates.iter().map(cell).collect()
 }
 
-fn published(reference: &Reference) -> Cell {
-    let average =
-        reference.average.map_or(String::new(), |average| format!(" ({})", number(average)));
-    format!("{}{average} at {}", number(reference.best), decisions(f64::from(reference.decisions)))
-        .into()
+/// Best, average in parentheses, and after how many decisions if not a million.
+fn published(reference: &Reference) -> String {
+    let average = reference.average.map(|average| format!(" ({})", number(average)));
+    let moment = match reference.decisions {
+        1_000_000 => String::new(),
+        other => format!(" at {}", decisions(f64::from(other))),
+    };
+    format!("{}{}{moment}", number(reference.best), average.unwrap_or_default())
 }
 
 #[cfg(test)]

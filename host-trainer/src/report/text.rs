@@ -25,7 +25,7 @@ pub(super) fn reading(analysis: &Analysis) -> Vec<String> {
             options.bootstrap.resamples
         ),
         "A learning curve is dotted where fewer seeds have come than before. \"Over training\" is the mean height of the curves.".to_owned(),
-        "Published returns: best point of the mean curve over training, in parentheses its average where it is known, and the decisions of training; PPO, DAA (MBMA), states (MBPO) and QAA (QMA) of \"On Many-Actions Policy Gradient\" (ICML 2023, 15 seeds), the others CleanRL's.".to_owned(),
+        "Published returns: best point of the mean curve over training, in parentheses its average where it is known, after 1M decisions unless said otherwise; PPO, DAA (MBMA), states (MBPO) and QAA (QMA) of \"On Many-Actions Policy Gradient\" (ICML 2023, 15 seeds), the others CleanRL's.".to_owned(),
         "A performance profile shows the share of seeds that score more than what stands below, mean over tasks. Probability of improvement: that a seed of one method scores more than a seed of another on the same task, ties counted half, mean over tasks.".to_owned(),
     ]
 }

@@ -137,7 +137,7 @@ impl LineChart {
         svg.finish(bottom + 50.0, &self.title, alone)
     }
 
-    /// Dotted levels, their names at the right, none over another.
+    /// Dotted levels, their names at the left, none over another.
     fn draw_marks(&self, svg: &mut Svg, y: &super::axis::Placed, [left, right]: [f64; 2]) {
         let mut marks: Vec<_> =
             self.marks.iter().filter_map(|(value, name)| Some((y.place(*value)?, name))).collect();
@@ -146,7 +146,7 @@ impl LineChart {
         for (at, name) in marks {
             svg.line("mark", [left, at], [right, at]);
             let text = (at - 4.0).max(free);
-            svg.text("note", [right, text], Anchor::End, name);
+            svg.text("note", [left + 6.0, text], Anchor::Start, name);
             free = text + 12.0;
         }
     }
