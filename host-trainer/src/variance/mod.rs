@@ -7,6 +7,7 @@
 //! | `actor` | the policy, and the gradient of every sample |
 //! | `window` | trajectories, and values of other actions from the rewound simulator |
 //! | `samples`, `accumulator` | unbiased components from trajectories |
+//! | `projection` | the same from random projections, cheap enough for training |
 //! | `measure` | all of it on threads; the policy of Table 1 |
 //! | `bootstrap`, `table` | intervals, beside the paper's figures |
 //! | `command` | the command line |
@@ -50,6 +51,7 @@ mod bootstrap;
 pub mod command;
 mod lemmas;
 mod measure;
+mod projection;
 mod samples;
 mod table;
 mod window;
@@ -64,6 +66,7 @@ pub use actor::{Actor, Pass, Scores};
 pub use bootstrap::{Interval, Statistic, intervals};
 pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use measure::{Measured, Size, improve, measure};
+pub use projection::Projection;
 pub use samples::TrajectoryGradients;
 pub use table::{Published, Report, Row, TABLE_1};
 pub use window::{Settings, Walker, Window};
