@@ -134,6 +134,11 @@ impl Actor {
         &self.params[self.params.len() - self.actions()..]
     }
 
+    /// Inputs and outputs of each layer.
+    pub(super) fn layer_sizes(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.sizes.windows(2).map(|size| (size[0], size[1]))
+    }
+
     /// Inputs, outputs, and where each layer's weights begin.
     fn layers(&self) -> Vec<(usize, usize, usize)> {
         let mut start = 0;
@@ -227,24 +232,33 @@ impl Actor {
 }
 
 impl Scores<'_> {
-    /// Writes one sample's `grad ln pi`, `[P]`.
-    pub fn write(&self, sample: usize, gradient: &mut [f64]) {
+    /// Input of each layer and derivative by its output, of one sample.
+    pub(super) fn factors(&self, sample: usize) -> impl Iterator<Item = (&[f64], &[f64])> {
         let owner = self.owners[sample];
-        for ((input, output, at), (x, delta)) in
-            self.actor.layers().into_iter().zip(self.pass.inputs.iter().zip(&self.deltas))
-        {
-            let x = &x[owner * input..][..input];
-            let delta = &delta[sample * output..][..output];
-            let (weights, bias) =
-                gradient[at..][..(input + 1) * output].split_at_mut(input * output);
-            for (row, x) in weights.chunks_exact_mut(output).zip(x) {
+        let both = self.pass.inputs.iter().zip(&self.deltas);
+        self.actor.layer_sizes().zip(both).map(move |((input, output), (x, delta))| {
+            (&x[owner * input..][..input], &delta[sample * output..][..output])
+        })
+    }
+
+    /// Derivatives by the log-deviations, `[A]`.
+    pub(super) fn by_log_std(&self, sample: usize) -> &[f64] {
+        let width = self.actor.actions();
+        &self.by_log_std[sample * width..][..width]
+    }
+
+    /// Writes one sample's `grad ln pi`, `[P]`.
+    pub fn write(&self, sample: usize, mut gradient: &mut [f64]) {
+        for (x, delta) in self.factors(sample) {
+            let (weights, rest) = gradient.split_at_mut(x.len() * delta.len());
+            let (bias, rest) = rest.split_at_mut(delta.len());
+            for (row, x) in weights.chunks_exact_mut(delta.len()).zip(x) {
                 row.iter_mut().zip(delta).for_each(|(slot, delta)| *slot = x * delta);
             }
             bias.copy_from_slice(delta);
+            gradient = rest;
         }
-        let width = self.actor.actions();
-        let start = gradient.len() - width;
-        gradient[start..].copy_from_slice(&self.by_log_std[sample * width..][..width]);
+        gradient.copy_from_slice(self.by_log_std(sample));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The formulas against thousands of independent gradient estimates, and the paper's slips with them.
 
-use super::{Components, Verdict};
+use super::{Components, Verdict, corollary_1};
 use crate::closed_form::{Solved, Tabular};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -179,4 +179,22 @@ fn counted_verdicts_are_the_conditions_and_the_printed_one_fails_on_a_slow_chain
     use Verdict::{MoreActions, MoreStates};
     assert_eq!(verdicts, [MoreStates, MoreActions, MoreStates, MoreActions]);
     assert_eq!(misled, [false, false, false, true]);
+}
+
+/// A bandit, by counting: a second action at a tenth of a state's price pays, at its full price it
+/// does not.
+#[test]
+fn counted_bandits_obey_the_corollary() {
+    let problem = Tabular::bandit();
+    let solved = problem.solve(&THETA);
+    let exact = Components::mean(&solved.components(1));
+    let actions = count_mean(&solved, 31, 2, 10);
+    for (extension, expected) in [(0.1, Verdict::MoreActions), (1.0, Verdict::MoreStates)] {
+        let longer = (10.0 * (1.0 + extension)) as usize;
+        let difference = count_mean(&solved, 32, 1, longer).less(actions);
+        assert!(difference.off(0.0) > 4.0, "too close to call: {difference:?}");
+        assert_eq!(difference.variance > 0.0, expected == Verdict::MoreActions);
+        let corollary = corollary_1(exact.state_variance, exact.action_variance, 1, extension);
+        assert_eq!(corollary.verdict(), expected);
+    }
 }

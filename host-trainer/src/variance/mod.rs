@@ -7,9 +7,43 @@
 //! | `actor` | the policy, and the gradient of every sample |
 //! | `window` | trajectories, and values of other actions from the rewound simulator |
 //! | `samples`, `accumulator` | unbiased components from trajectories |
+//! | `projection` | the same from random projections, cheap enough for training |
 //! | `measure` | all of it on threads; the policy of Table 1 |
 //! | `bootstrap`, `table` | intervals, beside the paper's figures |
 //! | `command` | the command line |
+//!
+//! A bandit that can be worked out by hand: two contexts, two equally likely actions, one parameter
+//! (half the difference of the logits, so the scores are 1/2 and -1/2). In the first context the
+//! actions are worth 2 and 0, in the second 0 and 2.
+//!
+//! ```
+//! use host_trainer::closed_form::Tabular;
+//! use host_trainer::variance::{Components, Verdict::{MoreActions, MoreStates}, corollary_1};
+//! let bandit = Tabular {
+//!     states: 2,
+//!     actions: 2,
+//!     features: vec![0.5, -0.5, 0.5, -0.5],
+//!     reward: vec![2.0, 0.0, 0.0, 2.0],
+//!     transition: vec![0.5; 8],
+//!     start: vec![0.5; 2],
+//!     discount: 0.0,
+//! };
+//! let solved = bandit.solve(&[0.0]);
+//! // Samples: 2/2 and 0 in the first context, 0 and -2/2 in the second. Means 1/2 and -1/2, and within
+//! // each context a variance of 1/4.
+//! assert_eq!([solved.marginal(0), solved.marginal(1)], [[0.5], [-0.5]]);
+//! let components = &solved.components(1)[0];
+//! assert_eq!((components.state_variance, components.action_variance), (0.25, 0.25));
+//! // One action a state, T = 10: (1/4 + 1/4) / 10. Two actions take a quarter of it off, a trajectory
+//! // longer by a third does the same: a second action pays below a third of a state's price.
+//! let verdict = |num_actions, delta| corollary_1(0.25, 0.25, num_actions, delta).verdict();
+//! assert_eq!([0.3, 0.34].map(|delta| verdict(1, delta)), [MoreActions, MoreStates]);
+//! assert_eq!(components.condition(1, 10, 0.3).verdict(), MoreActions);
+//! // At a state's price and above it never does, however many actions there are.
+//! for num_actions in 1..100 {
+//!     assert!([1.0, 1.5, 7.0].iter().all(|delta| verdict(num_actions, *delta) == MoreStates));
+//! }
+//! ```
 
 mod accumulator;
 mod actor;
@@ -17,6 +51,7 @@ mod bootstrap;
 pub mod command;
 mod lemmas;
 mod measure;
+mod projection;
 mod samples;
 mod table;
 mod window;
@@ -31,6 +66,7 @@ pub use actor::{Actor, Pass, Scores};
 pub use bootstrap::{Interval, Statistic, intervals};
 pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use measure::{Measured, Size, improve, measure};
+pub use projection::Projection;
 pub use samples::TrajectoryGradients;
 pub use table::{Published, Report, Row, TABLE_1};
 pub use window::{Settings, Walker, Window};
