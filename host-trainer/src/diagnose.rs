@@ -3,7 +3,7 @@
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `extra` | `[1, M, N, A]` | actions of M visited states, the same for all estimators |
-//! | `truth` | `[M, N]` | mean of K Monte-Carlo advantages (lambda = 1) from the simulator itself |
+//! | `truth` | `[M, N]` | mean of K Monte-Carlo advantages (lambda = 1) from the simulator itself, the actions of a state followed by the same noise |
 //! | `estimate` | `[M, N]` | of an estimator |
 
 use crate::cli::load;
@@ -156,7 +156,9 @@ fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     let context = subject.context(&real, num_actions);
     let extra = extra_actions(&context, &subject.actor.predict(&real.z).tanh());
     let rewind = subject.rewind(&visited);
-    let truth = truth(&context, &rewind, &extra, args)?;
+    // What tells the actions of a state apart is small beside what follows them by chance.
+    let common = Rewind { common_noise: true, ..subject.rewind(&visited) };
+    let truth = truth(&context, &common, &extra, args)?;
     let mut estimates =
         vec![("rewind, one rollout", to_vec(&rewind.advantages(&context, &extra)?))];
     if let Some(model) = &subject.model {
@@ -297,6 +299,7 @@ impl Subject {
             units: &self.units,
             // A time limit is none of the task's doing, whatever the run made of it.
             bootstrap_truncation: true,
+            common_noise: false,
         }
     }
 }

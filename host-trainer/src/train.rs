@@ -284,6 +284,7 @@ impl Trainer {
                 agents,
                 units,
                 bootstrap_truncation: self.config.bootstrap_truncation,
+                common_noise: false,
             }),
             _ => Estimator::Single,
         }

@@ -23,6 +23,8 @@ pub struct Rewind<'a> {
     pub units: &'a Units,
     /// Whether a time limit is a truncation.
     pub bootstrap_truncation: bool,
+    /// Whether the actions of a state are followed by the same noise.
+    pub common_noise: bool,
 }
 
 impl Rewind<'_> {
@@ -43,6 +45,7 @@ impl Rewind<'_> {
             horizon: context.horizon,
             seeds: context.seeds.to_vec(),
             iteration: context.iteration,
+            common_noise: self.common_noise,
             bootstrap_truncation: self.bootstrap_truncation,
         })?;
         let advantages = score(context, self.units, &branches, states * context.num_actions);
