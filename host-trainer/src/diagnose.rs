@@ -159,26 +159,29 @@ fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     // What tells the actions of a state apart is small beside what follows them by chance.
     let common = Rewind { common_noise: true, ..subject.rewind(&visited) };
     let truth = truth(&context, &common, &extra, args)?;
+    let learned = subject.model.as_ref().map(|model| Learned {
+        model,
+        changes: &subject.units.changes,
+        observation_clip: subject.config.observation_clip,
+    });
     let mut estimates =
-        vec![("rewind, one rollout", to_vec(&rewind.advantages(&context, &extra)?))];
-    if let Some(model) = &subject.model {
-        let learned = Learned {
-            model,
-            changes: &subject.units.changes,
-            observation_clip: subject.config.observation_clip,
-        };
-        estimates.push(("dynamics", to_vec(&learned.advantages(&context, &extra))));
+        vec![("rewind, one rollout", widened(&rewind.advantages(&context, &extra)?))];
+    let many =
+        averaged(&context, args.rollouts, |context| Ok(rewind.advantages(context, &extra)?))?;
+    estimates.push(("rewind, mean of many", many));
+    if let Some(learned) = &learned {
+        estimates.push(("dynamics, one rollout", widened(&learned.advantages(&context, &extra))));
+        let many =
+            averaged(&context, args.rollouts, |context| Ok(learned.advantages(context, &extra)))?;
+        estimates.push(("dynamics, mean of many", many));
     }
     if let Some(q_network) = &subject.q_network {
-        estimates.push(("q_network", to_vec(&q_network.advantages(&context, &extra))));
+        estimates.push(("q_network", widened(&q_network.advantages(&context, &extra))));
     }
     let mean: Vec<f64> = truth.iter().map(|(a, b)| 0.5 * (a + b)).collect();
     let mut qualities: Vec<Quality> = estimates
         .iter()
-        .map(|(name, estimate)| {
-            let estimate: Vec<f64> = estimate.iter().map(|a| f64::from(*a)).collect();
-            quality(name, &estimate, &mean, num_actions)
-        })
+        .map(|(name, estimate)| quality(name, estimate, &mean, num_actions))
         .collect();
     qualities.push(real_actions(&context, &rewind, &real, args)?);
     let halves: (Vec<f64>, Vec<f64>) = truth.into_iter().unzip();
@@ -302,6 +305,27 @@ impl Subject {
             common_noise: false,
         }
     }
+}
+
+fn widened(tensor: &Tensor) -> Vec<f64> {
+    to_vec(tensor).into_iter().map(f64::from).collect()
+}
+
+/// The mean of an estimate over `rollouts` draws of the noise that follows the actions: what is left of
+/// its distance from the truth is bias.
+fn averaged(
+    context: &Context<'_>,
+    rollouts: u32,
+    estimate: impl Fn(&Context<'_>) -> Result<Tensor>,
+) -> Result<Vec<f64>> {
+    let mut sum = Vec::new();
+    for number in 0..rollouts {
+        let iteration = 4_000_000 + u64::from(number);
+        let drawn = widened(&estimate(&Context { iteration, ..*context })?);
+        sum.resize(drawn.len(), 0.0);
+        sum.iter_mut().zip(drawn).for_each(|(sum, value)| *sum += value / f64::from(rollouts));
+    }
+    Ok(sum)
 }
 
 /// Two independent halves of the truth of every action.
