@@ -105,6 +105,9 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         tasks => tasks.iter().map(String::as_str).collect(),
     };
     let (mut csv, mut parameters) = (CSV_HEADER.to_owned(), PARAMETERS_HEADER.to_owned());
+    // A file that cannot be written is better known before the measurement than after it.
+    write(args.csv.as_deref(), &csv)?;
+    write(args.parameters.as_deref(), &parameters)?;
     let mut one = |subject: &dyn Fn() -> Result<Subject>| -> Result<()> {
         let begin = Instant::now();
         let Subject { actor, settings } = subject()?;
@@ -118,13 +121,8 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         csv += &report.csv();
         parameters += &by_parameter(settings, &measured.parameters);
         // After every task: hours of measurement are not lost with the last one.
-        for (path, text) in [(&args.csv, &csv), (&args.parameters, &parameters)] {
-            if let Some(path) = path {
-                std::fs::write(path, text)
-                    .with_context(|| format!("cannot write {}", path.display()))?;
-            }
-        }
-        Ok(())
+        write(args.csv.as_deref(), &csv)?;
+        write(args.parameters.as_deref(), &parameters)
     };
     match &args.policy {
         Some(path) => one(&|| {
@@ -134,6 +132,11 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         }),
         None => tasks.iter().try_for_each(|task| one(&|| fresh(args, task, threads))),
     }
+}
+
+fn write(path: Option<&Path>, text: &str) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn settings(args: &Args, task: &'static Task, action_repeat: u32) -> Result<Settings> {

@@ -175,6 +175,12 @@ impl Report {
         if self.divergences > 0 {
             let _ = writeln!(text, "{} simulations blew up and were drawn again", self.divergences);
         }
+        if s.rollouts == 1 {
+            text += "one rollout: the noise of the values counts as variance over actions\n";
+        }
+        if self.size.trajectories / self.size.group < 10 {
+            text += "less than ten groups: the intervals are too narrow, ask for more states\n";
+        }
         let _ = writeln!(text, "  {:<29} {:>11}  {:^25} {:>9}", "", "measured", "95 %", "paper");
         for row in &self.rows {
             let Interval { estimate, low, high } = row.interval;
