@@ -189,6 +189,7 @@ struct DriveArgs {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    nn::keep_freed_memory();
     nn::use_one_thread();
     let result = match nn::torch_version_error() {
         Some(error) => Err(anyhow::anyhow!(error)),

@@ -234,8 +234,8 @@ impl Session {
             }
         ));
         progress.say(&format!(
-            "seconds: acting {:.1}, model {:.1}, extra actions {:.1}, policy {:.1}, evaluation {:.1}",
-            times.acting, times.model, times.extra, times.policy, times.evaluation
+            "seconds: acting {:.1}, environments {:.1}, model {:.1}, extra actions {:.1}, policy {:.1}, evaluation {:.1}",
+            times.acting, times.environment, times.model, times.extra, times.policy, times.evaluation
         ));
         progress.say(&format!(
             "image {} ({} bytes); look into it: host-trainer inspect {}",

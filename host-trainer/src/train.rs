@@ -182,6 +182,7 @@ impl Trainer {
         // Act in the real environment.
         let agents = Arc::new((0..self.config.num_seeds()).map(|s| self.agent(s)).collect());
         let batch = clock.time(Phase::Acting, || self.rollout.collect(&agents, self.iteration))?;
+        clock.split(Phase::Acting, Phase::Environment, batch.environment.share());
         let (newest, units, real) = clock.time(Phase::Preparing, || {
             let newest = self.experience.remember(&self.config, &batch);
             let units = self.units();

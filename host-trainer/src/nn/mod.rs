@@ -17,7 +17,9 @@ mod network;
 pub(crate) mod shard;
 
 pub use adam::{Adam, AdamOptions};
-pub use device::{DeviceError, select_device, torch_version_error, use_one_thread};
+pub use device::{
+    DeviceError, keep_freed_memory, select_device, torch_version_error, use_one_thread,
+};
 pub use init::orthogonal;
 pub(crate) use network::to_vec;
 pub use network::{Cache, Network, NetworkState, Reader, Tangent};

@@ -25,6 +25,7 @@ use daa_core::advantage::End;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use worker::Worker;
 
 /// Real transitions of all seeds.
@@ -48,6 +49,23 @@ pub struct Batch {
     pub returns: Vec<Vec<f64>>,
     /// Simulations that blew up; their episodes were given up and fresh ones begun.
     pub divergences: Vec<Divergence>,
+    /// What of the time was spent in the environments.
+    pub environment: Spent,
+}
+
+/// Time inside the environments, and in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    inside: Duration,
+    all: Duration,
+}
+
+impl Spent {
+    /// The environments' part, 0 to 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        if self.all.is_zero() { 0.0 } else { self.inside.as_secs_f64() / self.all.as_secs_f64() }
+    }
 }
 
 /// What a pool's thread is asked to do with all its workers.
@@ -187,6 +205,8 @@ impl Rollout {
                 batch.ends.append(&mut part.ends);
                 batch.episode_ends.append(&mut part.episode_ends);
                 batch.divergences.append(&mut part.divergences);
+                batch.environment.inside += part.environment.inside;
+                batch.environment.all += part.environment.all;
                 batch.states.append(&mut part.states);
                 batch.returns[seed_index].extend(part.returns.into_iter().flatten());
             }

@@ -6,6 +6,7 @@ use crate::random::{Purpose, fill_normal, stream};
 use crate::task::{self, Environment, State};
 use daa_core::advantage::End;
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// An environment of one seed.
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl Worker {
         let (mut control, mut observation) = (vec![0.0f64; actions], vec![0.0f32; observations]);
         let (mut batch, mut returns) = (Batch::default(), Vec::new());
         let mut divergences_in_a_row = 0;
+        let begun = Instant::now();
         while batch.rewards.len() < settings.steps {
             observation.iter_mut().zip(&self.observation).for_each(|(x, wide)| *x = *wide as f32);
             policy.mean(&observation, &mut scratch, &mut raw);
@@ -74,7 +76,10 @@ impl Worker {
             policy.perturb(&mut raw, &epsilon);
             control.iter_mut().zip(&raw).for_each(|(control, raw)| *control = f64::from(*raw));
             let state = settings.keep_states.then(|| self.environment.save());
-            let step = match self.environment.step(&control, &mut self.observation) {
+            let before = Instant::now();
+            let step = self.environment.step(&control, &mut self.observation);
+            batch.environment.inside += before.elapsed();
+            let step = match step {
                 Ok(step) => step,
                 Err(task::Error::Diverged(divergence)) if divergences_in_a_row < 100 => {
                     // What the decision led to is unknown: it is left out, and the one before it is
@@ -119,6 +124,7 @@ impl Worker {
         {
             *last = End::Truncated;
         }
+        batch.environment.all = begun.elapsed();
         batch.returns = vec![returns];
         Ok(batch)
     }

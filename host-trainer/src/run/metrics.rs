@@ -6,8 +6,10 @@ use std::time::Instant;
 /// What an iteration's time goes into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Environments and the policy in them.
+    /// The policy in the environments.
     Acting,
+    /// The environments themselves: simulation, observations, rewards.
+    Environment,
     /// Normalising, values, advantages, replay.
     Preparing,
     /// Training the dynamics.
@@ -25,6 +27,8 @@ pub enum Phase {
 pub struct Times {
     /// [`Phase::Acting`]
     pub acting: f64,
+    /// [`Phase::Environment`]
+    pub environment: f64,
     /// [`Phase::Preparing`]
     pub preparing: f64,
     /// [`Phase::Model`]
@@ -42,6 +46,7 @@ impl Times {
     pub fn slot(&mut self, phase: Phase) -> &mut f64 {
         match phase {
             Phase::Acting => &mut self.acting,
+            Phase::Environment => &mut self.environment,
             Phase::Preparing => &mut self.preparing,
             Phase::Model => &mut self.model,
             Phase::Extra => &mut self.extra,
@@ -53,6 +58,7 @@ impl Times {
     /// Adds another's seconds.
     pub fn add(&mut self, other: &Self) {
         self.acting += other.acting;
+        self.environment += other.environment;
         self.preparing += other.preparing;
         self.model += other.model;
         self.extra += other.extra;
@@ -78,6 +84,15 @@ impl Clock {
         *self.wall.slot(phase) += start.elapsed().as_secs_f64();
         *self.cpu.slot(phase) += cpu_seconds() - cpu;
         result
+    }
+
+    /// Books a share of what a phase took under another one.
+    pub fn split(&mut self, from: Phase, to: Phase, share: f64) {
+        for times in [&mut self.wall, &mut self.cpu] {
+            let moved = *times.slot(from) * share;
+            *times.slot(from) -= moved;
+            *times.slot(to) += moved;
+        }
     }
 }
 
@@ -141,7 +156,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// The columns of `metrics.csv`, in order.
-    pub const COLUMNS: [&str; 28] = [
+    pub const COLUMNS: [&str; 29] = [
         "iteration",
         "seed",
         "decisions",
@@ -165,6 +180,7 @@ impl Metrics {
         "seconds",
         "decisions_per_second",
         "seconds_acting",
+        "seconds_environment",
         "seconds_preparing",
         "seconds_model",
         "seconds_extra",
@@ -199,6 +215,7 @@ impl Metrics {
             self.seconds,
             self.decisions_per_second,
             clock.acting,
+            clock.environment,
             clock.preparing,
             clock.model,
             clock.extra,
