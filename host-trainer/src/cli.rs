@@ -5,7 +5,7 @@
 
 use crate::agent::Agent;
 use crate::config;
-use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
+use crate::evaluate::{Actions, Evaluation, Summary, evaluate, trajectories_csv};
 use crate::export::{AlignedImage, agent_of, export_as};
 use crate::integers::Dtype;
 use crate::output;
@@ -143,6 +143,9 @@ struct EvaluateArgs {
     /// Worker threads; 0: one for each core
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Save every decision of every episode to this CSV file: observation, action, reward
+    #[arg(long, value_name = "FILE")]
+    trajectories: Option<PathBuf>,
     /// Print {"mean", "stderr", "returns"}
     #[arg(long)]
     json: bool,
@@ -321,6 +324,9 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
     let episodes = evaluate(&agent, &what)?;
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
     let Summary { mean, standard_error } = Summary::of(&returns);
+    if let Some(file) = &args.trajectories {
+        write_atomically(file, trajectories_csv(task, &episodes).as_bytes())?;
+    }
     if args.json {
         output::line(format!(
             "{}",

@@ -175,6 +175,23 @@ fn scripts_get_json() {
     assert_eq!(returns.len(), 3);
     let mean = returns.iter().sum::<f64>() / 3.0;
     assert!((evaluation["mean"].as_f64().unwrap() - mean).abs() < 1e-9);
+    // What was seen, done and earned, a line a decision; `replay` of its actions is another test's.
+    let saved = ["evaluate", "run", "--episodes", "3", "--seed", "5", "--trajectories", "all.csv"];
+    let _ = succeed(host_trainer(folder).args(saved));
+    let text = std::fs::read_to_string(folder.join("all.csv")).unwrap();
+    let mut lines = text.lines();
+    let columns: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert_eq!((columns[0], columns.len()), ("episode", 2 + 5 + 1 + 1));
+    assert!(columns[2].starts_with("observation_") && columns[7].starts_with("action_"));
+    let mut totals = [0.0; 3];
+    for line in lines {
+        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        totals[cells[0] as usize] += cells[8];
+        assert!(cells[7].abs() <= 1.0);
+    }
+    for (total, expected) in totals.iter().zip(&returns) {
+        assert!((total - expected).abs() < 1e-9, "{total} {expected}");
+    }
     // The run and its image are the same policy.
     let of_image = succeed(host_trainer(folder).args([
         "evaluate",
