@@ -12,10 +12,10 @@ use crate::output;
 use crate::run::checkpoint::{self, Which};
 use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
-use crate::session::{Begun, Ending, Resume, Session};
+use crate::session::{Begun, Ending, Options, Resume, Session};
 use crate::train::Trainer;
 use crate::{
-    bench, diagnose, doctor, drive, experiment, inspect, nn, render, report, task, variance,
+    bench, diagnose, doctor, drive, experiment, inspect, nn, render, report, sweep, task, variance,
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +48,9 @@ enum Command {
     Export(ExportArgs),
     /// Run one of the paper's figures: every arm on every task, and a report
     Experiment(Box<experiment::Args>),
+    /// Plan and run many jobs: a grid of tasks, estimators and options
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
     /// Hold each estimator's advantages against rollouts in the rewound simulator
     Diagnose(diagnose::Args),
     /// Show what is in a policy image
@@ -118,6 +121,9 @@ struct TrainArgs {
     /// Seconds between two checkpoints; 0: after every iteration. No result depends on it
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     checkpoint_every: u64,
+    /// Seconds to wait for a directory that another process holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait_for_lock: u64,
     /// Print one JSON object an update, and a last one with the results
     #[arg(long)]
     json: bool,
@@ -226,6 +232,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Report(args) => report::report(&args)?,
         Command::Export(args) => export_command(&args)?,
         Command::Experiment(args) => return experiment::run(&args),
+        Command::Sweep(command) => return sweep::run(&command),
         Command::Diagnose(args) => diagnose::run(&args)?,
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
@@ -247,6 +254,11 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         (false, true) => Show::Nothing,
         (false, false) => Show::Human,
     };
+    let options = Options {
+        show,
+        checkpoint_every: Duration::from_secs(args.checkpoint_every),
+        wait_for_lock: Duration::from_secs(args.wait_for_lock),
+    };
     let resume = match args.resume.as_deref().map(|run| (run, run.to_str())) {
         None => Resume::Here,
         Some((_, Some("auto"))) => Resume::Auto,
@@ -258,20 +270,16 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
                     run.display()
                 );
             }
-            return finish(Session::resume(run, show)?, show, args.checkpoint_every);
+            return finish(Session::resume(run, options)?, show);
         }
     };
     let config = args.config.resolve()?;
-    finish(
-        Session::begin(config, args.run_dir.as_deref(), &resume, show)?,
-        show,
-        args.checkpoint_every,
-    )
+    finish(Session::begin(config, args.run_dir.as_deref(), &resume, options)?, show)
 }
 
-fn finish(begun: Begun, show: Show, checkpoint_every: u64) -> Result<ExitCode> {
+fn finish(begun: Begun, show: Show) -> Result<ExitCode> {
     let session = match begun {
-        Begun::Session(session) => session.saving_every(Duration::from_secs(checkpoint_every)),
+        Begun::Session(session) => session,
         Begun::Finished(summary) => {
             match show {
                 Show::Json => output::line(summary)?,

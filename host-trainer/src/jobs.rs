@@ -1,4 +1,4 @@
-//! Runs of an experiment, a process each, a few at a time.
+//! Runs of an experiment or a sweep, a process each, a few at a time.
 
 use crate::config::{Arguments, Config};
 use crate::run::directory::RunDirectory;
@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt;
 use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,7 +16,7 @@ const POLL: Duration = Duration::from_millis(300);
 
 /// One arm on one task.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(crate) struct Job {
     pub arm: String,
     pub arguments: Arguments,
     pub config: Config,
@@ -24,7 +25,7 @@ pub(super) struct Job {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Finished,
     Interrupted,
 }
@@ -39,7 +40,7 @@ impl fmt::Display for Job {
 
 impl Job {
     /// Whether it has come to its end.
-    fn is_finished(&self) -> Result<bool> {
+    pub(crate) fn is_finished(&self) -> Result<bool> {
         if !self.directory.join("config.toml").exists() {
             return Ok(false);
         }
@@ -53,13 +54,11 @@ impl Job {
         Ok(directory.is_finished())
     }
 
-    fn start(&self) -> Result<Option<Child>> {
+    /// The command that trains it, or goes on with it.
+    pub(crate) fn command(&self) -> Result<Command> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command.arg("train").arg("--quiet").stdin(Stdio::null()).stdout(Stdio::null());
-        if self.is_finished()? {
-            return Ok(None);
-        }
         if let Some(preset) = &self.arguments.preset {
             command.args(["--preset", preset]);
         }
@@ -68,11 +67,32 @@ impl Job {
         }
         // One that was begun goes on.
         command.arg("--run-dir").arg(&self.directory);
+        Ok(command)
+    }
+
+    fn start(&self) -> Result<Option<Child>> {
+        if self.is_finished()? {
+            return Ok(None);
+        }
+        let mut command = self.command()?;
+        // SAFETY: between fork and exec it makes one system call. A run whose parent is gone saves what it
+        // has reached and ends, as after Ctrl-C.
+        unsafe {
+            command.pre_exec(|| {
+                let signal = Some(rustix::process::Signal::TERM);
+                rustix::process::set_parent_process_death_signal(signal).map_err(Into::into)
+            });
+        }
         Ok(Some(command.spawn().context("cannot start a run")?))
     }
 
+    /// Decisions of all seeds, when it is finished.
+    pub(crate) fn decisions(&self) -> u64 {
+        self.config.decisions * self.config.num_seeds() as u64
+    }
+
     /// Decisions of all seeds so far, as its metrics say.
-    fn done(&self) -> u64 {
+    pub(crate) fn done(&self) -> u64 {
         let text = std::fs::read_to_string(self.directory.join("metrics.csv")).unwrap_or_default();
         let last = text.lines().next_back().and_then(|line| line.split(',').nth(2));
         let decisions: u64 = last.and_then(|cell| cell.parse().ok()).unwrap_or(0);
@@ -81,7 +101,7 @@ impl Job {
 }
 
 /// Runs all jobs, `parallel` at a time. A failed one does not stop the others.
-pub(super) fn run_all(jobs: &[Job], parallel: usize) -> Result<Outcome> {
+pub(crate) fn run_all(jobs: &[Job], parallel: usize) -> Result<Outcome> {
     // Whatever is in the way is found before the first run starts.
     for job in jobs {
         let _ = job.is_finished()?;
@@ -131,7 +151,7 @@ struct Progress {
 
 impl Progress {
     fn new(jobs: &[Job]) -> Self {
-        let all = jobs.iter().map(|job| job.config.decisions * job.config.num_seeds() as u64).sum();
+        let all = jobs.iter().map(Job::decisions).sum();
         let bar = if std::io::stderr().is_terminal() {
             let style = "{bar:28} {percent:>3} %  {human_pos} of {human_len} decisions  {eta} left";
             let style = ProgressStyle::with_template(style);

@@ -19,6 +19,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// How a run is trained, which changes nothing of what comes out.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What is shown of it.
+    pub show: Show,
+    /// Time between two checkpoints.
+    pub checkpoint_every: Duration,
+    /// Time to wait for a directory that another process holds.
+    pub wait_for_lock: Duration,
+}
+
 /// What becomes of a run that is there already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Resume {
@@ -54,9 +65,8 @@ pub enum Ending {
 pub struct Session {
     directory: RunDirectory,
     trainer: Trainer,
-    show: Show,
+    options: Options,
     stop: Arc<AtomicBool>,
-    checkpoint_every: Duration,
     /// Given back when the session is over.
     _lock: Lock,
 }
@@ -72,7 +82,7 @@ impl Session {
         config: Config,
         path: Option<&Path>,
         resume: &Resume,
-        show: Show,
+        options: Options,
     ) -> Result<Begun> {
         let device = select_device(&config.device, config.tf32)?;
         let trainer = Trainer::new(config.clone(), device)?;
@@ -96,23 +106,23 @@ impl Session {
                 );
             }
         }
-        Self::go_on(directory, trainer, show)
+        Self::go_on(directory, trainer, options)
     }
 
     /// An unfinished run with the configuration that it was begun with.
     ///
     /// # Errors
     /// When there is no such run, or none of its checkpoints is whole.
-    pub fn resume(path: &Path, show: Show) -> Result<Begun> {
+    pub fn resume(path: &Path, options: Options) -> Result<Begun> {
         let (directory, config) = RunDirectory::open(path)?;
         let device = select_device(&config.device, config.tf32)?;
-        Self::go_on(directory, Trainer::new(config, device)?, show)
+        Self::go_on(directory, Trainer::new(config, device)?, options)
     }
 
-    fn go_on(directory: RunDirectory, mut trainer: Trainer, show: Show) -> Result<Begun> {
-        let lock = Lock::take(&directory.lock())?;
+    fn go_on(directory: RunDirectory, mut trainer: Trainer, options: Options) -> Result<Begun> {
+        let lock = Lock::take(&directory.lock(), options.wait_for_lock)?;
         let say = |line: &str| {
-            if show != Show::Nothing {
+            if options.show != Show::Nothing {
                 eprintln!("{line}");
             }
         };
@@ -135,10 +145,15 @@ impl Session {
         } else {
             directory.begin(trainer.config())?;
         }
-        Ok(Begun::Session(Box::new(Self::with(directory, trainer, show, lock)?)))
+        Ok(Begun::Session(Box::new(Self::with(directory, trainer, options, lock)?)))
     }
 
-    fn with(directory: RunDirectory, trainer: Trainer, show: Show, lock: Lock) -> Result<Self> {
+    fn with(
+        directory: RunDirectory,
+        trainer: Trainer,
+        options: Options,
+        lock: Lock,
+    ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         ctrlc::set_handler(move || {
@@ -148,13 +163,7 @@ impl Session {
             }
         })
         .context("cannot watch for Ctrl-C")?;
-        Ok(Self { directory, trainer, show, stop, checkpoint_every: Duration::ZERO, _lock: lock })
-    }
-
-    /// Sets the time between two checkpoints. What a run computes does not depend on it.
-    #[must_use]
-    pub fn saving_every(self, checkpoint_every: Duration) -> Self {
-        Self { checkpoint_every, ..self }
+        Ok(Self { directory, trainer, options, stop, _lock: lock })
     }
 
     /// Trains until all decisions are taken or somebody asks to stop, and exports the first seed.
@@ -164,7 +173,8 @@ impl Session {
     /// last checkpoint.
     pub fn run(mut self) -> Result<Ending> {
         let config = self.trainer.config().clone();
-        let mut progress = Progress::new(self.show, config.decisions, self.trainer.decisions());
+        let mut progress =
+            Progress::new(self.options.show, config.decisions, self.trainer.decisions());
         let place = self.directory.path().display().to_string();
         progress.say(&format!(
             "{}: {} with {}, run directory {place}",
@@ -203,7 +213,10 @@ impl Session {
             events.append(&metrics)?;
             progress.update(&metrics)?;
             let best = self.note_best(&metrics);
-            if best || self.trainer.iteration == 1 || saved.elapsed() >= self.checkpoint_every {
+            if best
+                || self.trainer.iteration == 1
+                || saved.elapsed() >= self.options.checkpoint_every
+            {
                 checkpoint::save(&self.directory, &self.trainer)?;
                 saved = Instant::now();
             }
@@ -308,7 +321,7 @@ impl Session {
             "seconds_by_phase": times,
         });
         write_atomically(&self.directory.summary(), format!("{summary}\n").as_bytes())?;
-        if self.show == Show::Json {
+        if self.options.show == Show::Json {
             output::line(format!("{summary}"))?;
         }
         let decisions = self.trainer.decisions() as f64 * seeds.len() as f64;
@@ -360,8 +373,13 @@ mod tests {
         let place = folder.path().join("run");
         let directory = RunDirectory::claim(Some(&place), trainer.config()).unwrap();
         directory.begin(trainer.config()).unwrap();
-        let lock = Lock::take(&directory.lock()).unwrap();
-        let session = Session::with(directory, trainer, Show::Nothing, lock).unwrap();
+        let lock = Lock::take(&directory.lock(), Duration::ZERO).unwrap();
+        let options = Options {
+            show: Show::Nothing,
+            checkpoint_every: Duration::ZERO,
+            wait_for_lock: Duration::ZERO,
+        };
+        let session = Session::with(directory, trainer, options, lock).unwrap();
         assert_eq!(session.run().unwrap(), Ending::Finished);
         // The file is a request of `replay`, and what it replays is the divergence.
         let text = std::fs::read_to_string(place.join("diverged/0.json")).unwrap();

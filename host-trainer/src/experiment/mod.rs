@@ -5,14 +5,13 @@
 
 mod definition;
 mod outcome;
-mod runner;
 
 pub use definition::{Arm, EXPERIMENTS, Experiment, UnknownExperiment};
 
 use crate::config::{Arguments, ConfigError, Seeds, parse_seeds};
+use crate::jobs::{Job, Outcome, run_all};
 use crate::output;
 use anyhow::{Context, Result, bail};
-use runner::{Job, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -80,7 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let default = if on_gpu { 1 } else { cores };
         let parallel = args.jobs.map_or(default, |jobs| jobs as usize);
         std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-        match runner::run_all(&jobs, parallel)? {
+        match run_all(&jobs, parallel)? {
             Outcome::Finished => {}
             Outcome::Interrupted => {
                 eprintln!("interrupted; what was reached is saved: the same command goes on");

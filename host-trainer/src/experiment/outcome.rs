@@ -1,7 +1,7 @@
 //! What came out of an experiment, beside what the paper says.
 
 use super::Experiment;
-use super::runner::Job;
+use crate::jobs::Job;
 use crate::output;
 use crate::report::{Analysis, Estimate, Options, Score, Source, Study};
 use crate::run::directory::write_atomically;

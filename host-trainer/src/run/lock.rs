@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Time between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -64,12 +64,13 @@ fn owner(file: &File) -> Option<Owner> {
 }
 
 impl Lock {
-    /// Takes a directory's lock, `place`.
+    /// Takes a directory's lock, `place`, as soon as it is free, which may last as long as `wait`.
     ///
     /// # Errors
-    /// When another process has it, which is named, or the file cannot be written.
-    pub fn take(place: &Path) -> Result<Self> {
+    /// When another process still has it then, which is named, or the file cannot be written.
+    pub fn take(place: &Path, wait: Duration) -> Result<Self> {
         let me = Owner { pid: std::process::id(), host: host(), heartbeat: now() };
+        let begun = Instant::now();
         let file = loop {
             let file = File::options()
                 .read(true)
@@ -82,24 +83,26 @@ impl Lock {
             let other = owner(&file).filter(|owner| {
                 !free || owner.host != me.host && now().saturating_sub(owner.heartbeat) < STALE
             });
-            match (free, other) {
-                (_, Some(Owner { pid, host, .. })) => bail!(
-                    "process {pid} on {host} writes into {}: wait for it, stop it, or choose another --run-dir",
-                    place.parent().unwrap_or(place).display()
-                ),
-                (false, None) => bail!(
-                    "another process writes into {}: wait for it, or choose another --run-dir",
-                    place.parent().unwrap_or(place).display()
-                ),
-                (true, None) => {}
+            if free && other.is_none() {
+                // Its last owner may have deleted it between our opening and our locking it.
+                let on_disk = place.metadata().ok().map(|data| (data.dev(), data.ino()));
+                if on_disk == file.metadata().ok().map(|data| (data.dev(), data.ino())) {
+                    break file;
+                }
+                continue;
             }
-            // Its last owner may have deleted it between our opening and our locking it.
-            let same =
-                |path: &Path| Some((path.metadata().ok()?.dev(), path.metadata().ok()?.ino()));
-            let ours = file.metadata().ok().map(|data| (data.dev(), data.ino()));
-            if same(place) == ours {
-                break file;
+            if begun.elapsed() >= wait {
+                let who = other.map_or_else(
+                    || "another process".to_owned(),
+                    |Owner { pid, host, .. }| format!("process {pid} on {host}"),
+                );
+                bail!(
+                    "{who} writes into {}: wait for it, stop it, or choose another --run-dir",
+                    place.parent().unwrap_or(place).display()
+                );
             }
+            drop(file);
+            std::thread::sleep(Duration::from_millis(200).min(wait));
         };
         let previous = owner(&file);
         sign(&file, &me).with_context(|| format!("cannot write {}", place.display()))?;
@@ -143,17 +146,24 @@ mod tests {
     fn a_directory_has_one_owner_who_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("lock");
-        let lock = Lock::take(&place).unwrap();
+        let lock = Lock::take(&place, Duration::ZERO).unwrap();
         assert_eq!(lock.previous, None);
-        let error = Lock::take(&place).unwrap_err().to_string();
+        let error = Lock::take(&place, Duration::ZERO).unwrap_err().to_string();
         assert!(
             error.contains(&format!("process {} on {}", std::process::id(), host())),
             "{error}"
         );
         assert!(error.contains("another --run-dir"), "{error}");
+        // Somebody who waits gets it when it is free.
+        let waiting = {
+            let place = place.clone();
+            std::thread::spawn(move || Lock::take(&place, Duration::from_secs(60)).map(drop))
+        };
+        std::thread::sleep(Duration::from_millis(50));
         drop(lock);
+        waiting.join().unwrap().unwrap();
         assert!(!place.exists());
-        drop(Lock::take(&place).unwrap());
+        drop(Lock::take(&place, Duration::ZERO).unwrap());
     }
 
     #[test]
@@ -167,18 +177,18 @@ mod tests {
         // On this machine the kernel knows that nobody holds it, whatever the file says.
         let dead = Owner { pid: 4_000_000, host: host(), heartbeat: now() };
         write(&dead);
-        let lock = Lock::take(&place).unwrap();
+        let lock = Lock::take(&place, Duration::ZERO).unwrap();
         assert_eq!(lock.previous, Some(dead));
         drop(lock);
         // Of another machine only its signs of life are known.
         let far = Owner { pid: 7, host: "far-away".to_owned(), heartbeat: now() };
         write(&far);
-        let error = Lock::take(&place).unwrap_err().to_string();
+        let error = Lock::take(&place, Duration::ZERO).unwrap_err().to_string();
         assert!(error.contains("process 7 on far-away"), "{error}");
         write(&Owner { heartbeat: now() - STALE - 1, ..far });
-        assert!(Lock::take(&place).is_ok());
+        assert!(Lock::take(&place, Duration::ZERO).is_ok());
         // A file that says nothing is nobody's.
         std::fs::write(&place, "garbage").unwrap();
-        assert!(Lock::take(&place).is_ok());
+        assert!(Lock::take(&place, Duration::ZERO).is_ok());
     }
 }
