@@ -110,9 +110,13 @@ impl RunDirectory {
         let text = fs::read_to_string(&place).with_context(|| {
             format!("{} is no run: cannot read {}", path.display(), place.display())
         })?;
-        let config: Config = toml::from_str(&text)
-            .map_err(|error| anyhow::anyhow!("{}: {}", place.display(), error.message()))?;
-        config.check()?;
+        let config: Config = toml::from_str(&text).map_err(|error| {
+            // The keys that there are would fill the screen.
+            let what = error.message().split(", expected").next().unwrap_or_default().to_owned();
+            let whose = "was this run made by another version of the program?";
+            anyhow::anyhow!("{}: {what}: {whose}", place.display())
+        })?;
+        config.check().with_context(|| place.display().to_string())?;
         Ok((directory, config))
     }
 
