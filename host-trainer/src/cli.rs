@@ -111,7 +111,7 @@ struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "seeds", "estimator", "update", "decisions", "device", "tf32", "run_dir", "threads"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "seeds", "estimator", "update", "decisions", "device", "tf32", "run_dir", "threads", "advise", "cost", "auto"])]
     resume: Option<PathBuf>,
     /// Print one JSON object an update, and a last one with the results
     #[arg(long)]

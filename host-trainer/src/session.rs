@@ -11,6 +11,7 @@ use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::metrics::{Metrics, Times};
 use crate::run::progress::{Progress, Show};
 use crate::train::Trainer;
+use crate::variance::advice_file::AdviceFile;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::Arc;
@@ -95,6 +96,7 @@ impl Session {
             seeds(&config)
         ));
         let (start, mut saved, mut times) = (Instant::now(), Instant::now(), Times::default());
+        let advice = AdviceFile::open(self.directory.path(), &mut self.trainer)?;
         while !self.trainer.is_finished() {
             if self.stop.load(Ordering::SeqCst) {
                 return self.interrupted(&progress);
@@ -105,6 +107,7 @@ impl Session {
                     self.directory.checkpoints().display()
                 )
             })?;
+            advice.append(&mut self.trainer, |line| progress.say(line))?;
             for divergence in self.trainer.take_divergences() {
                 let file = self.directory.save_divergence(&divergence, config.action_repeat)?;
                 progress.say(&format!(

@@ -74,6 +74,17 @@ fn slope(activation: Activation, z: f64) -> f64 {
     }
 }
 
+/// The inner product, in eight sums side by side: a single one would wait for itself.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.zip(b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
 impl Actor {
     /// Orthogonal weights (gain sqrt 2, `head_gain` for the last layer), zero biases, log-deviations 0.
     pub fn new(
@@ -103,6 +114,12 @@ impl Actor {
             params: agent.weights.iter().map(|weight| f64::from(*weight)).collect(),
             scale: Some(agent.scale.clone()),
         }
+    }
+
+    /// The same for observations that are normalised already.
+    #[must_use]
+    pub fn of_normalised(agent: &Agent) -> Self {
+        Self { scale: None, ..Self::of(agent) }
     }
 
     /// `[P]`
@@ -211,6 +228,30 @@ impl Actor {
                 by_log_std.push(deviations * deviations - 1.0);
             }
         }
+        self.backward(pass, owners, delta, by_log_std)
+    }
+
+    /// The gradient of each mean at each state: row `t A + a` is that of `means[t][a]`, with owners
+    /// `[B A]` that say so. With it the score of any action of a state is a sum of A rows.
+    #[must_use]
+    pub(super) fn mean_gradients<'a>(&'a self, pass: &'a Pass, owners: &'a [usize]) -> Scores<'a> {
+        let width = self.actions();
+        let mut delta = vec![0.0; owners.len() * width];
+        for (row, delta) in delta.chunks_exact_mut(width).enumerate() {
+            let mean = pass.means[row];
+            delta[row % width] = 1.0 - mean * mean;
+        }
+        self.backward(pass, owners, delta, vec![0.0; owners.len() * width])
+    }
+
+    /// From derivatives by the last layer's output, `delta [K][A]`, to those by all layers'.
+    fn backward<'a>(
+        &'a self,
+        pass: &'a Pass,
+        owners: &'a [usize],
+        delta: Vec<f64>,
+        by_log_std: Vec<f64>,
+    ) -> Scores<'a> {
         let mut deltas = vec![delta];
         // From each layer but the first to the one before it.
         for (layer, (input, output, at)) in self.layers().into_iter().enumerate().skip(1).rev() {
@@ -220,8 +261,7 @@ impl Actor {
             for (owner, delta) in owners.iter().zip(after.chunks_exact(output)) {
                 let before = &before[owner * input..][..input];
                 back.extend(weights.chunks_exact(output).zip(before).map(|(weights, before)| {
-                    let sum: f64 = weights.iter().zip(delta).map(|(w, d)| w * d).sum();
-                    sum * slope(self.activation, *before)
+                    dot(weights, delta) * slope(self.activation, *before)
                 }));
             }
             deltas.push(back);

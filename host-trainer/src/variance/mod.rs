@@ -8,6 +8,8 @@
 //! | `window` | trajectories, and values of other actions from the rewound simulator |
 //! | `samples`, `accumulator` | unbiased components from trajectories |
 //! | `projection` | the same from random projections, cheap enough for training |
+//! | `batch`, `choice` | components of a training batch; what they say about N |
+//! | `advise`, `advice`, `advice_file` | that, every so many iterations of a training |
 //! | `measure` | all of it on threads; the policy of Table 1 |
 //! | `bootstrap`, `table` | intervals, beside the paper's figures |
 //! | `command` | the command line |
@@ -47,7 +49,12 @@
 
 mod accumulator;
 mod actor;
+pub mod advice;
+pub mod advice_file;
+pub mod advise;
+mod batch;
 mod bootstrap;
+mod choice;
 pub mod command;
 mod lemmas;
 mod measure;
@@ -57,13 +64,19 @@ mod table;
 mod window;
 
 #[cfg(test)]
+mod advise_test;
+#[cfg(test)]
+mod batch_test;
+#[cfg(test)]
 mod brute_force;
 #[cfg(test)]
 mod recovery;
 
 pub use accumulator::{Accumulator, Estimate};
 pub use actor::{Actor, Pass, Scores};
+pub use batch::{BatchSamples, Jackknife, Pieces, Uncertain, measure_batch};
 pub use bootstrap::{Interval, Statistic, intervals};
+pub use choice::{Prices, next_num_actions};
 pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use measure::{Measured, Size, improve, measure};
 pub use projection::Projection;

@@ -79,6 +79,7 @@ pub(super) enum Draws {
     Noise = 0x56_02,
     Weights = 0x56_03,
     Bootstrap = 0x56_04,
+    Projections = 0x56_05,
 }
 
 /// A random stream of the laboratory's own.
