@@ -12,6 +12,7 @@
 //! | `owners` | `[K]` | the row of the batch whose state a sample belongs to |
 //! | `actions` | `[K][A]` | raw actions |
 
+use super::Critic;
 use crate::agent::Agent;
 use crate::nn::orthogonal;
 use crate::statistics::ObservationScale;
@@ -26,6 +27,8 @@ pub struct Actor {
     activation: Activation,
     params: Vec<f64>,
     scale: Option<ObservationScale>,
+    /// Whose values are the baseline of measured returns, if anybody's.
+    critic: Option<Box<Critic>>,
 }
 
 /// A batch of states seen by the policy: the inputs of all layers, and the means.
@@ -101,7 +104,7 @@ impl Actor {
             params.extend(std::iter::repeat_n(0.0, size[1]));
         }
         params.extend(std::iter::repeat_n(0.0, sizes.last().copied().unwrap_or(0)));
-        Self { sizes, activation, params, scale: None }
+        Self { sizes, activation, params, scale: None, critic: None }
     }
 
     /// The policy of a run or of an image.
@@ -113,6 +116,7 @@ impl Actor {
             activation: agent.activation,
             params: agent.weights.iter().map(|weight| f64::from(*weight)).collect(),
             scale: Some(agent.scale.clone()),
+            critic: None,
         }
     }
 
@@ -120,6 +124,18 @@ impl Actor {
     #[must_use]
     pub fn of_normalised(agent: &Agent) -> Self {
         Self { scale: None, ..Self::of(agent) }
+    }
+
+    /// The same with a critic: values of actions become advantages, and go on beyond the horizon.
+    #[must_use]
+    pub fn with_critic(self, critic: Critic) -> Self {
+        Self { critic: Some(Box::new(critic)), ..self }
+    }
+
+    /// The critic, if there is one.
+    #[must_use]
+    pub fn critic(&self) -> Option<&Critic> {
+        self.critic.as_deref()
     }
 
     /// `[P]`
@@ -201,6 +217,11 @@ impl Actor {
         }
         let means = before[before.len() - 1].iter().map(|z| z.tanh()).collect();
         Pass { inputs, before, means }
+    }
+
+    /// The last layer's first output for one observation, without the `tanh`.
+    pub(super) fn output(&self, observation: &[f64]) -> f64 {
+        self.pass(observation).before.last().map_or(f64::NAN, |z| z[0])
     }
 
     /// Writes `mean + exp(log_std) noise` over the noise, `[A]`.

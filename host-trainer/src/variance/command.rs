@@ -3,7 +3,7 @@
 use super::measure::{Size, improve, measure};
 use super::table::{CSV_HEADER, Report, TABLE_1};
 use super::window::{Draws, Settings, stream};
-use super::{Actor, Estimate};
+use super::{Actor, Critic, Estimate};
 use crate::agent::Agent;
 use crate::output;
 use crate::task::{self, Task};
@@ -23,6 +23,12 @@ pub struct Args {
     /// Policy of a run or an image; default: a new one after --updates steps of gradient ascent
     #[arg(long, value_name = "RUN|IMAGE", conflicts_with_all = ["task", "updates", "hidden", "activation", "learning_rate", "update_states", "action_repeat"])]
     policy: Option<PathBuf>,
+    /// Subtract the values that the run's critic gives to states, and let them go on where rollouts end
+    #[arg(long, requires = "policy")]
+    critic: bool,
+    /// Actions that every state has now: the verdict is about one more
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    now: u16,
     /// Steps of plain gradient ascent before the measurement
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=10_000))]
     updates: u16,
@@ -116,7 +122,13 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         let measured = measure(&actor, settings, size, |done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
         let seconds = begin.elapsed().as_secs_f64();
-        let report = Report::new(&measured, settings, size, args.extension, seconds);
+        let report = Report::new(
+            &measured,
+            settings,
+            size,
+            (usize::from(args.now), args.extension),
+            seconds,
+        );
         output::line(report.text())?;
         csv += &report.csv();
         parameters += &by_parameter(settings, &measured.parameters);
@@ -128,7 +140,15 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         Some(path) => one(&|| {
             let (agent, task, action_repeat) = open(path)?;
             let settings = settings(args, task, action_repeat)?;
-            Ok(Subject { actor: Actor::of(&agent), settings })
+            let actor = Actor::of(&agent);
+            if !args.critic {
+                return Ok(Subject { actor, settings });
+            }
+            if !path.is_dir() {
+                bail!("--critic needs a run: the image {} has no critic", path.display());
+            }
+            let (_, trainer) = crate::cli::load(path)?;
+            Ok(Subject { actor: actor.with_critic(Critic::of(&trainer, 0)), settings })
         }),
         None => tasks.iter().try_for_each(|task| one(&|| fresh(args, task, threads))),
     }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `lemmas` | numbers in, variances and verdicts out |
 //! | `actor` | the policy, and the gradient of every sample |
+//! | `critic` | the baseline of what is measured, if there is to be one |
 //! | `window` | trajectories, and values of other actions from the rewound simulator |
 //! | `samples`, `accumulator` | unbiased components from trajectories |
 //! | `projection` | the same from random projections, cheap enough for training |
@@ -56,6 +57,7 @@ mod batch;
 mod bootstrap;
 mod choice;
 pub mod command;
+mod critic;
 mod lemmas;
 mod measure;
 mod projection;
@@ -77,6 +79,7 @@ pub use actor::{Actor, Pass, Scores};
 pub use batch::{BatchSamples, Jackknife, Pieces, Uncertain, measure_batch};
 pub use bootstrap::{Interval, Statistic, intervals};
 pub use choice::{Prices, next_num_actions};
+pub use critic::Critic;
 pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use measure::{Measured, Size, improve, measure};
 pub use projection::Projection;
