@@ -265,6 +265,26 @@ impl Actor {
         self.backward(pass, owners, delta, vec![0.0; owners.len() * width])
     }
 
+    /// The sum of the gradients of samples, `[P]`, from derivatives by the last layer's output, `delta
+    /// [K][A]`; nothing for the log-deviations.
+    pub(super) fn weighted_sum(&self, pass: &Pass, owners: &[usize], delta: Vec<f64>) -> Vec<f64> {
+        let scores = self.backward(pass, owners, delta, Vec::new());
+        let mut sum = vec![0.0; self.params.len()];
+        for sample in 0..owners.len() {
+            let mut slots = sum.as_mut_slice();
+            for (x, delta) in scores.factors(sample) {
+                let (weights, rest) = slots.split_at_mut(x.len() * delta.len());
+                let (bias, rest) = rest.split_at_mut(delta.len());
+                for (row, x) in weights.chunks_exact_mut(delta.len()).zip(x) {
+                    row.iter_mut().zip(delta).for_each(|(slot, delta)| *slot += x * delta);
+                }
+                bias.iter_mut().zip(delta).for_each(|(slot, delta)| *slot += delta);
+                slots = rest;
+            }
+        }
+        sum
+    }
+
     /// From derivatives by the last layer's output, `delta [K][A]`, to those by all layers'.
     fn backward<'a>(
         &'a self,

@@ -16,7 +16,10 @@ use std::time::Instant;
 
 /// Where the variance of the policy gradient comes from, and what would reduce it.
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Task; may be given many times; default: the six of the paper's Table 1
     #[arg(long)]
     task: Vec<String>,
@@ -82,6 +85,13 @@ pub struct Args {
     parameters: Option<PathBuf>,
 }
 
+/// What else is measured.
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Bias and variance of the estimators' gradients, for the policy of a run
+    Bias(super::bias_command::Args),
+}
+
 /// A policy to measure, and where.
 struct Subject {
     actor: Actor,
@@ -93,6 +103,9 @@ struct Subject {
 /// # Errors
 /// When an argument does not fit the task, a file cannot be read or written, or a simulation fails.
 pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u32)>) -> Result<()> {
+    if let Some(Command::Bias(args)) = &args.command {
+        return super::bias_command::run(args);
+    }
     let threads = match usize::from(args.threads) {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -154,7 +167,7 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
     }
 }
 
-fn write(path: Option<&Path>, text: &str) -> Result<()> {
+pub(super) fn write(path: Option<&Path>, text: &str) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
