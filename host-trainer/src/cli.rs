@@ -5,7 +5,7 @@
 
 use crate::agent::Agent;
 use crate::config;
-use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
+use crate::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
 use crate::export::{AlignedImage, agent_of, export_as};
 use crate::integers::Dtype;
 use crate::output;
@@ -30,6 +30,9 @@ use tch::Device;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// TOML of a task of your own that a run or an image was made with, where its copy in the run is gone
+    #[arg(long, global = true, value_name = "TOML", hide_short_help = true)]
+    task_file: Vec<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -138,6 +141,9 @@ struct EvaluateArgs {
     /// Worker threads; 0: one for each core
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Show each signal's root mean square, least and greatest reading
+    #[arg(long, conflicts_with = "json")]
+    signals: bool,
     /// Print {"mean", "stderr", "returns"}
     #[arg(long)]
     json: bool,
@@ -193,7 +199,12 @@ pub fn main() -> ExitCode {
     nn::use_one_thread();
     let result = match nn::torch_version_error() {
         Some(error) => Err(anyhow::anyhow!(error)),
-        None => run(cli.command),
+        None => cli
+            .task_file
+            .iter()
+            .try_for_each(|file| task::load(file).map(|_| ()))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| run(cli.command)),
     };
     match result {
         Ok(code) => code,
@@ -266,7 +277,7 @@ fn policy_of(what: &Path) -> Result<(Agent, &'static task::Task, u32)> {
     }
     let file = AlignedImage::read(what)?;
     let image = file.open().with_context(|| what.display().to_string())?;
-    let task = task::find(image.passport().task)?;
+    let task = task::find_near(image.passport().task, what)?;
     Ok((agent_of(&image), task, drive::action_repeat(&image, task)?))
 }
 
@@ -296,6 +307,42 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
             task.name,
             returns.len(),
             args.seed
+        ))?;
+        if args.signals {
+            signals(task, &episodes)?;
+        }
+    }
+    Ok(())
+}
+
+/// A line for every signal of what was seen, over the whole episodes and over their second halves.
+fn signals(task: &task::Task, episodes: &[Episode]) -> Result<()> {
+    output::line(format!(
+        "{:<24} {:>10} {:>10} {:>10} {:>16}",
+        "signal", "RMS", "least", "greatest", "RMS, second half"
+    ))?;
+    let width = task.observations.len();
+    for (at, signal) in task.observations.iter().enumerate() {
+        let (mut whole, mut late) = (Vec::new(), Vec::new());
+        for episode in episodes {
+            let seen: Vec<f64> = episode
+                .observations
+                .chunks_exact(width)
+                .map(|observation| f64::from(observation[at]))
+                .collect();
+            late.extend_from_slice(&seen[seen.len() / 2..]);
+            whole.extend(seen);
+        }
+        let rms = |values: &[f64]| {
+            (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt()
+        };
+        output::line(format!(
+            "{:<24} {:>10.4} {:>10.4} {:>10.4} {:>16.4}",
+            signal.name,
+            rms(&whole),
+            whole.iter().copied().fold(f64::INFINITY, f64::min),
+            whole.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            rms(&late)
         ))?;
     }
     Ok(())
@@ -376,6 +423,8 @@ pub(crate) fn record_latest(image: &Path) -> Result<()> {
 fn replay(file: &Path) -> Result<()> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let named = task::replay::parse(&text).and_then(|r| task::find_near(&r.task, file));
+    named.with_context(|| file.display().to_string())?;
     output::line(task::replay::replay(&text).with_context(|| file.display().to_string())?)?;
     Ok(())
 }

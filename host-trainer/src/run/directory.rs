@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
+//! | `task/` | copies of the files of a task of the user's own |
 //! | `metrics.csv` | one line an iteration and seed |
 //! | `checkpoints/ITERATION/` | weights (safetensors) and everything else a run is |
 //! | `policy.daa`, `policy-SEED.daa` | the exported images of the first and of other seeds, once there are any |
@@ -10,8 +11,8 @@
 
 use super::metrics::Metrics;
 use crate::config::Config;
-use crate::task::Divergence;
 use crate::task::replay::Request;
+use crate::task::{self, Divergence};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::io::Write;
@@ -79,7 +80,7 @@ impl RunDirectory {
         let runs = Path::new("runs");
         fs::create_dir_all(runs).context("cannot make the folder runs")?;
         for number in 1..100_000 {
-            let path = runs.join(format!("{}-{}-{number}", config.task, config.preset));
+            let path = runs.join(format!("{}-{}-{number}", config.short_task(), config.preset));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(path),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -103,6 +104,7 @@ impl RunDirectory {
         })?;
         let config: Config = toml::from_str(&text)
             .map_err(|error| anyhow::anyhow!("{}: {}", place.display(), error.message()))?;
+        task::find_near(&config.task, path)?;
         config.check()?;
         Ok((directory, config))
     }

@@ -59,7 +59,11 @@ pub fn measure(
             environment.only_mujoco = only_mujoco;
             let started = Instant::now();
             for action in actions.chunks_exact(task.actions.len()) {
-                environment.step(action, &mut observation)?;
+                let step = environment.step(action, &mut observation)?;
+                if step.terminated {
+                    // Rare, and a restore is cheap: the row stays as long.
+                    environment.restore(&start)?;
+                }
             }
             *if only_mujoco { &mut bare } else { &mut whole } += started.elapsed();
         }
