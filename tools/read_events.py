@@ -1,7 +1,7 @@
 """Prints the scalars of TensorBoard event files as JSON: python3 tools/read_events.py FOLDER
 
-Needs `pip install tensorboard`: it is TensorBoard's own reader that checks host-trainer's writer. With
-`python3 -m venv .deps/tensorboard && .deps/tensorboard/bin/pip install tensorboard`, the tests use it.
+Needs `pip install tensorboard`: it is TensorBoard's own reader that checks host-trainer's writer.
+`cargo xtask test` fetches it into .deps/reference, where the tests find it.
 """
 
 import json

@@ -5,14 +5,14 @@
 
 use crate::agent::Agent;
 use crate::config;
-use crate::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
+use crate::evaluate::{Actions, Evaluation, Summary, evaluate, trajectories_csv};
 use crate::export::{AlignedImage, agent_of, export_as};
 use crate::integers::Dtype;
 use crate::output;
-use crate::run::checkpoint;
+use crate::run::checkpoint::{self, Which};
 use crate::run::directory::{RunDirectory, write_atomically};
 use crate::run::progress::Show;
-use crate::session::{Ending, Session};
+use crate::session::{Begun, Ending, Resume, Session};
 use crate::train::Trainer;
 use crate::{
     bench, diagnose, doctor, drive, experiment, inspect, nn, render, report, task, variance,
@@ -21,6 +21,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use tch::Device;
 
 /// Trains all-action policy gradients (DAA-PPO) on the DeepMind Control Suite and exports policies
@@ -113,9 +114,13 @@ struct TrainArgs {
     /// Directory of the run; default: the next free one below runs/
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["preset", "config", "task", "set", "seed", "seeds", "estimator", "update", "decisions", "device", "tf32", "run_dir", "threads"])]
+    /// Go on with this run, as it was begun; or auto: with an unfinished one of this configuration,
+    /// never: with none. Default: with the one in --run-dir, if it is of this configuration
+    #[arg(long, value_name = "RUN|auto|never")]
     resume: Option<PathBuf>,
+    /// Seconds between two checkpoints; 0: after every iteration. No result depends on it
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    checkpoint_every: u64,
     /// Print one JSON object an update, and a last one with the results
     #[arg(long)]
     json: bool,
@@ -141,9 +146,9 @@ struct EvaluateArgs {
     /// Worker threads; 0: one for each core
     #[arg(long, default_value_t = 0)]
     threads: usize,
-    /// Show each signal's root mean square, least and greatest reading
-    #[arg(long, conflicts_with = "json")]
-    signals: bool,
+    /// Save every decision of every episode to this CSV file: observation, action, reward
+    #[arg(long, value_name = "FILE")]
+    trajectories: Option<PathBuf>,
     /// Print {"mean", "stderr", "returns"}
     #[arg(long)]
     json: bool,
@@ -159,6 +164,9 @@ struct ExportArgs {
     /// Which of the run's seeds, or best: the one whose policy returns most; default: the first
     #[arg(long, value_name = "SEED|best")]
     seed: Option<String>,
+    /// Which checkpoint: newest, best (of the evaluations during training) or an iteration
+    #[arg(long, value_name = "newest|best|ITERATION", default_value = "newest")]
+    checkpoint: Which,
     /// Type of the policy's weights; integers are calibrated on visited observations
     #[arg(long, value_enum, default_value_t)]
     dtype: Dtype,
@@ -247,12 +255,38 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         (false, true) => Show::Nothing,
         (false, false) => Show::Human,
     };
-    let session = match &args.resume {
-        Some(run) => Session::resume(run, show)?,
-        None => {
-            let config = args.config.resolve()?;
-            let device = nn::select_device(&config.device, config.tf32)?;
-            Session::start(config, device, args.run_dir.as_deref(), show)?
+    let resume = match args.resume.as_deref().map(|run| (run, run.to_str())) {
+        None => Resume::Here,
+        Some((_, Some("auto"))) => Resume::Auto,
+        Some((_, Some("never"))) => Resume::Never,
+        Some((run, _)) => {
+            if args.run_dir.is_some() || !args.config.is_empty() {
+                bail!(
+                    "--resume {} goes on as the run was begun: leave out the other options, or name it with --run-dir",
+                    run.display()
+                );
+            }
+            return finish(Session::resume(run, show)?, show, args.checkpoint_every);
+        }
+    };
+    let config = args.config.resolve()?;
+    finish(
+        Session::begin(config, args.run_dir.as_deref(), &resume, show)?,
+        show,
+        args.checkpoint_every,
+    )
+}
+
+fn finish(begun: Begun, show: Show, checkpoint_every: u64) -> Result<ExitCode> {
+    let session = match begun {
+        Begun::Session(session) => session.saving_every(Duration::from_secs(checkpoint_every)),
+        Begun::Finished(summary) => {
+            match show {
+                Show::Json => output::line(summary)?,
+                Show::Human => eprintln!("this run is finished: evaluate, render or export it"),
+                Show::Nothing => {}
+            }
+            return Ok(ExitCode::SUCCESS);
         }
     };
     match session.run()? {
@@ -263,9 +297,14 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
 
 /// A run's trainer, as its newest checkpoint left it.
 pub(crate) fn load(path: &Path) -> Result<(RunDirectory, Trainer)> {
+    load_checkpoint(path, Which::Newest)
+}
+
+/// A run's trainer, as a checkpoint left it.
+fn load_checkpoint(path: &Path, which: Which) -> Result<(RunDirectory, Trainer)> {
     let (directory, config) = RunDirectory::open(path)?;
     let mut trainer = Trainer::new(config, Device::Cpu)?;
-    checkpoint::load(&directory, &mut trainer)?;
+    checkpoint::load(&directory, &mut trainer, which, |line| eprintln!("{line}"))?;
     Ok((directory, trainer))
 }
 
@@ -293,6 +332,9 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
     let episodes = evaluate(&agent, &what)?;
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
     let Summary { mean, standard_error } = Summary::of(&returns);
+    if let Some(file) = &args.trajectories {
+        write_atomically(file, trajectories_csv(task, &episodes).as_bytes())?;
+    }
     if args.json {
         output::line(format!(
             "{}",
@@ -308,48 +350,12 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
             returns.len(),
             args.seed
         ))?;
-        if args.signals {
-            signals(task, &episodes)?;
-        }
-    }
-    Ok(())
-}
-
-/// A line for every signal of what was seen, over the whole episodes and over their second halves.
-fn signals(task: &task::Task, episodes: &[Episode]) -> Result<()> {
-    output::line(format!(
-        "{:<24} {:>10} {:>10} {:>10} {:>16}",
-        "signal", "RMS", "least", "greatest", "RMS, second half"
-    ))?;
-    let width = task.observations.len();
-    for (at, signal) in task.observations.iter().enumerate() {
-        let (mut whole, mut late) = (Vec::new(), Vec::new());
-        for episode in episodes {
-            let seen: Vec<f64> = episode
-                .observations
-                .chunks_exact(width)
-                .map(|observation| f64::from(observation[at]))
-                .collect();
-            late.extend_from_slice(&seen[seen.len() / 2..]);
-            whole.extend(seen);
-        }
-        let rms = |values: &[f64]| {
-            (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt()
-        };
-        output::line(format!(
-            "{:<24} {:>10.4} {:>10.4} {:>10.4} {:>16.4}",
-            signal.name,
-            rms(&whole),
-            whole.iter().copied().fold(f64::INFINITY, f64::min),
-            whole.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            rms(&late)
-        ))?;
     }
     Ok(())
 }
 
 fn export_command(args: &ExportArgs) -> Result<()> {
-    let (directory, trainer) = load(&args.run)?;
+    let (directory, trainer) = load_checkpoint(&args.run, args.checkpoint)?;
     let seeds = &trainer.config().seeds;
     let seed_index = match args.seed.as_deref() {
         None => 0,

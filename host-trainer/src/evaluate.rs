@@ -3,7 +3,7 @@
 
 use crate::agent::Agent;
 use crate::random::{Purpose, fill_normal, stream, stream_number};
-use crate::task::{self, Environment, Task};
+use crate::task::{self, Environment, Signal, Task};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -42,6 +42,32 @@ pub struct Episode {
     pub observations: Vec<f32>,
     /// `[decisions, A]` actions, as `core` computed them.
     pub actions: Vec<f32>,
+    /// `[decisions]` rewards, summed over the action repeat.
+    pub rewards: Vec<f64>,
+}
+
+/// Episodes as CSV: a line a decision, with what was observed, what was done, and the reward that followed.
+#[must_use]
+pub fn trajectories_csv(task: &Task, episodes: &[Episode]) -> String {
+    let names = |signals: &[Signal]| -> Vec<String> {
+        signals.iter().map(|signal| signal.name.clone()).collect()
+    };
+    let mut columns = vec!["episode".to_owned(), "decision".to_owned()];
+    columns.extend(names(&task.observations).into_iter().map(|name| format!("observation_{name}")));
+    columns.extend(names(&task.actions).into_iter().map(|name| format!("action_{name}")));
+    columns.push("reward".to_owned());
+    let mut text = columns.join(",") + "\n";
+    for (number, episode) in episodes.iter().enumerate() {
+        let observations = episode.observations.chunks_exact(task.observations.len());
+        let actions = episode.actions.chunks_exact(task.actions.len());
+        let steps = observations.zip(actions).zip(&episode.rewards);
+        for (decision, ((observation, action), reward)) in steps.enumerate() {
+            let numbers = observation.iter().chain(action).map(ToString::to_string);
+            let numbers: Vec<String> = numbers.collect();
+            text += &format!("{number},{decision},{},{reward}\n", numbers.join(","));
+        }
+    }
+    text
 }
 
 /// Mean and standard error of the mean.
@@ -121,6 +147,7 @@ fn run_watched<E: From<task::Error>>(
         control.iter_mut().zip(&action).for_each(|(control, action)| *control = f64::from(*action));
         let step = environment.step(&control, &mut wide)?;
         episode.total += step.reward;
+        episode.rewards.push(step.reward);
         look(&environment)?;
         if step.terminated || step.truncated {
             return Ok(episode);

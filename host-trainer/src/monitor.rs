@@ -114,6 +114,7 @@ mod tests {
             total: 0.0,
             observations: vec![1.0, 3.0, 5.0, 3.0, 7.0],
             actions: vec![0.0; 5],
+            rewards: vec![0.0; 5],
         };
         let section = levels(&transition, &agent, &[episode]);
         let expected = [(7f32 / 4.0).sqrt(), 16.0 / 7.0, 16.0 / 7.0];

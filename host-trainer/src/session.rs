@@ -6,9 +6,11 @@ use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
 use crate::export::export;
 use crate::nn::select_device;
 use crate::output;
-use crate::run::checkpoint;
+use crate::run::checkpoint::{self, Best, Which};
 use crate::run::directory::{RunDirectory, write_atomically};
-use crate::run::metrics::{Metrics, Times};
+use crate::run::events::Events;
+use crate::run::lock::{Lock, Owner};
+use crate::run::metrics::{Metrics, Times, mean};
 use crate::run::progress::{Progress, Show};
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
@@ -16,10 +18,27 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tch::Device;
 
-/// Time between two checkpoints. What a run computes does not depend on it.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+/// What becomes of a run that is there already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// The one in `--run-dir` goes on, if it is of the same configuration.
+    #[default]
+    Here,
+    /// That one, or the newest unfinished one of the same configuration below `runs/`.
+    Auto,
+    /// It is left alone, and that is an error.
+    Never,
+}
+
+/// A run that is about to be trained, or one that is over.
+#[derive(Debug)]
+pub enum Begun {
+    /// To be [`run`](Session::run).
+    Session(Box<Session>),
+    /// It was finished before; what is in its `summary.json`.
+    Finished(String),
+}
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,36 +56,89 @@ pub struct Session {
     trainer: Trainer,
     show: Show,
     stop: Arc<AtomicBool>,
+    checkpoint_every: Duration,
+    /// Given back when the session is over.
+    _lock: Lock,
 }
 
 impl Session {
-    /// A new run.
+    /// A new run in `path`, or in a place of its own below `runs/`; or the one that is there, from its
+    /// newest checkpoint, where `resume` allows it.
     ///
     /// # Errors
-    /// When the task cannot be loaded or the directory holds another run; nothing is written then.
-    pub fn start(config: Config, device: Device, path: Option<&Path>, show: Show) -> Result<Self> {
+    /// When the task cannot be loaded, another process is at it, or the directory holds something else:
+    /// a run of another configuration, whose first differing key is named. Nothing is written then.
+    pub fn begin(
+        config: Config,
+        path: Option<&Path>,
+        resume: &Resume,
+        show: Show,
+    ) -> Result<Begun> {
+        let device = select_device(&config.device, config.tf32)?;
         let trainer = Trainer::new(config.clone(), device)?;
-        let directory = RunDirectory::create(path, &config)?;
-        Self::with(directory, trainer, show)
+        let unfinished = match (resume, path) {
+            (Resume::Auto, None) => RunDirectory::unfinished(&config),
+            _ => None,
+        };
+        let directory = match unfinished {
+            Some(directory) => directory,
+            None => RunDirectory::claim(path, &config)?,
+        };
+        let place = directory.path().display().to_string();
+        if directory.holds_run() {
+            let (_, found) = RunDirectory::open(directory.path())?;
+            if *resume == Resume::Never {
+                bail!("{place} already holds a run: choose another --run-dir, or let it go on");
+            }
+            if let Some((key, there, here)) = found.differences(&config).first() {
+                bail!(
+                    "{place} holds a run with {key} = {there}, not {here}: choose another --run-dir, or go on with it as it is: host-trainer train --resume {place}"
+                );
+            }
+        }
+        Self::go_on(directory, trainer, show)
     }
 
-    /// An unfinished run, from its newest checkpoint.
+    /// An unfinished run with the configuration that it was begun with.
     ///
     /// # Errors
-    /// When there is no such run or it is finished.
-    pub fn resume(path: &Path, show: Show) -> Result<Self> {
+    /// When there is no such run, or none of its checkpoints is whole.
+    pub fn resume(path: &Path, show: Show) -> Result<Begun> {
         let (directory, config) = RunDirectory::open(path)?;
         let device = select_device(&config.device, config.tf32)?;
-        let mut trainer = Trainer::new(config, device)?;
-        checkpoint::load(&directory, &mut trainer)?;
-        if trainer.is_finished() {
-            bail!("{} is finished: evaluate or export it", path.display());
-        }
-        directory.rewind_metrics(trainer.iteration)?;
-        Self::with(directory, trainer, show)
+        Self::go_on(directory, Trainer::new(config, device)?, show)
     }
 
-    fn with(directory: RunDirectory, trainer: Trainer, show: Show) -> Result<Self> {
+    fn go_on(directory: RunDirectory, mut trainer: Trainer, show: Show) -> Result<Begun> {
+        let lock = Lock::take(&directory.lock())?;
+        let say = |line: &str| {
+            if show != Show::Nothing {
+                eprintln!("{line}");
+            }
+        };
+        if let Some(Owner { pid, host, .. }) = &lock.previous {
+            say(&format!("taking over from process {pid} on {host}, which is gone"));
+        }
+        if directory.is_finished() {
+            let place = directory.summary();
+            let summary = std::fs::read_to_string(&place)
+                .with_context(|| format!("cannot read {}", place.display()))?;
+            return Ok(Begun::Finished(summary.trim_end().to_owned()));
+        }
+        if checkpoint::exists(&directory) {
+            // A damaged checkpoint is worth a line even to those who want to see only errors.
+            checkpoint::load(&directory, &mut trainer, Which::Newest, |line| eprintln!("{line}"))?;
+            checkpoint::discard_after(&directory, trainer.iteration);
+            directory.rewind_metrics(trainer.iteration)?;
+            let (done, all) = (trainer.decisions(), trainer.config().decisions);
+            say(&format!("going on after {done} of {all} decisions"));
+        } else {
+            directory.begin(trainer.config())?;
+        }
+        Ok(Begun::Session(Box::new(Self::with(directory, trainer, show, lock)?)))
+    }
+
+    fn with(directory: RunDirectory, trainer: Trainer, show: Show, lock: Lock) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         ctrlc::set_handler(move || {
@@ -76,7 +148,13 @@ impl Session {
             }
         })
         .context("cannot watch for Ctrl-C")?;
-        Ok(Self { directory, trainer, show, stop })
+        Ok(Self { directory, trainer, show, stop, checkpoint_every: Duration::ZERO, _lock: lock })
+    }
+
+    /// Sets the time between two checkpoints. What a run computes does not depend on it.
+    #[must_use]
+    pub fn saving_every(self, checkpoint_every: Duration) -> Self {
+        Self { checkpoint_every, ..self }
     }
 
     /// Trains until all decisions are taken or somebody asks to stop, and exports the first seed.
@@ -94,7 +172,8 @@ impl Session {
             config.preset,
             seeds(&config)
         ));
-        let (start, mut saved, mut times) = (Instant::now(), Instant::now(), Times::default());
+        let (mut saved, mut times) = (Instant::now(), Times::default());
+        let mut events = Events::open(&self.directory, self.trainer.decisions())?;
         while !self.trainer.is_finished() {
             if self.stop.load(Ordering::SeqCst) {
                 return self.interrupted(&progress);
@@ -121,17 +200,29 @@ impl Session {
                 times.add(&seed.clock.wall);
             }
             self.directory.append(&metrics)?;
+            events.append(&metrics)?;
             progress.update(&metrics)?;
-            if self.trainer.iteration == 1 || saved.elapsed() > CHECKPOINT_EVERY {
+            let best = self.note_best(&metrics);
+            if best || self.trainer.iteration == 1 || saved.elapsed() >= self.checkpoint_every {
                 checkpoint::save(&self.directory, &self.trainer)?;
                 saved = Instant::now();
             }
         }
-        let seconds = start.elapsed().as_secs_f64();
         progress.finish();
         checkpoint::save(&self.directory, &self.trainer)?;
+        let seconds = self.directory.seconds();
         self.finished(&progress, seconds, &times)?;
         Ok(Ending::Finished)
+    }
+
+    /// Whether this evaluation, mean over the seeds, is better than all before.
+    fn note_best(&mut self, metrics: &[Metrics]) -> bool {
+        let Some(mean) = mean(metrics, |seed| seed.evaluation_return) else { return false };
+        let better = self.trainer.best.is_none_or(|best| mean > best.mean);
+        if better {
+            self.trainer.best = Some(Best { iteration: self.trainer.iteration, mean });
+        }
+        better
     }
 
     /// Evaluates every seed with the most probable actions and, as the papers do, with sampled ones.
@@ -266,10 +357,11 @@ mod tests {
         let mut trainer = small();
         trainer.iterate().unwrap();
         blow_up(&mut trainer, &[1]);
-        let directory =
-            RunDirectory::create(Some(&folder.path().join("run")), trainer.config()).unwrap();
-        let place = directory.path().to_owned();
-        let session = Session::with(directory, trainer, Show::Nothing).unwrap();
+        let place = folder.path().join("run");
+        let directory = RunDirectory::claim(Some(&place), trainer.config()).unwrap();
+        directory.begin(trainer.config()).unwrap();
+        let lock = Lock::take(&directory.lock()).unwrap();
+        let session = Session::with(directory, trainer, Show::Nothing, lock).unwrap();
         assert_eq!(session.run().unwrap(), Ending::Finished);
         // The file is a request of `replay`, and what it replays is the divergence.
         let text = std::fs::read_to_string(place.join("diverged/0.json")).unwrap();

@@ -12,6 +12,7 @@ use crate::experience::{Experience, Prepared, Units};
 use crate::nn::{AdamOptions, Network};
 use crate::random::{Purpose, stream};
 use crate::rollout::{Batch, Rollout};
+use crate::run::checkpoint::Best;
 use crate::run::metrics::{Clock, Metrics, Phase};
 use crate::statistics::ObservationScale;
 use crate::task::{self, Divergence, Task};
@@ -66,6 +67,7 @@ pub struct Trainer {
     pub(crate) model_trained: bool,
     pub(crate) episodes: usize,
     pub(crate) diverged: usize,
+    pub(crate) best: Option<Best>,
     divergences: Vec<Divergence>,
 }
 
@@ -104,6 +106,7 @@ impl Trainer {
             model_trained: false,
             episodes: 0,
             diverged: 0,
+            best: None,
             divergences: Vec::new(),
             config,
         })

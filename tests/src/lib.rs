@@ -109,6 +109,19 @@ pub fn refuse(command: &mut Command, words: &[&str]) {
     }
 }
 
+/// Python with the packages that files are held against; none where `cargo xtask test` has not put them.
+#[must_use]
+pub fn reference_python() -> Option<Command> {
+    let packages = root().join(".deps/reference");
+    if !packages.exists() {
+        eprintln!("left out: no {}; cargo xtask test fetches it", packages.display());
+        return None;
+    }
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
+    Some(python)
+}
+
 /// `train` arguments of a run that takes seconds: both estimator phases, evaluations, three updates.
 pub const SMALL_RUN: [&str; 20] = [
     "--set",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use tests::{SMALL_RUN, host_trainer, refuse, root, run, small_image, succeed};
+use tests::{SMALL_RUN, host_trainer, reference_python, refuse, root, run, small_image, succeed};
 
 fn report(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = host_trainer(folder);
@@ -291,13 +291,9 @@ fn real_runs_are_reported_with_pictures_where_there_is_opengl() {
 /// What TensorBoard's own reader finds in a folder; none where it is not installed (see
 /// `tools/read_events.py`).
 fn read_with_tensorboard(folder: &Path) -> Option<serde_json::Value> {
-    let python = root().join(".deps/tensorboard/bin/python");
-    if !python.exists() {
-        eprintln!("left out: no {}; see tools/read_events.py", python.display());
-        return None;
-    }
+    let mut python = reference_python()?;
     let script = root().join("tools/read_events.py");
-    Some(serde_json::from_str(&succeed(Command::new(python).arg(script).arg(folder))).unwrap())
+    Some(serde_json::from_str(&succeed(python.arg(script).arg(folder))).unwrap())
 }
 
 #[test]

@@ -22,10 +22,10 @@ fn weights(folder: &Path, name: &str) -> Vec<u8> {
     std::fs::read(newest.unwrap().join("weights.safetensors")).unwrap()
 }
 
-/// `metrics.csv` without the columns that are wall time.
+/// The lines of `metrics.csv`.
 fn metrics(folder: &Path, name: &str) -> Vec<String> {
     let text = std::fs::read_to_string(folder.join(name).join("metrics.csv")).unwrap();
-    text.lines().map(|line| line.split(',').take(20).collect::<Vec<_>>().join(",")).collect()
+    text.lines().map(ToOwned::to_owned).collect()
 }
 
 #[test]
@@ -175,6 +175,23 @@ fn scripts_get_json() {
     assert_eq!(returns.len(), 3);
     let mean = returns.iter().sum::<f64>() / 3.0;
     assert!((evaluation["mean"].as_f64().unwrap() - mean).abs() < 1e-9);
+    // What was seen, done and earned, a line a decision; `replay` of its actions is another test's.
+    let saved = ["evaluate", "run", "--episodes", "3", "--seed", "5", "--trajectories", "all.csv"];
+    let _ = succeed(host_trainer(folder).args(saved));
+    let text = std::fs::read_to_string(folder.join("all.csv")).unwrap();
+    let mut lines = text.lines();
+    let columns: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert_eq!((columns[0], columns.len()), ("episode", 2 + 5 + 1 + 1));
+    assert!(columns[2].starts_with("observation_") && columns[7].starts_with("action_"));
+    let mut totals = [0.0; 3];
+    for line in lines {
+        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        totals[cells[0] as usize] += cells[8];
+        assert!(cells[7].abs() <= 1.0);
+    }
+    for (total, expected) in totals.iter().zip(&returns) {
+        assert!((total - expected).abs() < 1e-9, "{total} {expected}");
+    }
     // The run and its image are the same policy.
     let of_image = succeed(host_trainer(folder).args([
         "evaluate",
@@ -194,9 +211,33 @@ fn a_run_directory_holds_one_run() {
     let folder = folder.path();
     let _ = succeed(train(folder, "run").arg("-q"));
     let before = weights(folder, "run");
-    refuse(train(folder, "run").arg("-q"), &["already holds a run", "--resume"]);
-    refuse(host_trainer(folder).args(["train", "--resume", "run"]), &["finished"]);
+    let file = |name: &str| {
+        let path = folder.join("run").join(name);
+        (std::fs::metadata(&path).unwrap().modified().unwrap(), std::fs::read(&path).unwrap())
+    };
+    let (image, lines) = (file("policy.daa"), file("metrics.csv"));
+    // A finished run is not run again, and scripts get its results again.
+    let again = run(&mut train(folder, "run"));
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stderr.contains("finished"), "{}", again.stderr);
+    let summary = succeed(host_trainer(folder).args(["train", "--json", "--resume", "run"]));
+    assert_eq!(
+        summary.trim(),
+        std::fs::read_to_string(folder.join("run/summary.json")).unwrap().trim()
+    );
+    // Of another configuration, or where nobody wants that: refused, with the key that differs.
+    refuse(
+        train(folder, "run").args(["--set", "epochs=4"]),
+        &["epochs = 3", "not 4", "another --run-dir", "--resume run"],
+    );
+    refuse(train(folder, "run").args(["--resume", "never"]), &["already holds a run"]);
+    refuse(
+        host_trainer(folder).args(["train", "--resume", "run", "--seed", "2"]),
+        &["goes on as the run was begun"],
+    );
     assert!(weights(folder, "run") == before);
+    assert!(file("policy.daa") == image && file("metrics.csv") == lines);
+    assert!(!folder.join("run/lock").exists());
 }
 
 #[test]

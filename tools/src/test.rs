@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     if !arguments.no_setup {
         setup::quietly(project)?;
+        if let Err(error) = setup::reference::ensure(project) {
+            say(format!("tests against other people's programs are left out: {error:#}"));
+        }
     }
     let cargo = |words: &[&str]| -> Command {
         let mut cargo = run::cargo(project.root());

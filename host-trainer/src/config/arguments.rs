@@ -46,6 +46,12 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Whether nobody said anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.preset.is_none() && self.config.is_none() && self.assignments().is_empty()
+    }
+
     /// The same as `key=value` assignments, in the order in which they count.
     #[must_use]
     pub fn assignments(&self) -> Vec<String> {

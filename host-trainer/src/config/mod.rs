@@ -277,6 +277,33 @@ impl Config {
         Discount { gamma: self.gamma, lambda: self.lambda }
     }
 
+    /// Keys in which another configuration differs, with the value here and the value there. Threads do
+    /// not count: no result depends on them.
+    ///
+    /// ```
+    /// use host_trainer::config::Config;
+    /// let (a, b) = (Config { epochs: 3, ..Config::default() }, Config { threads: 7, ..Config::default() });
+    /// let found = a.differences(&b);
+    /// assert_eq!(found, [("epochs".to_owned(), "3".to_owned(), b.epochs.to_string())]);
+    /// ```
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
+        let table = |config: &Self| {
+            toml::Table::try_from(Self { threads: 0, ..config.clone() }).unwrap_or_default()
+        };
+        let (ours, theirs) = (table(self), table(other));
+        let text = |value: Option<&toml::Value>| {
+            value.map_or_else(|| "nothing".to_owned(), ToString::to_string)
+        };
+        let mut keys: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        keys.into_iter()
+            .map(|key| (key.clone(), text(ours.get(key)), text(theirs.get(key))))
+            .filter(|(_, ours, theirs)| ours != theirs)
+            .collect()
+    }
+
     /// Gradient clip, if any.
     #[must_use]
     pub fn max_norm(&self) -> Option<f64> {

@@ -29,16 +29,6 @@ pub(super) enum Outcome {
     Interrupted,
 }
 
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Absent,
-    /// A folder without a checkpoint.
-    Barren,
-    Begun,
-    Finished,
-}
-
 impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Config { task, seeds, decisions, .. } = &self.config;
@@ -48,51 +38,36 @@ impl fmt::Display for Job {
 }
 
 impl Job {
-    fn stage(&self) -> Result<Stage> {
+    /// Whether it has come to its end.
+    fn is_finished(&self) -> Result<bool> {
         if !self.directory.join("config.toml").exists() {
-            return Ok(Stage::Absent);
+            return Ok(false);
         }
         let (directory, found) = RunDirectory::open(&self.directory)?;
-        let comparable = |config: &Config| Config { threads: 0, ..config.clone() };
-        if let Some(key) = first_difference(&comparable(&found), &comparable(&self.config)) {
+        if let Some((key, ..)) = found.differences(&self.config).first() {
             bail!(
                 "{} holds a run with another {key}: choose another --out, or delete it",
                 self.directory.display()
             );
         }
-        Ok(if directory.summary().exists() {
-            Stage::Finished
-        } else if directory.checkpoints().exists() {
-            Stage::Begun
-        } else {
-            Stage::Barren
-        })
+        Ok(directory.is_finished())
     }
 
     fn start(&self) -> Result<Option<Child>> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command.arg("train").arg("--quiet").stdin(Stdio::null()).stdout(Stdio::null());
-        match self.stage()? {
-            Stage::Finished => return Ok(None),
-            Stage::Begun => {
-                command.arg("--resume").arg(&self.directory);
-            }
-            stage => {
-                if stage == Stage::Barren {
-                    // Nothing of it can be gone on with.
-                    std::fs::remove_dir_all(&self.directory)
-                        .with_context(|| format!("cannot delete {}", self.directory.display()))?;
-                }
-                if let Some(preset) = &self.arguments.preset {
-                    command.args(["--preset", preset]);
-                }
-                for assignment in self.arguments.assignments() {
-                    command.args(["--set", &assignment]);
-                }
-                command.arg("--run-dir").arg(&self.directory);
-            }
+        if self.is_finished()? {
+            return Ok(None);
         }
+        if let Some(preset) = &self.arguments.preset {
+            command.args(["--preset", preset]);
+        }
+        for assignment in self.arguments.assignments() {
+            command.args(["--set", &assignment]);
+        }
+        // One that was begun goes on.
+        command.arg("--run-dir").arg(&self.directory);
         Ok(Some(command.spawn().context("cannot start a run")?))
     }
 
@@ -105,18 +80,11 @@ impl Job {
     }
 }
 
-/// Name of the first key in which two configurations differ.
-fn first_difference(a: &Config, b: &Config) -> Option<String> {
-    let table = |config: &Config| toml::Table::try_from(config).unwrap_or_default();
-    let (a, b) = (table(a), table(b));
-    a.iter().find(|(key, value)| b.get(*key) != Some(value)).map(|(key, _)| key.clone())
-}
-
 /// Runs all jobs, `parallel` at a time. A failed one does not stop the others.
 pub(super) fn run_all(jobs: &[Job], parallel: usize) -> Result<Outcome> {
     // Whatever is in the way is found before the first run starts.
     for job in jobs {
-        let _ = job.stage()?;
+        let _ = job.is_finished()?;
     }
     let progress = Progress::new(jobs);
     let mut waiting = jobs.iter();

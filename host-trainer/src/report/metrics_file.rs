@@ -99,6 +99,39 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    /// Takes the times of `times.csv`.
+    pub(super) fn take_times(&mut self, text: &str) -> Result<()> {
+        let mut lines = text.lines();
+        let columns: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+        let phases: Vec<(usize, &str)> = columns
+            .iter()
+            .enumerate()
+            .filter_map(|(place, name)| Some((place, name.strip_prefix("seconds_")?)))
+            .collect();
+        let whole = columns.iter().position(|column| *column == "seconds");
+        self.phases = phases.iter().map(|(_, name)| ((*name).to_owned(), 0.0)).collect();
+        for (index, line) in lines.enumerate() {
+            let cells: Vec<&str> = line.split(',').collect();
+            if cells.len() != columns.len() {
+                // Cut off in the middle of writing.
+                continue;
+            }
+            let read = |place: usize| -> Result<f64> {
+                let cell = cells[place];
+                cell.parse().map_err(|_| {
+                    anyhow!("line {}: {cell:?} under {} is no number", index + 2, columns[place])
+                })
+            };
+            for ((place, _), (_, sum)) in phases.iter().zip(&mut self.phases) {
+                *sum += read(*place)?;
+            }
+            self.seconds += whole.map_or(Ok(0.0), read)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +152,19 @@ mod tests {
             (metrics.phases[0].clone(), metrics.seconds),
             (("acting".to_owned(), 0.75), 3.0)
         );
+    }
+
+    #[test]
+    fn times_are_summed_by_phase() {
+        let mut metrics = parse("decisions,evaluation_return\n10,1\n").unwrap();
+        let text = "iteration,seconds,seconds_model\n1,2,0.5\n2,3,0.25\n3,1";
+        metrics.take_times(text).unwrap();
+        assert_eq!(
+            (metrics.seconds, metrics.phases.clone()),
+            (5.0, vec![("model".to_owned(), 0.75)])
+        );
+        let error = metrics.take_times("seconds\nlong\n").unwrap_err().to_string();
+        assert_eq!(error, "line 2: \"long\" under seconds is no number");
     }
 
     #[test]

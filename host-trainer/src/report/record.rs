@@ -166,8 +166,13 @@ impl Record {
             .unwrap_or_default();
         let place = path.join("metrics.csv");
         let text = if place.exists() { read(&place)? } else { String::new() };
-        let metrics = Metrics::parse(&text, score, &known)
+        let mut metrics = Metrics::parse(&text, score, &known)
             .map_err(|error| anyhow!("{}, {error}", place.display()))?;
+        let place = path.join("times.csv");
+        if place.exists() {
+            let text = read(&place)?;
+            metrics.take_times(&text).map_err(|error| anyhow!("{}, {error}", place.display()))?;
+        }
         let mut record = Self {
             path: path.to_owned(),
             config,

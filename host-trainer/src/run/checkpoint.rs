@@ -1,10 +1,15 @@
 //! Everything a run is, on disk: from here it goes on bit for bit.
 //!
-//! `checkpoints/ITERATION/weights.safetensors` holds the networks and their optimisers, `state.bin`
-//! (postcard) the rest. A checkpoint is written into a folder beside, synced and renamed: one that
-//! has its name is whole.
+//! | file in `checkpoints/ITERATION/` | what |
+//! |---|---|
+//! | `weights.safetensors` | networks and their optimisers |
+//! | `state.bin` | the rest (postcard): replay, statistics, simulators, random streams, counters |
+//! | `manifest.json` | version, iteration, and size and CRC-32 of the others |
+//!
+//! A checkpoint is written into a folder beside, synced and renamed: one that has its name is whole. The
+//! newest ones are kept, and the one whose evaluation was best, which `checkpoints/best.json` names.
 
-use super::directory::RunDirectory;
+use super::directory::{RunDirectory, write_atomically};
 use crate::experience::SeedStatistics;
 use crate::nn::NetworkState;
 use crate::replay::ReplayBuffer;
@@ -13,20 +18,24 @@ use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Raised when [`State`] changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Checkpoints that are kept.
 const KEPT: usize = 2;
+const MANIFEST: &str = "manifest.json";
+const STATE: &str = "state.bin";
+const WEIGHTS: &str = "weights.safetensors";
 
 /// All of a run but its networks.
 #[derive(Serialize, Deserialize)]
 struct State {
-    version: u32,
     iteration: u64,
+    best: Option<Best>,
     model_trained: bool,
     episodes: usize,
     diverged: usize,
@@ -34,6 +43,74 @@ struct State {
     buffers: Vec<ReplayBuffer>,
     workers: Vec<WorkerState>,
     adam_steps: Vec<i64>,
+}
+
+/// The evaluation that was best so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// After this many iterations.
+    pub iteration: u64,
+    /// Mean over seeds and episodes, most probable actions.
+    #[serde(rename = "return")]
+    pub mean: f64,
+}
+
+/// What a checkpoint consists of.
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    version: u32,
+    iteration: u64,
+    decisions: u64,
+    files: BTreeMap<String, Part>,
+}
+
+/// A file of a checkpoint.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Part {
+    bytes: u64,
+    crc32: u32,
+}
+
+impl Part {
+    fn of(bytes: &[u8]) -> Self {
+        let crc = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+        Self { bytes: bytes.len() as u64, crc32: crc.checksum(bytes) }
+    }
+}
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The newest that is whole.
+    #[default]
+    Newest,
+    /// The one with the best evaluation.
+    Best,
+    /// The one after this iteration.
+    Iteration(u64),
+}
+
+impl std::str::FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "newest" => Ok(Self::Newest),
+            "best" => Ok(Self::Best),
+            number => number
+                .parse()
+                .map(Self::Iteration)
+                .map_err(|_| format!("{number} is no checkpoint: newest, best or an iteration")),
+        }
+    }
+}
+
+/// Why a checkpoint cannot be used.
+enum Unusable {
+    /// An older one may be whole.
+    Damaged(String),
+    /// No other one will do either.
+    Foreign(String),
 }
 
 /// Complete checkpoints, oldest first.
@@ -46,6 +123,12 @@ fn list(directory: &RunDirectory) -> Vec<(u64, PathBuf)> {
     found
 }
 
+/// Whether a run has saved anything.
+#[must_use]
+pub fn exists(directory: &RunDirectory) -> bool {
+    !list(directory).is_empty()
+}
+
 /// Writes a checkpoint of the trainer and forgets the oldest ones.
 ///
 /// # Errors
@@ -56,20 +139,52 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     if target.exists() {
         return Ok(target);
     }
+    directory.sync_metrics()?;
     let beside = folder.join(format!(".{}.{}", trainer.iteration, std::process::id()));
     let written = write_into(&beside, trainer)
         .and_then(|()| fs::rename(&beside, &target).context("renaming"))
+        .and_then(|()| File::open(&folder)?.sync_all().context("syncing"))
         .with_context(|| format!("cannot save the checkpoint {}", target.display()));
     if let Err(error) = written {
         let _ = fs::remove_dir_all(&beside);
         return Err(error);
     }
+    if trainer.best.is_some_and(|best| best.iteration == trainer.iteration) {
+        let text = serde_json::to_string(&trainer.best).context("naming the best checkpoint")?;
+        write_atomically(&best_json(directory), text.as_bytes())?;
+    }
+    let best = best(directory).map(|best| best.iteration);
     let all = list(directory);
-    for (_, old) in &all[..all.len().saturating_sub(KEPT)] {
-        // A checkpoint that cannot be removed costs space, nothing else.
-        let _ = fs::remove_dir_all(old);
+    for (iteration, old) in &all[..all.len().saturating_sub(KEPT)] {
+        if Some(*iteration) != best {
+            // A checkpoint that cannot be removed costs space, nothing else.
+            let _ = fs::remove_dir_all(old);
+        }
     }
     Ok(target)
+}
+
+/// Deletes what a run that goes on from `iteration` will write again, and what was never finished.
+pub fn discard_after(directory: &RunDirectory, iteration: u64) {
+    let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let again = name.parse().is_ok_and(|number: u64| number > iteration);
+        if again || name.starts_with('.') {
+            // What cannot be deleted is in nobody's way, but for its space.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn best_json(directory: &RunDirectory) -> PathBuf {
+    directory.checkpoints().join("best.json")
+}
+
+/// The best evaluation whose checkpoint is there.
+fn best(directory: &RunDirectory) -> Option<Best> {
+    serde_json::from_slice(&fs::read(best_json(directory)).ok()?).ok()
 }
 
 fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
@@ -97,8 +212,8 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
     let about = HashMap::from([("run".to_owned(), run)]);
     let weights = safetensors::serialize(tensors, Some(about)).context("encoding the weights")?;
     let state = State {
-        version: VERSION,
         iteration: trainer.iteration,
+        best: trainer.best,
         model_trained: trainer.model_trained,
         episodes: trainer.episodes,
         diverged: trainer.diverged,
@@ -108,56 +223,127 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
         adam_steps: states.iter().map(|(_, state)| state.steps).collect(),
     };
     let state = postcard::to_allocvec(&state).context("encoding the state")?;
-    for (name, bytes) in [("weights.safetensors", weights), ("state.bin", state)] {
+    let parts = [(WEIGHTS, weights), (STATE, state)];
+    let manifest = Manifest {
+        version: VERSION,
+        iteration: trainer.iteration,
+        decisions: trainer.decisions(),
+        files: parts.iter().map(|(name, bytes)| ((*name).to_owned(), Part::of(bytes))).collect(),
+    };
+    let manifest = serde_json::to_vec_pretty(&manifest).context("encoding the manifest")?;
+    for (name, bytes) in parts.into_iter().chain([(MANIFEST, manifest)]) {
         let place = folder.join(name);
-        fs::write(&place, bytes).with_context(|| format!("writing {}", place.display()))?;
-        File::open(&place)?.sync_all().with_context(|| format!("syncing {}", place.display()))?;
+        File::create(&place)
+            .and_then(|mut file| {
+                file.write_all(&bytes)?;
+                file.sync_all()
+            })
+            .with_context(|| format!("cannot write {}", place.display()))?;
     }
     Ok(())
 }
 
-/// Puts the newest checkpoint of a run into a fresh trainer of its configuration.
+/// Puts a checkpoint of a run into a fresh trainer of its configuration. Where the newest one is damaged
+/// the one before it is taken, and `warn` is told.
 ///
 /// # Errors
-/// When there is none, or it is damaged or of another configuration.
-pub fn load(directory: &RunDirectory, trainer: &mut Trainer) -> Result<()> {
-    let Some((_, folder)) = list(directory).pop() else {
-        bail!(
-            "{} saved nothing to go on from: delete it and train again",
-            directory.path().display()
-        );
+/// When there is none that is whole, or it is of another version or configuration.
+pub fn load(
+    directory: &RunDirectory,
+    trainer: &mut Trainer,
+    which: Which,
+    mut warn: impl FnMut(&str),
+) -> Result<()> {
+    let place = directory.path().display();
+    let all = list(directory);
+    let wanted = match which {
+        Which::Newest => None,
+        Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {
+            format!("{place} was never evaluated while it trained: it has no best checkpoint")
+        })?),
+        Which::Iteration(iteration) => Some(iteration),
     };
-    let damaged = || {
-        format!(
-            "the checkpoint {} is damaged: delete it to go on from an older one, if there is one, or train again",
-            folder.display()
-        )
-    };
-    let read = |name: &str| {
-        let place = folder.join(name);
-        fs::read(&place).with_context(|| format!("cannot read {}", place.display()))
-    };
-    let state: State = postcard::from_bytes(&read("state.bin")?).with_context(damaged)?;
-    if state.version != VERSION {
-        bail!(
-            "the checkpoint {} is of version {}, this program reads {VERSION}",
-            folder.display(),
-            state.version
-        );
+    let candidates: Vec<_> = all
+        .iter()
+        .rev()
+        .filter(|(number, _)| wanted.is_none_or(|wanted| wanted == *number))
+        .collect();
+    if candidates.is_empty() {
+        if let Some(wanted) = wanted {
+            let kept: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
+            bail!("{place} keeps no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
+        }
+        bail!("{place} saved nothing to go on from: delete it and train again");
     }
+    let mut damage = String::new();
+    for (number, folder) in candidates {
+        match read(folder).and_then(|(state, tensors)| put(trainer, folder, state, &tensors)) {
+            Ok(()) if damage.is_empty() => return Ok(()),
+            Ok(()) => {
+                warn(&format!("{damage}; taking the one before it, after iteration {number}"));
+                return Ok(());
+            }
+            Err(Unusable::Foreign(why)) => bail!(why),
+            Err(Unusable::Damaged(why)) if damage.is_empty() => damage = why,
+            Err(Unusable::Damaged(_)) => {}
+        }
+    }
+    bail!("{damage}, and no older one is whole: delete {place} and train again")
+}
+
+/// A checkpoint's contents, each part as long as its manifest says and with its checksum.
+fn read(folder: &Path) -> Result<(State, Vec<u8>), Unusable> {
+    let damaged = |why: String| {
+        Unusable::Damaged(format!("the checkpoint {} is damaged ({why})", folder.display()))
+    };
+    let bytes = |name: &str| {
+        fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))
+    };
+    let manifest = bytes(MANIFEST)?;
+    let value: serde_json::Value = serde_json::from_slice(&manifest)
+        .map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
+    if value["version"] != VERSION {
+        return Err(Unusable::Foreign(format!(
+            "the checkpoint {} is of version {}, this program reads {VERSION}: use the program that wrote it, or train again",
+            folder.display(),
+            value["version"]
+        )));
+    }
+    let manifest: Manifest =
+        serde_json::from_value(value).map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
+    let part = |name: &str| {
+        let bytes = bytes(name)?;
+        if manifest.files.get(name) == Some(&Part::of(&bytes)) {
+            Ok(bytes)
+        } else {
+            Err(damaged(format!("{name} is not what was written")))
+        }
+    };
+    let (weights, state) = (part(WEIGHTS)?, part(STATE)?);
+    let state =
+        postcard::from_bytes(&state).map_err(|error| damaged(format!("{STATE}: {error}")))?;
+    Ok((state, weights))
+}
+
+/// Makes a trainer what a checkpoint says.
+fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Result<(), Unusable> {
+    let place = folder.display();
+    let foreign = || {
+        Unusable::Foreign(format!(
+            "the checkpoint {place} is of another configuration than config.toml beside it"
+        ))
+    };
     let fits = state.statistics.len() == trainer.experience.statistics.len()
         && state.buffers.len() == trainer.experience.buffers.len();
-    let bytes = read("weights.safetensors")?;
-    let tensors = SafeTensors::deserialize(&bytes).with_context(damaged)?;
+    let tensors = SafeTensors::deserialize(weights).map_err(|error| {
+        Unusable::Damaged(format!("the checkpoint {place} is damaged ({WEIGHTS}: {error})"))
+    })?;
     let steps = state.adam_steps.iter().copied().chain(std::iter::repeat(0));
     for ((name, network), steps) in trainer.networks_mut().into_iter().zip(steps) {
-        let part = |part: &str| -> Result<Vec<f32>> {
-            let view = tensors.tensor(&format!("{name}.{part}")).with_context(damaged)?;
-            Ok(view
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect())
+        let part = |part: &str| -> Result<Vec<f32>, Unusable> {
+            let view = tensors.tensor(&format!("{name}.{part}")).map_err(|_| foreign())?;
+            let numbers = view.data().chunks_exact(4);
+            Ok(numbers.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
         };
         let saved = NetworkState {
             params: part("params")?,
@@ -166,11 +352,14 @@ pub fn load(directory: &RunDirectory, trainer: &mut Trainer) -> Result<()> {
             steps,
         };
         if !fits || !network.restore(&saved) {
-            bail!("the checkpoint {} is of another configuration", folder.display());
+            return Err(foreign());
         }
     }
-    trainer.rollout.restore(&state.workers).with_context(damaged)?;
+    trainer.rollout.restore(&state.workers).map_err(|error| {
+        Unusable::Foreign(format!("the checkpoint {place} cannot be used: {error}"))
+    })?;
     trainer.iteration = state.iteration;
+    trainer.best = state.best;
     trainer.model_trained = state.model_trained;
     trainer.episodes = state.episodes;
     trainer.diverged = state.diverged;

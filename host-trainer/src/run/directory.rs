@@ -3,8 +3,11 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
-//! | `task/` | copies of the files of a task of the user's own |
-//! | `metrics.csv` | one line an iteration and seed |
+//! | `task/` | copies of the files of a task of one's own |
+//! | `metrics.csv` | one line an iteration and seed: the same in every run of the same configuration |
+//! | `times.csv` | one line an iteration: where the time went |
+//! | `tensorboard/seed-SEED/` | the same as event files |
+//! | `lock` | who writes here, while somebody does |
 //! | `checkpoints/ITERATION/` | weights (safetensors) and everything else a run is |
 //! | `policy.daa`, `policy-SEED.daa` | the exported images of the first and of other seeds, once there are any |
 //! | `summary.json` | the last line of `train --json` |
@@ -25,55 +28,66 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Makes the directory of a new run: `path`, or the next free one below `runs/`.
+    /// A place for a run: `path`, which is made if it is not there, or the next free one below `runs/`.
     ///
     /// # Errors
-    /// When `path` already holds something, or cannot be written to.
-    pub fn create(path: Option<&Path>, config: &Config) -> Result<Self> {
-        let path = match path {
-            Some(path) => {
-                Self::make(path)?;
-                path.to_owned()
-            }
-            None => Self::next_free(config)?,
+    /// When it cannot be written, or holds something that is no run.
+    pub fn claim(path: Option<&Path>, config: &Config) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self { path: Self::next_free(config)? }) };
+        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        let directory = Self { path: path.to_owned() };
+        let entries = fs::read_dir(path)
+            .with_context(|| format!("cannot read {}", path.display()))?
+            .flatten()
+            .map(|entry| entry.file_name());
+        // What a run killed in its first moments leaves behind.
+        let ours = |name: &std::ffi::OsString| {
+            name == "lock"
+                || name == "task"
+                || name.to_str().is_some_and(|name| name.starts_with(".config.toml."))
         };
-        let directory = Self { path };
-        let text = toml::to_string(config).context("writing the configuration")?;
-        write_atomically(&directory.config(), text.as_bytes())?;
-        write_atomically(
-            &directory.metrics(),
-            format!("{}\n", Metrics::COLUMNS.join(",")).as_bytes(),
-        )?;
+        if !directory.holds_run() && entries.into_iter().any(|name| !ours(&name)) {
+            bail!("{} is not empty and holds no run: choose another --run-dir", path.display());
+        }
         Ok(directory)
     }
 
-    fn make(path: &Path) -> Result<()> {
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make {}", parent.display()))?;
+    /// Begins a run: configuration and empty metrics.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn begin(&self, config: &Config) -> Result<()> {
+        let text = toml::to_string(config).context("writing the configuration")?;
+        self.clear_metrics()?;
+        if let Some(source) = config.find_task()?.source() {
+            source.copy_to(&self.path.join("task"))?;
         }
-        match fs::create_dir(path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-                if empty {
-                    return Ok(());
-                }
-                let place = path.display();
-                if path.join("config.toml").exists() && !path.join("checkpoints").exists() {
-                    bail!(
-                        "{place} holds a run that saved nothing: delete it, or choose another --run-dir"
-                    );
-                }
-                if path.join("config.toml").exists() {
-                    bail!(
-                        "{place} already holds a run: choose another --run-dir, or go on with it: host-trainer train --resume {place}"
-                    );
-                }
-                bail!("{place} is not empty and holds no run: choose another --run-dir");
-            }
-            Err(error) => Err(error).with_context(|| format!("cannot make {}", path.display())),
-        }
+        write_atomically(&self.config(), text.as_bytes())
+    }
+
+    /// Whether a run was begun here.
+    #[must_use]
+    pub fn holds_run(&self) -> bool {
+        self.config().exists()
+    }
+
+    /// Whether the run here has come to its end.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.summary().exists()
+    }
+
+    /// The newest unfinished run below `runs/` with this configuration.
+    #[must_use]
+    pub fn unfinished(config: &Config) -> Option<Self> {
+        let entries = fs::read_dir("runs").ok()?.flatten();
+        let found = entries.filter_map(|entry| {
+            let (directory, other) = Self::open(&entry.path()).ok()?;
+            let begun = entry.metadata().ok()?.modified().ok()?;
+            let same = other.differences(config).is_empty() && !directory.is_finished();
+            same.then_some((begun, directory))
+        });
+        found.max_by_key(|(begun, _)| *begun).map(|(_, directory)| directory)
     }
 
     fn next_free(config: &Config) -> Result<PathBuf> {
@@ -123,6 +137,22 @@ impl RunDirectory {
         self.path.join("metrics.csv")
     }
 
+    fn times(&self) -> PathBuf {
+        self.path.join("times.csv")
+    }
+
+    /// Where event files are.
+    #[must_use]
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
+    }
+
+    /// What says who writes here.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
     /// Where checkpoints are.
     #[must_use]
     pub fn checkpoints(&self) -> PathBuf {
@@ -147,19 +177,47 @@ impl RunDirectory {
         self.path.join("summary.json")
     }
 
-    /// Adds an iteration, a line for each seed, to `metrics.csv`.
+    /// Begins `metrics.csv` and `times.csv`.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When they cannot be written.
+    pub fn clear_metrics(&self) -> Result<()> {
+        let head = |columns: &[&str]| columns.join(",") + "\n";
+        write_atomically(&self.metrics(), head(&Metrics::COLUMNS).as_bytes())?;
+        write_atomically(&self.times(), head(&Metrics::TIME_COLUMNS).as_bytes())
+    }
+
+    /// Adds an iteration: a line for each seed to `metrics.csv`, one to `times.csv`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
     pub fn append(&self, seeds: &[Metrics]) -> Result<()> {
-        let place = self.metrics();
-        let mut file = File::options()
-            .append(true)
-            .open(&place)
-            .with_context(|| format!("cannot open {}", place.display()))?;
         let lines: String = seeds.iter().map(|metrics| metrics.csv() + "\n").collect();
-        file.write_all(lines.as_bytes())
-            .with_context(|| format!("cannot write {}", place.display()))
+        append(&self.metrics(), &lines)?;
+        // Times are those of all seeds together.
+        let Some(first) = seeds.first() else { return Ok(()) };
+        append(&self.times(), &(first.times_csv() + "\n"))
+    }
+
+    /// Puts on the disk what was appended.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn sync_metrics(&self) -> Result<()> {
+        for place in [self.metrics(), self.times()] {
+            File::open(&place)
+                .and_then(|file| file.sync_all())
+                .with_context(|| format!("cannot write {}", place.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Wall seconds of all iterations so far.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        let text = fs::read_to_string(self.times()).unwrap_or_default();
+        let second = |line: &str| line.split(',').nth(2)?.parse::<f64>().ok();
+        text.lines().skip(1).filter_map(second).sum()
     }
 
     /// Saves the decision in which a simulation diverged, as a request that `replay` takes.
@@ -176,22 +234,36 @@ impl RunDirectory {
         Ok(file)
     }
 
-    /// Drops the lines of `metrics.csv` after an iteration: they will be made again.
+    /// Drops the lines of `metrics.csv` and `times.csv` after an iteration, and what a killed process
+    /// left of a line: they will be made again.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// When a file cannot be read or written.
     pub fn rewind_metrics(&self, iteration: u64) -> Result<()> {
-        let place = self.metrics();
-        let text = fs::read_to_string(&place)
-            .with_context(|| format!("cannot read {}", place.display()))?;
-        let kept =
-            text.lines().filter(|line| match line.split(',').next().map(str::parse::<u64>) {
-                Some(Ok(number)) => number <= iteration,
-                _ => true,
+        for (place, columns) in
+            [(self.metrics(), Metrics::COLUMNS.len()), (self.times(), Metrics::TIME_COLUMNS.len())]
+        {
+            let text = fs::read_to_string(&place)
+                .with_context(|| format!("cannot read {}", place.display()))?;
+            let whole = |line: &&str| line.ends_with('\n') && line.split(',').count() == columns;
+            let kept = text.split_inclusive('\n').filter(whole).filter(|line| {
+                match line.split(',').next().map(str::parse::<u64>) {
+                    Some(Ok(number)) => number <= iteration,
+                    _ => true,
+                }
             });
-        let text: String = kept.flat_map(|line| [line, "\n"]).collect();
-        write_atomically(&place, text.as_bytes())
+            write_atomically(&place, kept.collect::<String>().as_bytes())?;
+        }
+        Ok(())
     }
+}
+
+fn append(place: &Path, lines: &str) -> Result<()> {
+    File::options()
+        .append(true)
+        .open(place)
+        .and_then(|mut file| file.write_all(lines.as_bytes()))
+        .with_context(|| format!("cannot write {}", place.display()))
 }
 
 /// Replaces a file whole: written beside it, synced, renamed. A full disk or a killed process leaves
@@ -233,25 +305,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_with_a_run_is_refused_and_an_empty_one_taken() {
+    fn a_directory_is_empty_or_a_runs() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
         let config = Config::default();
-        let directory = RunDirectory::create(Some(&path), &config).unwrap();
-        let error = RunDirectory::create(Some(&path), &config).unwrap_err().to_string();
-        assert!(error.contains("saved nothing") && !error.contains("--resume"), "{error}");
-        fs::create_dir(directory.checkpoints()).unwrap();
-        let error = RunDirectory::create(Some(&path), &config).unwrap_err().to_string();
-        assert!(error.contains("already holds a run") && error.contains("--resume"), "{error}");
+        let directory = RunDirectory::claim(Some(&path), &config).unwrap();
+        assert!(!directory.holds_run());
+        directory.begin(&config).unwrap();
+        assert!(RunDirectory::claim(Some(&path), &config).unwrap().holds_run());
         assert_eq!(RunDirectory::open(&path).unwrap().1, config);
 
         let other = folder.path().join("other");
         fs::create_dir(&other).unwrap();
-        RunDirectory::create(Some(&other), &config).unwrap();
-        let full = folder.path().join("full");
-        fs::create_dir(&full).unwrap();
-        fs::write(full.join("thesis.tex"), "x").unwrap();
-        let error = RunDirectory::create(Some(&full), &config).unwrap_err().to_string();
+        assert!(RunDirectory::claim(Some(&other), &config).is_ok());
+        fs::write(other.join("lock"), "x").unwrap();
+        assert!(RunDirectory::claim(Some(&other), &config).is_ok());
+        fs::write(other.join("thesis.tex"), "x").unwrap();
+        let error = RunDirectory::claim(Some(&other), &config).unwrap_err().to_string();
         assert!(error.contains("holds no run"), "{error}");
         assert!(
             RunDirectory::open(&folder.path().join("none"))
@@ -264,15 +334,25 @@ mod tests {
     #[test]
     fn metrics_are_rewound_to_the_checkpoint() {
         let folder = tempfile::tempdir().unwrap();
-        let directory =
-            RunDirectory::create(Some(&folder.path().join("r")), &Config::default()).unwrap();
+        let config = Config::default();
+        let directory = RunDirectory::claim(Some(&folder.path().join("r")), &config).unwrap();
+        directory.begin(&config).unwrap();
         for iteration in 1..=5 {
             directory.append(&[Metrics { iteration, ..Metrics::default() }]).unwrap();
         }
-        directory.rewind_metrics(3).unwrap();
-        let text = fs::read_to_string(directory.metrics()).unwrap();
-        assert_eq!(text.lines().count(), 4);
-        assert!(text.starts_with("iteration,") && text.lines().last().unwrap().starts_with("3,"));
+        // What a killed process was about to write begins with a number that was.
+        let whole = fs::read_to_string(directory.metrics()).unwrap();
+        let torn = format!("{whole}{}", whole.lines().nth(2).unwrap());
+        for cut in ["1,", "12", &torn[whole.len()..]] {
+            fs::write(directory.metrics(), format!("{whole}{cut}")).unwrap();
+            directory.rewind_metrics(3).unwrap();
+            let text = fs::read_to_string(directory.metrics()).unwrap();
+            assert_eq!(text.lines().count(), 4);
+            assert!(
+                text.starts_with("iteration,") && text.lines().last().unwrap().starts_with("3,")
+            );
+            assert!(whole.starts_with(&text));
+        }
     }
 
     #[test]

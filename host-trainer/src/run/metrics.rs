@@ -155,8 +155,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The columns of `metrics.csv`, in order.
-    pub const COLUMNS: [&str; 29] = [
+    /// The columns of `metrics.csv`, in order: what the configuration and the seed decide, so that the
+    /// same run gives the same file.
+    pub const COLUMNS: [&str; 20] = [
         "iteration",
         "seed",
         "decisions",
@@ -177,6 +178,12 @@ impl Metrics {
         "num_actions",
         "horizon",
         "learning_rate",
+    ];
+
+    /// The columns of `times.csv`, which differs from run to run.
+    pub const TIME_COLUMNS: [&str; 11] = [
+        "iteration",
+        "decisions",
         "seconds",
         "decisions_per_second",
         "seconds_acting",
@@ -192,7 +199,6 @@ impl Metrics {
     #[must_use]
     pub fn csv(&self) -> String {
         let option = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-        let clock = &self.clock.wall;
         let returns = [
             self.episode_return,
             self.evaluation_return,
@@ -210,8 +216,20 @@ impl Metrics {
             self.transition_error,
             self.reward_error,
         ];
+        let mut cells = [self.iteration, self.seed, self.decisions].map(|n| n.to_string()).to_vec();
+        cells.extend(returns.map(option));
+        cells.extend(numbers.map(|number| number.to_string()));
+        cells.push(option(self.extra_advantage_correlation));
+        cells.extend([self.num_actions, self.horizon].map(|n| n.to_string()));
+        cells.push(self.learning_rate.to_string());
+        cells.join(",")
+    }
+
+    /// One line of `times.csv`, without its line end.
+    #[must_use]
+    pub fn times_csv(&self) -> String {
+        let clock = &self.clock.wall;
         let times = [
-            self.learning_rate,
             self.seconds,
             self.decisions_per_second,
             clock.acting,
@@ -222,12 +240,8 @@ impl Metrics {
             clock.policy,
             clock.evaluation,
         ];
-        let mut cells = [self.iteration, self.seed, self.decisions].map(|n| n.to_string()).to_vec();
-        cells.extend(returns.map(option));
-        cells.extend(numbers.map(|number| number.to_string()));
-        cells.push(option(self.extra_advantage_correlation));
-        cells.extend([self.num_actions, self.horizon].map(|n| n.to_string()));
-        cells.extend(times.map(|number| number.to_string()));
+        let mut cells = [self.iteration, self.decisions].map(|n| n.to_string()).to_vec();
+        cells.extend(times.map(|number| format!("{number:.6}")));
         cells.join(",")
     }
 }
@@ -250,6 +264,7 @@ mod tests {
         let cells: Vec<_> = line.split(',').collect();
         assert_eq!(cells.len(), Metrics::COLUMNS.len());
         assert_eq!((cells[0], cells[3], cells[4]), ("3", "", "0.5"));
+        assert_eq!(metrics.times_csv().split(',').count(), Metrics::TIME_COLUMNS.len());
     }
 
     #[test]

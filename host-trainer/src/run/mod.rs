@@ -2,6 +2,8 @@
 
 pub mod checkpoint;
 pub mod directory;
+pub mod events;
+pub mod lock;
 pub mod metrics;
 pub mod progress;
 pub mod tensorboard;

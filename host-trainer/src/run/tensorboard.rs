@@ -40,8 +40,15 @@ impl EventFile {
     /// When it cannot be written.
     pub fn create(folder: &Path, wall_time: f64) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let name = format!("events.out.tfevents.{:010}.host-trainer", wall_time.max(0.0) as u64);
-        let path = folder.join(name);
+        // A run that goes on within a second must not write over what it wrote before.
+        let mut second = wall_time.max(0.0) as u64;
+        let path = loop {
+            let path = folder.join(format!("events.out.tfevents.{second:010}.host-trainer"));
+            if second == 0 || !path.exists() {
+                break path;
+            }
+            second += 1;
+        };
         let file =
             File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
         let mut events = Self { file, path };

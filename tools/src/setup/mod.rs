@@ -9,11 +9,13 @@
 //! | `mujoco/` | `MUJOCO_DYNAMIC_LINK_DIR` |
 //! | `dm_control/suite/` | the task models |
 //! | `toolchain/rustc` | the compiler of `firmware/` |
+//! | `reference/` | for `test`: Python packages that files are held against |
 //! | `cuda/` | with `--cuda`: what `--device cuda` loads |
 
 pub(crate) mod cuda;
 pub(crate) mod mujoco;
 pub(crate) mod place;
+pub(crate) mod reference;
 pub(crate) mod sysroot;
 pub(crate) mod system;
 pub(crate) mod toolchain;

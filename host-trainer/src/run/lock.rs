@@ -1,0 +1,184 @@
+//! One process a run directory.
+//!
+//! The lock is the kernel's (`flock`), so it is gone as soon as its owner is, however that one died.
+//! What the file says is for people, and for other machines on a shared disk that knows no locks: the
+//! owner writes the time into it every few seconds.
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Time between two signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Seconds without one after which another machine's lock is nobody's.
+const STALE: u64 = 60;
+
+/// Who holds a run directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Seconds since 1970 at which it was last alive.
+    pub heartbeat: u64,
+}
+
+/// A run directory that is ours until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    place: PathBuf,
+    /// Holds the kernel's lock as long as it is open.
+    _file: File,
+    stop: Option<Sender<()>>,
+    heart: Option<JoinHandle<()>>,
+    /// Whose lock was taken over.
+    pub previous: Option<Owner>,
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Writes the owner over the last one; a line of fixed width, so that it is whole at any time.
+fn sign(file: &File, owner: &Owner) -> std::io::Result<()> {
+    let text = serde_json::to_string(owner).unwrap_or_default();
+    file.write_all_at(format!("{text:<160}\n").as_bytes(), 0)
+}
+
+/// Whom a lock file names.
+fn owner(file: &File) -> Option<Owner> {
+    let mut bytes = [0; 512];
+    let len = file.read_at(&mut bytes, 0).ok()?;
+    serde_json::from_slice(&bytes[..len]).ok()
+}
+
+impl Lock {
+    /// Takes a directory's lock, `place`.
+    ///
+    /// # Errors
+    /// When another process has it, which is named, or the file cannot be written.
+    pub fn take(place: &Path) -> Result<Self> {
+        let me = Owner { pid: std::process::id(), host: host(), heartbeat: now() };
+        let file = loop {
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(place)
+                .with_context(|| format!("cannot make the lock {}", place.display()))?;
+            let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            let other = owner(&file).filter(|owner| {
+                !free || owner.host != me.host && now().saturating_sub(owner.heartbeat) < STALE
+            });
+            match (free, other) {
+                (_, Some(Owner { pid, host, .. })) => bail!(
+                    "process {pid} on {host} writes into {}: wait for it, stop it, or choose another --run-dir",
+                    place.parent().unwrap_or(place).display()
+                ),
+                (false, None) => bail!(
+                    "another process writes into {}: wait for it, or choose another --run-dir",
+                    place.parent().unwrap_or(place).display()
+                ),
+                (true, None) => {}
+            }
+            // Its last owner may have deleted it between our opening and our locking it.
+            let same =
+                |path: &Path| Some((path.metadata().ok()?.dev(), path.metadata().ok()?.ino()));
+            let ours = file.metadata().ok().map(|data| (data.dev(), data.ino()));
+            if same(place) == ours {
+                break file;
+            }
+        };
+        let previous = owner(&file);
+        sign(&file, &me).with_context(|| format!("cannot write {}", place.display()))?;
+        let pulse = file.try_clone().with_context(|| format!("cannot use {}", place.display()))?;
+        let (stop, stopped) = channel();
+        let heart = std::thread::spawn(move || {
+            let mut me = me;
+            while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+                me.heartbeat = now();
+                // A disk that is full or gone is reported where the run itself writes.
+                let _ = sign(&pulse, &me);
+            }
+        });
+        Ok(Self {
+            place: place.to_owned(),
+            _file: file,
+            stop: Some(stop),
+            heart: Some(heart),
+            previous,
+        })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(heart) = self.heart.take() {
+            // It does not panic; if it did, the lock is given back all the same.
+            let _ = heart.join();
+        }
+        // Deleted before it is unlocked, so that nobody locks a file that is about to go.
+        let _ = std::fs::remove_file(&self.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_owner_who_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("lock");
+        let lock = Lock::take(&place).unwrap();
+        assert_eq!(lock.previous, None);
+        let error = Lock::take(&place).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("process {} on {}", std::process::id(), host())),
+            "{error}"
+        );
+        assert!(error.contains("another --run-dir"), "{error}");
+        drop(lock);
+        assert!(!place.exists());
+        drop(Lock::take(&place).unwrap());
+    }
+
+    #[test]
+    fn what_a_dead_process_or_a_silent_machine_left_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("lock");
+        let write = |owner: &Owner| {
+            let file = File::create(&place).unwrap();
+            sign(&file, owner).unwrap();
+        };
+        // On this machine the kernel knows that nobody holds it, whatever the file says.
+        let dead = Owner { pid: 4_000_000, host: host(), heartbeat: now() };
+        write(&dead);
+        let lock = Lock::take(&place).unwrap();
+        assert_eq!(lock.previous, Some(dead));
+        drop(lock);
+        // Of another machine only its signs of life are known.
+        let far = Owner { pid: 7, host: "far-away".to_owned(), heartbeat: now() };
+        write(&far);
+        let error = Lock::take(&place).unwrap_err().to_string();
+        assert!(error.contains("process 7 on far-away"), "{error}");
+        write(&Owner { heartbeat: now() - STALE - 1, ..far });
+        assert!(Lock::take(&place).is_ok());
+        // A file that says nothing is nobody's.
+        std::fs::write(&place, "garbage").unwrap();
+        assert!(Lock::take(&place).is_ok());
+    }
+}
