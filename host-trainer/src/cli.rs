@@ -31,6 +31,9 @@ use tch::Device;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// TOML of a task of your own that a run or an image was made with, where its copy in the run is gone
+    #[arg(long, global = true, value_name = "TOML", hide_short_help = true)]
+    task_file: Vec<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -210,7 +213,12 @@ pub fn main() -> ExitCode {
     nn::use_one_thread();
     let result = match nn::torch_version_error() {
         Some(error) => Err(anyhow::anyhow!(error)),
-        None => run(cli.command),
+        None => cli
+            .task_file
+            .iter()
+            .try_for_each(|file| task::load(file).map(|_| ()))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| run(cli.command)),
     };
     match result {
         Ok(code) => code,
@@ -316,7 +324,7 @@ fn policy_of(what: &Path) -> Result<(Agent, &'static task::Task, u32)> {
     }
     let file = AlignedImage::read(what)?;
     let image = file.open().with_context(|| what.display().to_string())?;
-    let task = task::find(image.passport().task)?;
+    let task = task::find_near(image.passport().task, what)?;
     Ok((agent_of(&image), task, drive::action_repeat(&image, task)?))
 }
 
@@ -429,6 +437,8 @@ pub(crate) fn record_latest(image: &Path) -> Result<()> {
 fn replay(file: &Path) -> Result<()> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let named = task::replay::parse(&text).and_then(|r| task::find_near(&r.task, file));
+    named.with_context(|| file.display().to_string())?;
     output::line(task::replay::replay(&text).with_context(|| file.display().to_string())?)?;
     Ok(())
 }

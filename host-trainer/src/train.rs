@@ -79,7 +79,7 @@ impl Trainer {
     /// # Errors
     /// [`task::Error`] when the task cannot be loaded.
     pub fn new(config: Config, device: Device) -> Result<Self, TrainError> {
-        let task = config.find_task().map_err(task::Error::from)?;
+        let task = config.find_task()?;
         let (observations, actions) = (task.observations.len(), task.actions.len());
         let options = AdamOptions { epsilon: config.adam_epsilon };
         let activation = config.activation;

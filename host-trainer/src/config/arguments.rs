@@ -12,7 +12,7 @@ pub struct Arguments {
     /// Values from a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Task, such as cartpole-swingup
+    /// Task, such as cartpole-swingup, or the TOML file of one of your own
     #[arg(long)]
     pub task: Option<String>,
     /// One value, such as num_actions=16; may be given many times

@@ -79,7 +79,7 @@ pub enum ActionCost {
 pub struct Config {
     /// Preset that the other values started from
     pub preset: String,
-    /// Task, `domain-task` as in dm_control
+    /// Task, `domain-task` as in dm_control, or the TOML file of one of your own
     pub task: String,
     /// Seeds that are trained together, one policy each
     pub seeds: Vec<u64>,
@@ -349,7 +349,7 @@ impl Config {
     ///
     /// # Errors
     /// [`task::UnknownTask`], with the nearest name.
-    pub fn find_task(&self) -> Result<&'static Task, task::UnknownTask> {
+    pub fn find_task(&self) -> Result<&'static Task, task::Error> {
         task::find(&self.task)
     }
 
@@ -388,6 +388,12 @@ impl Config {
         let table = toml::Table::try_from(self).unwrap_or_default();
         let value = table.get(key).map_or_else(String::new, ToString::to_string);
         Err(ConfigError::Impossible { key, value, possible })
+    }
+
+    /// Name of the task as a part of a folder's name.
+    #[must_use]
+    pub fn short_task(&self) -> &str {
+        self.task.split('@').next().unwrap_or(&self.task)
     }
 
     /// Checks every value that could be impossible, alone or together with others.

@@ -183,6 +183,12 @@ fn settings(args: &Args, task: &'static Task, action_repeat: u32) -> Result<Sett
         discount: args.discount,
         seed: args.seed,
     };
+    if task.terminates() {
+        bail!(
+            "episodes of {} can end early, and windows of trajectories cannot: leave out [[terminate]]",
+            task.name
+        );
+    }
     let episode = settings.episode();
     for (flag, value) in [("trajectory-len", args.trajectory_len), ("horizon", args.horizon)] {
         if value as usize > episode {
