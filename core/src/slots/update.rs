@@ -22,6 +22,8 @@ pub enum UpdateError {
     Unsupported,
     /// The actuators are not safe.
     NotSafe,
+    /// Another new image is on trial.
+    OnTrial,
     /// The image is larger than a slot.
     TooLarge {
         /// Bytes that an image may have.
@@ -50,6 +52,7 @@ impl core::fmt::Display for UpdateError {
         match self {
             Self::Unsupported => f.write_str("this machine has no second slot"),
             Self::NotSafe => f.write_str("the actuators are not safe: disarm first"),
+            Self::OnTrial => f.write_str("another new image is on trial: let it end, or reset"),
             Self::TooLarge { capacity } => write!(f, "an image may have {capacity} bytes"),
             Self::OtherArchitecture { wanted } => write!(
                 f,
