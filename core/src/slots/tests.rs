@@ -122,6 +122,7 @@ fn image(id: f32) -> Vec<u32> {
         critic_activation: Activation::Relu,
         transition_target: TransitionTarget::Next,
         policy_weights: WeightType::F32,
+        policy_head: crate::policy::Head::Squash,
     };
     let signal =
         ObservationSignal { name: "x", unit: "", low: -1.0, high: 1.0, mean: 0.0, deviation: 1.0 };
