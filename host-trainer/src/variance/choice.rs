@@ -96,6 +96,27 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        #[test]
+        fn bandits_never_want_actions_at_the_price_of_a_state(
+            state in 0.0..9.0f64,
+            action in 1e-3..9.0f64,
+            from in 0usize..40,
+            more in 1usize..40,
+            price in 1.0..20.0f64,
+            cheap in 0.01..0.3f64,
+        ) {
+            let c = Components { state_variance: state, action_variance: action, ..Components::default() };
+            let margin = |c: &Components, price: f64| {
+                Prices { state: 1.0, action: price }.trade(c, 7, from, from + more).margin()
+            };
+            proptest::prop_assert!(margin(&c, price) <= 1e-12);
+            // Where all states are alike, cheaper ones always pay.
+            let alike = Components { state_variance: 0.0, ..c };
+            proptest::prop_assert!(margin(&alike, cheap) > 0.0);
+        }
+    }
+
     #[test]
     fn with_known_components_it_comes_to_the_best_number_at_that_cost() {
         // V(N) times the cost of a state: (1 + 30 / (N + 1)) (10 + N) is smallest near N = 15.

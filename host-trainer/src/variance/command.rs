@@ -1,6 +1,8 @@
 //! `host-trainer variance`: arguments in, Table 1 out.
 
 use super::measure::{Size, improve, measure};
+use super::plots;
+use super::presets::Preset;
 use super::table::{CSV_HEADER, Report, TABLE_1};
 use super::window::{Draws, Settings, stream};
 use super::{Actor, Critic, Estimate};
@@ -27,41 +29,44 @@ pub struct Args {
     #[arg(long, value_name = "RUN|IMAGE", conflicts_with_all = ["task", "updates", "hidden", "activation", "learning_rate", "update_states", "action_repeat"])]
     policy: Option<PathBuf>,
     /// Subtract the values that the run's critic gives to states, and let them go on where rollouts end
-    #[arg(long, requires = "policy")]
+    #[arg(long)]
     critic: bool,
     /// Actions that every state has now: the verdict is about one more
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     now: u16,
-    /// Steps of plain gradient ascent before the measurement
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=10_000))]
-    updates: u16,
-    /// States of each of them, in trajectories of --trajectory-len
-    #[arg(long, default_value_t = 5500, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    update_states: u32,
+    /// Sizes with a name: table-1 (the default: the paper's setting) or quick; other flags come after it
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// Steps of plain gradient ascent before the measurement [table-1: 20]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(..=10_000))]
+    updates: Option<u16>,
+    /// States of each of them, in trajectories of --trajectory-len [table-1: 5500]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    update_states: Option<u32>,
     /// Their learning rate
     #[arg(long, default_value_t = 0.1)]
     learning_rate: f64,
-    /// Widths of the hidden layers of the new policy
-    #[arg(long, value_delimiter = ',', default_value = "128", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    /// Widths of the hidden layers of the new policy [table-1: 128]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=4096))]
     hidden: Vec<u16>,
     /// Function between its layers: relu, leaky_relu, tanh or silu
     #[arg(long, default_value = "relu")]
     activation: String,
-    /// States to measure, rounded up to whole trajectories
-    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    states: u32,
-    /// Actions of each state, the one taken among them
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=1000))]
-    actions: u16,
-    /// Rollouts of each action in the rewound simulator: their mean return is its Q-value
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    rollouts: u16,
-    /// Decisions of a rollout
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    horizon: u32,
-    /// T, decisions of a trajectory
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=1000))]
-    trajectory_len: u32,
+    /// States to measure, rounded up to whole trajectories [table-1: 10000]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    states: Option<u32>,
+    /// Actions of each state, the one taken among them [table-1: 3]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(3..=1000))]
+    actions: Option<u16>,
+    /// Rollouts of each action in the rewound simulator: their mean return is its Q-value [table-1: 2]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    rollouts: Option<u16>,
+    /// Decisions of a rollout [table-1: 100]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    horizon: Option<u32>,
+    /// T, decisions of a trajectory [table-1: 100]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    trajectory_len: Option<u32>,
     /// Discount of a decision
     #[arg(long, default_value_t = 0.99)]
     discount: f64,
@@ -77,6 +82,9 @@ pub struct Args {
     /// Worker threads; 0: one for each core
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
     threads: u16,
+    /// Write components.csv, and charts of the components and of Delta_N against Delta_T, into a folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Write all components, their intervals and the covariances of every lag to a file
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -110,6 +118,9 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
+    if args.critic && args.policy.is_none() {
+        bail!("--critic needs --policy RUN: a new policy has no critic");
+    }
     if !(args.extension.is_finite() && args.extension > 0.0) {
         bail!("--extension {} is not above 0", args.extension);
     }
@@ -119,40 +130,61 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
     if !(args.learning_rate.is_finite() && args.learning_rate >= 0.0) {
         bail!("--learning-rate {} is not a number from 0", args.learning_rate);
     }
+    let preset = Preset::find(args.preset.as_deref())?;
     let tasks: Vec<&str> = match args.task.as_slice() {
         [] => TABLE_1.iter().map(|published| published.task).collect(),
         tasks => tasks.iter().map(String::as_str).collect(),
     };
     let (mut csv, mut parameters) = (CSV_HEADER.to_owned(), PARAMETERS_HEADER.to_owned());
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     // A file that cannot be written is better known before the measurement than after it.
-    write(args.csv.as_deref(), &csv)?;
+    let table = args.out.as_ref().map(|folder| folder.join("components.csv"));
+    let tables = [args.csv.as_deref(), table.as_deref()];
+    tables.iter().try_for_each(|path| write(*path, &csv))?;
     write(args.parameters.as_deref(), &parameters)?;
+    let mut reports = Vec::new();
     let mut one = |subject: &dyn Fn() -> Result<Subject>| -> Result<()> {
         let begin = Instant::now();
         let Subject { actor, settings } = subject()?;
-        let size = Size::of(args.states as usize, settings.trajectory_len, threads);
+        let size = Size::of(
+            args.states.unwrap_or(preset.states) as usize,
+            settings.trajectory_len,
+            threads,
+        );
         let bar = progress(settings.task.name, size);
         let measured = measure(&actor, settings, size, |done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
         let seconds = begin.elapsed().as_secs_f64();
+        let beside_paper = args.policy.is_none();
         let report = Report::new(
             &measured,
             settings,
             size,
             (usize::from(args.now), args.extension),
+            beside_paper,
             seconds,
         );
         output::line(report.text())?;
         csv += &report.csv();
         parameters += &by_parameter(settings, &measured.parameters);
         // After every task: hours of measurement are not lost with the last one.
-        write(args.csv.as_deref(), &csv)?;
-        write(args.parameters.as_deref(), &parameters)
+        tables.iter().try_for_each(|path| write(*path, &csv))?;
+        write(args.parameters.as_deref(), &parameters)?;
+        let Some(folder) = &args.out else { return Ok(()) };
+        for (name, chart) in plots::deltas(&report) {
+            write(Some(&folder.join(name)), &chart.svg(true))?;
+        }
+        reports.push(report);
+        let chart = plots::components(&reports);
+        write(Some(&folder.join("components.svg")), &chart.svg(true))
     };
     match &args.policy {
         Some(path) => one(&|| {
             let (agent, task, action_repeat) = open(path)?;
-            let settings = settings(args, task, action_repeat)?;
+            let settings = settings(args, preset, task, action_repeat)?;
             let actor = Actor::of(&agent);
             if !args.critic {
                 return Ok(Subject { actor, settings });
@@ -163,7 +195,7 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
             let (_, trainer) = crate::cli::load(path)?;
             Ok(Subject { actor: actor.with_critic(Critic::of(&trainer, 0)), settings })
         }),
-        None => tasks.iter().try_for_each(|task| one(&|| fresh(args, task, threads))),
+        None => tasks.iter().try_for_each(|task| one(&|| fresh(args, preset, task, threads))),
     }
 }
 
@@ -172,14 +204,21 @@ pub(super) fn write(path: Option<&Path>, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn settings(args: &Args, task: &'static Task, action_repeat: u32) -> Result<Settings> {
+fn settings(
+    args: &Args,
+    preset: &Preset,
+    task: &'static Task,
+    action_repeat: u32,
+) -> Result<Settings> {
+    let trajectory_len = args.trajectory_len.unwrap_or(preset.trajectory_len);
+    let horizon = args.horizon.unwrap_or(preset.horizon);
     let settings = Settings {
         task,
         action_repeat,
-        trajectory_len: args.trajectory_len as usize,
-        num_actions: usize::from(args.actions),
-        rollouts: usize::from(args.rollouts),
-        horizon: args.horizon as usize,
+        trajectory_len: trajectory_len as usize,
+        num_actions: usize::from(args.actions.unwrap_or(preset.actions)),
+        rollouts: usize::from(args.rollouts.unwrap_or(preset.rollouts)),
+        horizon: horizon as usize,
         discount: args.discount,
         seed: args.seed,
     };
@@ -190,7 +229,7 @@ fn settings(args: &Args, task: &'static Task, action_repeat: u32) -> Result<Sett
         );
     }
     let episode = settings.episode();
-    for (flag, value) in [("trajectory-len", args.trajectory_len), ("horizon", args.horizon)] {
+    for (flag, value) in [("trajectory-len", trajectory_len), ("horizon", horizon)] {
         if value as usize > episode {
             bail!(
                 "--{flag} {value} is more than the {episode} decisions of an episode of {}",
@@ -202,8 +241,8 @@ fn settings(args: &Args, task: &'static Task, action_repeat: u32) -> Result<Sett
 }
 
 /// A new policy after some updates.
-fn fresh(args: &Args, task: &str, threads: usize) -> Result<Subject> {
-    let settings = settings(args, task::find(task)?, args.action_repeat)?;
+fn fresh(args: &Args, preset: &Preset, task: &str, threads: usize) -> Result<Subject> {
+    let settings = settings(args, preset, task::find(task)?, args.action_repeat)?;
     let activation = match args.activation.as_str() {
         "relu" => Activation::Relu,
         "leaky_relu" => Activation::LeakyRelu,
@@ -212,12 +251,14 @@ fn fresh(args: &Args, task: &str, threads: usize) -> Result<Subject> {
         other => bail!("--activation {other} is none of relu, leaky_relu, tanh, silu"),
     };
     let mut sizes = vec![settings.task.observations.len()];
-    sizes.extend(args.hidden.iter().map(|width| usize::from(*width)));
+    let hidden = if args.hidden.is_empty() { preset.hidden } else { &args.hidden };
+    sizes.extend(hidden.iter().map(|width| usize::from(*width)));
     sizes.push(settings.task.actions.len());
     let mut rng = stream(args.seed, Draws::Weights, 0);
     let mut actor = Actor::new(&mut rng, sizes, activation, HEAD_GAIN);
-    let trajectories = (args.update_states as usize).div_ceil(settings.trajectory_len);
-    let work = (usize::from(args.updates), trajectories);
+    let trajectories = (args.update_states.unwrap_or(preset.update_states) as usize)
+        .div_ceil(settings.trajectory_len);
+    let work = (usize::from(args.updates.unwrap_or(preset.updates)), trajectories);
     improve(&mut actor, settings, work, args.learning_rate, threads)?;
     Ok(Subject { actor, settings })
 }

@@ -12,7 +12,8 @@
 //! | `batch`, `choice` | components of a training batch; what they say about N |
 //! | `advise`, `advice`, `advice_file` | that, every so many iterations of a training |
 //! | `measure` | all of it on threads; the policy of Table 1 |
-//! | `bootstrap`, `table` | intervals, beside the paper's figures |
+//! | `bootstrap`, `table`, `plots` | intervals, beside the paper's figures |
+//! | `presets` | sizes with a name |
 //! | `gradient`, `bias`, `bias_command` | bias and variance of the estimators of a run |
 //! | `command` | the command line |
 //!
@@ -64,6 +65,8 @@ mod critic;
 mod gradient;
 mod lemmas;
 mod measure;
+mod plots;
+mod presets;
 mod projection;
 mod samples;
 mod table;

@@ -70,10 +70,24 @@ pub struct Report {
     pub extension: f64,
     /// Covariances by lag, from 1: marginal, rest.
     pub lags: Vec<[Interval; 2]>,
+    /// N, and what one more action and delta T more states take off the variance with it, in per cent.
+    pub by_actions: Vec<(usize, [Interval; 2])>,
+    /// The same over T.
+    pub by_states: Vec<(usize, [Interval; 2])>,
 }
 
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 2000;
+/// N of the plots.
+const ACTIONS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
+/// T of the plots, as shares of the measured one in per cent.
+const LENGTHS: [usize; 7] = [10, 20, 50, 100, 200, 500, 1000];
+
+/// What one more action, and `extension` T more states, take off, in per cent.
+fn gains(c: &Components, now: usize, len: usize, extension: f64) -> [f64; 2] {
+    let scale = 100.0 / c.variance(now, len).abs();
+    [-scale * c.delta_actions(now, len), -scale * c.delta_states(now, len, extension)]
+}
 
 impl Report {
     /// Intervals for everything that is reported of a measurement.
@@ -83,13 +97,11 @@ impl Report {
         settings: Settings,
         size: Size,
         (now, extension): (usize, f64),
+        beside_paper: bool,
         seconds: f64,
     ) -> Self {
         let len = settings.trajectory_len;
-        let gain = |c: &Components| {
-            let scale = 100.0 / c.variance(now, len).abs();
-            [-scale * c.delta_actions(now, len), -scale * c.delta_states(now, len, extension)]
-        };
+        let gain = |c: &Components| gains(c, now, len, extension);
         let named: [(&str, &str, Statistic<'_>); 12] = [
             ("state_variance", "Var_s[E_a grad J]", &|c| c.state_variance),
             ("action_variance", "E_s Var_a[grad J]", &|c| c.action_variance),
@@ -121,11 +133,32 @@ impl Report {
         let mut statistics: Vec<Statistic<'_>> = named.iter().map(|named| named.2).collect();
         statistics.extend(sides);
         statistics.extend(by_lag.iter().map(|statistic| statistic as Statistic<'_>));
+        // (N, T) of the plots: over N at the measured T, over T at the N of now.
+        let lengths = LENGTHS.map(|percent| (percent * len / 100).max(2));
+        let settings_of_plots: Vec<(usize, usize)> =
+            ACTIONS.map(|n| (n, len)).into_iter().chain(lengths.map(|t| (now, t))).collect();
+        let of_plots: Vec<_> = settings_of_plots
+            .iter()
+            .flat_map(|&(n, t)| {
+                [0, 1].map(|side| move |c: &Components| gains(c, n, t, extension)[side])
+            })
+            .collect();
+        statistics.extend(of_plots.iter().map(|statistic| statistic as Statistic<'_>));
         let mut rng = stream(settings.seed, Draws::Bootstrap, 0);
         let all = intervals(&mut rng, &measured.groups, RESAMPLES, &statistics);
         let (rows, rest) = all.split_at(named.len());
-        let (condition, lags) = rest.split_at(sides.len());
-        let published = TABLE_1.iter().find(|published| published.task == settings.task.name);
+        let (condition, rest) = rest.split_at(sides.len());
+        let (lags, plots) = rest.split_at(by_lag.len());
+        let (over_actions, over_states) = plots.split_at(2 * ACTIONS.len());
+        let pairs = |at: &[usize], intervals: &[Interval]| -> Vec<(usize, [Interval; 2])> {
+            let pairs = intervals.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
+            at.iter().copied().zip(pairs).collect()
+        };
+        // A trained policy, or one with a baseline, is not what the paper measured.
+        let published = TABLE_1
+            .iter()
+            .find(|published| published.task == settings.task.name)
+            .filter(|_| beside_paper);
         let paper = |row: usize| {
             let published = published?;
             published.components.get(row).copied().or((row == 6).then(|| published.policy_share()))
@@ -148,6 +181,8 @@ impl Report {
             now,
             extension,
             lags: lags.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
+            by_actions: pairs(&ACTIONS, over_actions),
+            by_states: pairs(&lengths, over_states),
         }
     }
 
@@ -242,11 +277,11 @@ impl Report {
             s.seed
         );
         let mut text = String::new();
-        let mut line = |name: &str, lag: &str, interval: &Interval, paper: Option<f64>| {
+        let mut line = |name: &str, at: &str, interval: &Interval, paper: Option<f64>| {
             let Interval { estimate, low, high } = interval;
             let paper = paper.map_or(String::new(), |paper| paper.to_string());
             let task = s.task.name;
-            let _ = writeln!(text, "{task},{name},{lag},{estimate},{low},{high},{paper},{how}");
+            let _ = writeln!(text, "{task},{name},{at},{estimate},{low},{high},{paper},{how}");
         };
         for row in &self.rows {
             line(row.name, "", &row.interval, row.paper);
@@ -257,6 +292,12 @@ impl Report {
         {
             line(name, "", side, None);
         }
+        for (kind, rows) in [("n", &self.by_actions), ("t", &self.by_states)] {
+            for (at, [actions, states]) in rows {
+                line(&format!("percent_actions_{kind}"), &at.to_string(), actions, None);
+                line(&format!("percent_states_{kind}"), &at.to_string(), states, None);
+            }
+        }
         for (lag, [marginal, rest]) in (1..).zip(&self.lags) {
             line("marginal_covariance", &format!("{lag}"), marginal, None);
             line("rest_covariance", &format!("{lag}"), rest, None);
@@ -266,7 +307,7 @@ impl Report {
 }
 
 /// First line of the CSV file.
-pub(super) const CSV_HEADER: &str = "task,component,lag,estimate,low,high,paper,states,trajectories,groups,trajectory_len,actions,rollouts,horizon,seed\n";
+pub(super) const CSV_HEADER: &str = "task,component,at,estimate,low,high,paper,states,trajectories,groups,trajectory_len,actions,rollouts,horizon,seed\n";
 
 /// Four digits, whatever the size.
 fn number(value: f64) -> String {
