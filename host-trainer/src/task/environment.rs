@@ -59,8 +59,11 @@ impl Environment {
         }
         let model = task.model(Scenery::Bare)?;
         check(task, &model)?;
-        let own = matches!(task.variant, Variant::Own(_));
-        let names = Names { model: &model, file: task.variant.file().to_owned(), own };
+        let (file, own) = match task.variant {
+            Variant::Own(own) => (own.description(), true),
+            suite => (suite.file().to_owned(), false),
+        };
+        let names = Names { model: &model, file, own };
         let domain = task.variant.bind(&names)?;
         Ok(Self {
             task,

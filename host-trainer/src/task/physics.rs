@@ -105,6 +105,23 @@ impl Physics {
         self.data.qvel_mut()
     }
 
+    /// Positions, velocities, activations and controls of a keyframe.
+    pub(super) fn take_keyframe(&mut self, id: usize) {
+        let model = self.data.model();
+        let row = |values: &[f64], keys: i64| {
+            let len = values.len() / keys.max(1) as usize;
+            values[id * len..(id + 1) * len].to_vec()
+        };
+        let keys = model.nkey() as i64;
+        let [qpos, qvel, act, ctrl] =
+            [model.key_qpos(), model.key_qvel(), model.key_act(), model.key_ctrl()]
+                .map(|values| row(values, keys));
+        self.data.qpos_mut().copy_from_slice(&qpos);
+        self.data.qvel_mut().copy_from_slice(&qvel);
+        self.data.act_mut().copy_from_slice(&act);
+        self.data.ctrl_mut().copy_from_slice(&ctrl);
+    }
+
     pub(super) fn ctrl_mut(&mut self) -> &mut [f64] {
         self.data.ctrl_mut()
     }
@@ -184,9 +201,9 @@ impl Names<'_> {
 
     #[cold]
     fn missing(&self, kind: MjtObjBase, noun: &str, name: &str) -> Error {
-        let (file, what) = (self.file.clone(), format!("it has no {noun} {name:?}"));
+        let file = self.file.clone();
         if !self.own {
-            return Error::ModelDiffers { file, what };
+            return Error::ModelDiffers { file, what: format!("it has no {noun} {name:?}") };
         }
         let count = self.count(kind);
         let names = (0..count).filter_map(|id| self.model.id_to_name(kind, id));
@@ -198,7 +215,7 @@ impl Names<'_> {
             (names, 0) => format!("it has {}", names.join(", ")),
             (names, more) => format!("it has {} and {more} more", names.join(", ")),
         };
-        Error::Own { file, what: format!("{what}: {has}") }
+        Error::Own { file, what: format!("the model has no {noun} {name:?}: {has}") }
     }
 
     fn count(&self, kind: MjtObjBase) -> usize {
@@ -263,13 +280,9 @@ impl Names<'_> {
         self.joint_id(name).map(|id| self.joint_at(id))
     }
 
-    /// Positions and velocities of a keyframe.
-    pub(super) fn keyframe(&self, name: &str) -> Result<(Vec<f64>, Vec<f64>), Error> {
-        let id = self.id(MjtObjBase::mjOBJ_KEY, "keyframe", name)?;
-        let row = |values: &[f64], len: usize| values[id * len..(id + 1) * len].to_vec();
-        let model = self.model;
-        let (positions, velocities) = (model.nq() as usize, model.nv() as usize);
-        Ok((row(model.key_qpos(), positions), row(model.key_qvel(), velocities)))
+    /// Index of a keyframe.
+    pub(super) fn keyframe(&self, name: &str) -> Result<usize, Error> {
+        self.id(MjtObjBase::mjOBJ_KEY, "keyframe", name)
     }
 
     fn joint_at(&self, id: usize) -> Joint {

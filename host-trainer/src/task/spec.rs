@@ -38,7 +38,8 @@ impl Signal {
     }
 
     /// A sine, a cosine, an element of a rotation matrix.
-    pub(super) fn direction(name: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn direction(name: impl Into<String>) -> Self {
         // Rotation matrices come from normalised quaternions: rounding leaves 1 by some 1e-15.
         Self::symmetric(name, "1", 1.001)
     }

@@ -117,8 +117,18 @@ impl Own {
         Error::Own { file: self.file.clone(), what: what.into() }
     }
 
+    /// Where the names and numbers stand that the model is held against.
+    pub(super) fn description(&self) -> String {
+        let source = self.definition.source();
+        source.map_or_else(|| self.file.clone(), |source| source.path.display().to_string())
+    }
+
+    fn described(&self, what: String) -> Error {
+        Error::Own { file: self.description(), what }
+    }
+
     fn names<'m>(&self, model: &'m MjModel) -> Names<'m> {
-        Names { model, file: self.file.clone(), own: true }
+        Names { model, file: self.description(), own: true }
     }
 }
 
@@ -133,13 +143,13 @@ fn describe(own: &'static Own, name: &'static str) -> Result<Task, Error> {
     if !(rate > 0.0 && steps.is_finite() && (0.5..1e6).contains(&steps))
         || (steps - steps.round()).abs() > 1e-6 * steps
     {
-        return Err(own.error(format!(
+        return Err(own.described(format!(
             "a rate of {rate} Hz is no whole number of the model's time steps of {timestep} s: {steps} of them"
         )));
     }
     let episode = (seconds * rate).round();
     if !(1.0..=LONGEST_EPISODE).contains(&episode) {
-        return Err(own.error(format!(
+        return Err(own.described(format!(
             "an episode of {seconds} s has {episode} decisions: 1 to {LONGEST_EPISODE} are possible"
         )));
     }
@@ -213,18 +223,20 @@ fn actions(own: &Own, model: &MjModel) -> Result<Vec<Signal>, Error> {
 fn check_signals(own: &Own, what: &str, signals: &[Signal], most: usize) -> Result<(), Error> {
     if signals.is_empty() || signals.len() > most {
         let count = signals.len();
-        return Err(own.error(format!("{count} {what}s: an image holds 1 to {most}")));
+        return Err(own.described(format!("{count} {what}s: an image holds 1 to {most}")));
     }
     for (index, signal) in signals.iter().enumerate() {
         let name = &signal.name;
         let single = (signal.low as f32, signal.high as f32);
         if !(single.0.is_finite() && single.1.is_finite() && single.0 < single.1) {
             let (low, high) = (signal.low, signal.high);
-            return Err(own.error(format!("{what} {name:?}: a range of {low} to {high} is none")));
+            return Err(
+                own.described(format!("{what} {name:?}: a range of {low} to {high} is none"))
+            );
         }
         if signals[..index].iter().any(|other| other.name == *name) {
             return Err(
-                own.error(format!("two {what}s are called {name:?}: give one another name"))
+                own.described(format!("two {what}s are called {name:?}: give one another name"))
             );
         }
     }

@@ -120,7 +120,10 @@ impl Quantity {
             file: names.file.clone(),
             what: format!("{}: {what}", self.place),
         };
-        let (source, components, unit) = self.source(names)?;
+        let (source, components, unit) = self.source(names).map_err(|error| match error {
+            Error::Own { what, .. } => mistake(what),
+            other => other,
+        })?;
         let mut chosen: Vec<usize> = (0..components.len()).collect();
         if let Some(wanted) = &self.components {
             let find = |word: &String| {

@@ -2,8 +2,6 @@
 
 use toml::{Table, Value};
 
-use super::super::spec::distance;
-
 /// A mistake: the place in the file, what is wrong, what would be right.
 pub(super) type Mistake = String;
 
@@ -16,7 +14,10 @@ pub(super) struct Section {
 
 /// The known word most like one.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> &'a str {
-    known.into_iter().min_by_key(|known| distance(known, word)).unwrap_or_default()
+    known
+        .into_iter()
+        .min_by_key(|known| strsim::damerau_levenshtein(known, word))
+        .unwrap_or_default()
 }
 
 impl Section {

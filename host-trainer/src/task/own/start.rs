@@ -108,11 +108,16 @@ impl Start {
     pub(super) fn bind(&self, names: &Names<'_>) -> Result<Starter, Error> {
         let keyframe = self.keyframe.as_ref().map(|name| names.keyframe(name)).transpose()?;
         let joint = |start: &JointStart| {
-            let kind = names.model.jnt_type()[names.joint_id(&start.name)?];
-            start.check(kind).map_err(|what| Error::Own {
+            let mistake = |what: String| Error::Own {
                 file: names.file.clone(),
                 what: format!("{}: {what}", start.place),
+            };
+            let id = names.joint_id(&start.name).map_err(|error| match error {
+                Error::Own { what, .. } => mistake(what),
+                other => other,
             })?;
+            let kind = names.model.jnt_type()[id];
+            start.check(kind).map_err(mistake)?;
             Ok((start.clone(), kind, names.joint(&start.name)?))
         };
         Ok(Starter {
@@ -165,7 +170,7 @@ fn scalar_positions(names: &Names<'_>) -> Vec<usize> {
 /// A [`Start`] with its places in a model.
 #[derive(Debug)]
 pub(super) struct Starter {
-    keyframe: Option<(Vec<f64>, Vec<f64>)>,
+    keyframe: Option<usize>,
     noise: (f64, f64),
     scalar_positions: Vec<usize>,
     clear: bool,
@@ -182,9 +187,8 @@ impl Starter {
     }
 
     fn draw_once(&self, physics: &mut Physics, random: &mut Random) {
-        if let Some((positions, velocities)) = &self.keyframe {
-            physics.qpos_mut().copy_from_slice(positions);
-            physics.qvel_mut().copy_from_slice(velocities);
+        if let Some(keyframe) = self.keyframe {
+            physics.take_keyframe(keyframe);
         }
         for (start, kind, joint) in &self.joints {
             start.draw(*kind, *joint, physics, random);

@@ -1,0 +1,142 @@
+//! A task in Rust, trained for a minute: a puck on a rail follows a target that never rests.
+//!
+//! ```sh
+//! cargo run --release -p host-trainer --example own_task
+//! ```
+//!
+//! What a TOML cannot say is the target: it moves with the simulation's time.
+
+use host_trainer::config::{Sources, resolve};
+use host_trainer::evaluate::{Actions, Evaluation, Summary, evaluate};
+use host_trainer::nn;
+use host_trainer::task::reward::{Sigmoid, tolerance};
+use host_trainer::task::{
+    Attempts, Error, Joint, Names, Physics, Random, Signal,
+    own::{Behaviour, Bound, Definition},
+    register,
+};
+use host_trainer::train::Trainer;
+use tch::Device;
+
+const MJCF: &str = r#"
+<mujoco model="follow">
+  <option timestep="0.01" integrator="implicitfast"/>
+  <worldbody>
+    <body name="puck">
+      <joint name="rail" type="slide" axis="1 0 0" range="-1 1" limited="true" damping="0.1"/>
+      <geom type="sphere" size="0.05" mass="0.1"/>
+    </body>
+  </worldbody>
+  <actuator>
+    <motor name="push" joint="rail" ctrlrange="-0.5 0.5" ctrllimited="true"/>
+  </actuator>
+</mujoco>
+"#;
+
+/// What is known before the model is compiled.
+#[derive(Debug)]
+struct Follow;
+
+impl Definition for Follow {
+    fn name(&self) -> &str {
+        "follow"
+    }
+
+    fn mjcf(&self) -> &str {
+        MJCF
+    }
+
+    fn rate_hz(&self) -> f64 {
+        25.0
+    }
+
+    fn episode_seconds(&self) -> f64 {
+        8.0
+    }
+
+    fn terminates(&self) -> bool {
+        false
+    }
+
+    fn bind(&self, names: &Names<'_>) -> Result<Bound, Error> {
+        Ok(Bound {
+            observations: vec![
+                Signal::symmetric("position", "m", 1.1),
+                Signal::symmetric("velocity", "m/s", 10.0),
+                Signal::direction("phase_sin"),
+                Signal::direction("phase_cos"),
+            ],
+            behaviour: Box::new(Episode { rail: names.joint("rail")? }),
+        })
+    }
+}
+
+/// The task in a compiled model. It holds places only: all that changes is in the simulation, time
+/// included, so episodes can be saved and rewound.
+#[derive(Debug)]
+struct Episode {
+    rail: Joint,
+}
+
+/// Radians of the target's way.
+fn phase(physics: &Physics) -> f64 {
+    1.5 * physics.time()
+}
+
+impl Behaviour for Episode {
+    fn start(&self, physics: &mut Physics, random: &mut Random) -> Result<(), Attempts> {
+        physics.qpos_mut()[self.rail.qpos] = random.uniform(-0.8, 0.8);
+        Ok(())
+    }
+
+    fn observe(&self, physics: &Physics, observation: &mut [f64]) {
+        let (sin, cos) = phase(physics).sin_cos();
+        observation.copy_from_slice(&[
+            physics.qpos()[self.rail.qpos],
+            physics.qvel()[self.rail.dof],
+            sin,
+            cos,
+        ]);
+    }
+
+    fn reward(&self, physics: &Physics) -> f64 {
+        let target = 0.6 * phase(physics).sin();
+        let distance = (physics.qpos()[self.rail.qpos] - target).abs();
+        tolerance(distance, (0.0, 0.02), 0.5, Sigmoid::DEFAULT)
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    nn::use_one_thread();
+    let decisions = std::env::args().nth(1).unwrap_or_else(|| "30720".to_owned());
+    let task = register(Box::new(Follow))?;
+    // From here on it is a task like any other.
+    let config = resolve(&Sources {
+        preset: Some("tuned".to_owned()),
+        set: vec![format!("task={}", task.name), format!("decisions={decisions}")],
+        ..Sources::default()
+    })?;
+    let mut trainer = Trainer::new(config, Device::Cpu)?;
+    let before = mean_return(&trainer)?;
+    while !trainer.is_finished() {
+        trainer.iterate()?;
+    }
+    let most = task.episode_steps;
+    println!("return of {most}: {before:.1} untrained, {:.1} after", mean_return(&trainer)?);
+    Ok(())
+}
+
+/// Of the most probable actions, over ten episodes.
+fn mean_return(trainer: &Trainer) -> anyhow::Result<f64> {
+    let what = Evaluation {
+        task: trainer.task(),
+        action_repeat: trainer.config().action_repeat,
+        actions: Actions::Mean,
+        episodes: 10,
+        seed: 1,
+        threads: 1,
+    };
+    let episodes = evaluate(&trainer.agent(0), &what)?;
+    let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
+    Ok(Summary::of(&returns).mean)
+}
