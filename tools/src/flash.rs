@@ -58,7 +58,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         let elf = Elf::build(project, Machine::Emulator, Some(&existing(old)?))?;
         let bench = Bench::new()?;
         let (request, reply) = bench.pipes()?;
-        let mut emulator = bench.start(elf.bytes(), None)?;
+        let emulator = bench.start(elf.bytes(), None)?;
         command.arg("--request").arg(request).arg("--reply").arg(reply).arg("--goodbye");
         let result = send(&mut command);
         if result.is_err() {
