@@ -13,8 +13,8 @@ use std::{env, fs};
 
 /// The trainer copies each image it exports to this place, relative to this package.
 const LAST_EXPORTED: &str = "../runs/latest.daa";
-/// Flash sector 11, as in `memory.x`.
-const SECTOR_LEN: usize = 128 * 1024;
+/// A slot without its records, as in `memory.x`.
+const SLOT_LEN: usize = 384 * 1024 - 256;
 
 fn main() {
     // Here and not in `.cargo/config.toml`, where a user's RUSTFLAGS would switch them off.
@@ -38,9 +38,9 @@ fn generate() -> Result<(), String> {
 
     let (origin, bytes) = image()?;
     let refused = |message: &dyn std::fmt::Display| format!("policy image {origin}: {message}");
-    if bytes.len() > SECTOR_LEN {
+    if bytes.len() > SLOT_LEN {
         return Err(refused(&format_args!(
-            "{} bytes are more than the flash sector of {SECTOR_LEN}: train smaller networks",
+            "{} bytes are more than the flash slot of {SLOT_LEN}: train smaller networks",
             bytes.len()
         )));
     }

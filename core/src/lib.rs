@@ -14,6 +14,7 @@
 //! | [`dynamics`] | transition and reward networks |
 //! | [`advantage`] | GAE, TD(lambda) and the advantages of imagined actions |
 //! | [`imagination`] | N actions, H steps through a model |
+//! | [`planner`] | the best of N actions by their advantages |
 //! | [`image`] | the `.daa` file: writing and checked reading |
 //! | [`guard`] | what may go into a policy and what may leave it |
 //! | [`ladder`] | RUN, HOLD, FALLBACK, SAFE |
@@ -55,6 +56,7 @@ pub mod link;
 pub mod mlp;
 pub mod monitor;
 pub mod normaliser;
+pub mod planner;
 pub mod policy;
 pub mod slots;
 pub mod supervisor;

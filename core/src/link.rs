@@ -8,6 +8,7 @@
 
 use crate::guard::Fault;
 use crate::ladder::{Mode, Reason};
+use crate::planner::{Plan, Planned};
 use crate::slots::{Stage, UpdateError};
 use crate::supervisor::Timing;
 use heapless::Vec;
@@ -56,6 +57,10 @@ pub enum Request<const OBS: usize> {
     Disarm,
     /// Which policies are there?
     Policies,
+    /// Plan like this from now on.
+    Plan(Plan),
+    /// How does planning go?
+    Planned,
     /// A new image, while the actuators are safe.
     Transfer(Transfer),
 }
@@ -114,6 +119,8 @@ pub enum Reply<const ACT: usize> {
     Status(Status),
     /// Answer to [`Request::Policies`].
     Policies(Policies),
+    /// Answer to [`Request::Plan`] and [`Request::Planned`]; none without a model.
+    Planned(Option<Planned>),
     /// Answer to [`Request::Transfer`]: bytes of the image that have arrived.
     Transfer(Result<u32, UpdateError>),
 }

@@ -3,19 +3,24 @@
 //! Actuators are hobby servos or speed controllers, see `servos.rs`. A pin is without pulses from reset
 //! on, until the first accepted tick.
 
+mod memory;
 mod servos;
 
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
+use crate::slots::Store;
 use crate::{events, stack};
 use core::cell::RefCell;
 use cortex_m::peripheral::{DWT, NVIC, SCB};
 use critical_section::Mutex;
 use daa_core::guard::{ActuatorRange, Command};
 use daa_core::ladder::Patience;
+use daa_core::link::Transfer;
+use daa_core::slots::{Stage, UpdateError};
 use daa_core::supervisor::{self, Event};
 use defmt_rtt as _;
 use heapless::spsc::{Consumer, Producer, Queue};
+pub use memory::Memory;
 use servos::{Pins, SERVOS, Servos, low};
 use stm32f4xx_hal::gpio::{Output, Pin};
 use stm32f4xx_hal::pac::{self, USART3, interrupt};
@@ -65,6 +70,8 @@ pub struct Machine {
     replies: Tx<USART3>,
     requests: Consumer<'static, u8>,
     period_us: u32,
+    store: Store,
+    crashed: bool,
 }
 
 impl Machine {
@@ -81,7 +88,7 @@ impl Machine {
         let (d6, d5) = (low(gpioc.pc6), low(gpioc.pc7));
         let (d9, d10) = (low(gpiob.pb8), low(gpiob.pb9));
 
-        log_reset_cause(&rcc);
+        let crashed = log_reset_cause(&rcc);
         let clocks = Config::hsi().sysclk(CORE_MHZ.MHz()).pclk1(42.MHz()).pclk2(84.MHz());
         let mut rcc = rcc.freeze(clocks);
         core.DCB.enable_trace();
@@ -112,7 +119,19 @@ impl Machine {
             replies,
             requests,
             period_us: 0,
+            store: Store::new(Memory::new()),
+            crashed,
         }
+    }
+
+    /// The slots.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Whether the watchdog, a panic or a fault ended the last program. Asked once.
+    pub fn take_crash(&mut self) -> bool {
+        core::mem::take(&mut self.crashed)
     }
 
     /// Takes over the control period.
@@ -214,6 +233,18 @@ impl supervisor::Machine<ACT> for Machine {
     fn stack_high_water(&self) -> u32 {
         stack::high_water()
     }
+
+    fn transfer(&mut self, transfer: &Transfer) -> Result<u32, UpdateError> {
+        self.store.transfer(transfer)
+    }
+
+    fn restart(&mut self) -> Result<(), Failure> {
+        Err(Failure::Updated)
+    }
+
+    fn keep(&mut self, stage: Stage) -> bool {
+        self.store.keep(stage)
+    }
 }
 
 /// The control clock counts core cycles, 25 s until it wraps: half of that is told apart.
@@ -223,8 +254,10 @@ pub const fn ticks_of(us: u32) -> u32 {
     if cycles > u32::MAX / 4 { u32::MAX / 4 } else { cycles }
 }
 
-fn log_reset_cause(rcc: &pac::RCC) {
+/// Returns whether the last program crashed.
+fn log_reset_cause(rcc: &pac::RCC) -> bool {
     let cause = rcc.csr().read();
+    let crashed = cause.wdgrstf().bit() || cause.wwdgrstf().bit() || cause.sftrstf().bit();
     // The most particular first: every reset pulls the pin and sets its flag, too.
     if cause.wdgrstf().bit() || cause.wwdgrstf().bit() {
         defmt::warn!("started after the watchdog bit");
@@ -240,6 +273,7 @@ fn log_reset_cause(rcc: &pac::RCC) {
         defmt::info!("started by the reset pin");
     }
     rcc.csr().modify(|_, w| w.rmvf().set_bit());
+    crashed
 }
 
 #[interrupt]

@@ -3,18 +3,23 @@
 
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
+use crate::slots::Store;
 use crate::{events, stack};
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use daa_core::guard::{ActuatorRange, Command};
 use daa_core::ladder::Patience;
+use daa_core::link::Transfer;
+use daa_core::slots::{Stage, UpdateError};
 use daa_core::supervisor::{self, Event};
 use defmt_semihosting as _;
-use semihosting::fs::File;
+use semihosting::fs::{self, File};
 use semihosting::io::{Read, Write};
 use semihosting::process;
 
+mod memory;
 mod watchdog;
 
+pub use memory::Memory;
 pub(crate) use watchdog::{INTERRUPT as WATCHDOG_INTERRUPT, bite};
 
 /// The SysTick counter has 24 bits and counts down.
@@ -27,6 +32,9 @@ pub const ACTUATORS: [ActuatorRange; ACT] = [ActuatorRange { at_low: 0.0, at_hig
 const WATCHDOG_PERIODS: u32 = 8;
 const _: () = assert!(WATCHDOG_PERIODS > Patience::DEFAULT.hold as u32 + 2);
 
+/// Tells the next program how this one ended.
+const CRASHED: &core::ffi::CStr = c"crashed";
+
 /// The emulated machine.
 pub struct Machine {
     link: Option<(File, File)>,
@@ -34,6 +42,8 @@ pub struct Machine {
     now_us: u32,
     period_us: u32,
     watchdog: watchdog::Watchdog,
+    store: Store,
+    crashed: bool,
 }
 
 impl Machine {
@@ -46,7 +56,24 @@ impl Machine {
             core.SYST.clear_current();
             core.SYST.enable_counter();
         }
-        Self { link: None, now_us: 0, period_us: 0, watchdog: watchdog::Watchdog::new() }
+        Self {
+            link: None,
+            now_us: 0,
+            period_us: 0,
+            watchdog: watchdog::Watchdog::new(),
+            store: Store::new(Memory::open()),
+            crashed: fs::remove_file(CRASHED).is_ok(),
+        }
+    }
+
+    /// The slots.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Whether the last program here ended with a panic, a fault or the watchdog. Asked once.
+    pub fn take_crash(&mut self) -> bool {
+        core::mem::take(&mut self.crashed)
     }
 
     /// Takes over the control period.
@@ -60,6 +87,9 @@ impl Machine {
     /// # Errors
     /// [`Failure::LinkNotOpened`].
     pub fn connect(&mut self) -> Result<(), Failure> {
+        if self.link.is_some() {
+            return Ok(());
+        }
         let requests =
             File::open(c"request.fifo").map_err(|_| Failure::LinkNotOpened("request.fifo"))?;
         let replies =
@@ -133,6 +163,18 @@ impl supervisor::Machine<ACT> for Machine {
     fn stack_high_water(&self) -> u32 {
         stack::high_water()
     }
+
+    fn transfer(&mut self, transfer: &Transfer) -> Result<u32, UpdateError> {
+        self.store.transfer(transfer)
+    }
+
+    fn restart(&mut self) -> Result<(), Failure> {
+        Err(Failure::Updated)
+    }
+
+    fn keep(&mut self, stage: Stage) -> bool {
+        self.store.keep(stage)
+    }
 }
 
 /// The control clock counts microseconds.
@@ -148,6 +190,10 @@ pub fn emergency_stop() {
 
 /// [`Machine::halt`] for a program that is broken.
 pub fn abort(exit: Exit) -> ! {
+    if matches!(exit, Exit::Panic | Exit::Fault | Exit::Watchdog) {
+        // The next program in this folder asks for the cause of its reset.
+        let _ = File::create(CRASHED);
+    }
     process::exit(exit as i32)
 }
 

@@ -18,6 +18,9 @@ pub fn log(tick: u32, event: &Event) {
         Event::Refused { sequence, reason } => {
             defmt::warn!("request {=u32} refused: {}", sequence, reason);
         }
+        Event::Policy { checksum, stage } => {
+            defmt::info!("tick {=u32}: image {=u32:08x}: {}", tick, checksum, stage);
+        }
         other => defmt::warn!("tick {=u32}: {}", tick, other),
     }
 }

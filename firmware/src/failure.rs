@@ -32,6 +32,10 @@ pub enum Exit {
 pub enum Failure {
     /// The image in flash cannot be used.
     Image(ImageError),
+    /// Neither slot has an image that may act.
+    NoPolicy,
+    /// A new image has arrived: not a failure, but the end of this loop.
+    Updated,
     /// The image has nothing to prove itself with.
     NoGoldenVectors,
     /// This machine does not compute what the trainer computed.
@@ -47,7 +51,8 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Image(_) => Exit::Image,
+            Self::Image(_) | Self::NoPolicy => Exit::Image,
+            Self::Updated => Exit::Done,
             Self::NoGoldenVectors | Self::Golden(_) => Exit::Golden,
             Self::LinkNotOpened(_) | Self::LinkClosed => Exit::Link,
         }
@@ -58,6 +63,10 @@ impl core::fmt::Display for Failure {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Image(error) => write!(f, "image refused: {error}"),
+            Self::NoPolicy => {
+                f.write_str("image refused: it was rejected on trial, and there is no other")
+            }
+            Self::Updated => f.write_str("a new image"),
             Self::NoGoldenVectors => f.write_str("image refused: it has no golden vectors"),
             Self::Golden(error) => write!(f, "image refused: {error}"),
             Self::LinkNotOpened(name) => write!(f, "link: {name} cannot be opened"),

@@ -2,7 +2,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`policy`] | the image in flash and the sizes that this firmware was built for |
+//! | [`policy`] | the sizes that this firmware was built for, and the image that comes with it |
+//! | [`slots`] | the two places for an image in flash, and how a new one gets there |
 //! | [`controller`] | checked image in, supervised control loop out |
 //! | [`brain`] | the image's networks |
 //! | [`machine`] | all the hardware there is: `board.rs` or `emulator.rs` |
@@ -33,6 +34,7 @@ pub mod events;
 pub mod failure;
 pub mod parity;
 pub mod policy;
+pub mod slots;
 pub mod stack;
 
 #[cfg(all(feature = "board", not(feature = "emulator")))]

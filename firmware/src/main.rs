@@ -6,21 +6,26 @@
 use cortex_m_rt::entry;
 use daa_core::supervisor::Machine as _;
 use defmt::{Display2Format, error};
+use firmware::controller;
 use firmware::failure::Failure;
 use firmware::machine::Machine;
-use firmware::{controller, policy};
 
 #[entry]
 fn main() -> ! {
     let mut machine = Machine::start(); // From here on the actuators are safe.
-    let Err(failure) = run(&mut machine);
-    machine.make_safe();
+    let failure = loop {
+        let Err(failure) = run(&mut machine);
+        machine.make_safe();
+        if failure != Failure::Updated {
+            break failure;
+        }
+    };
     error!("{}", Display2Format(&failure));
     machine.halt(failure.exit())
 }
 
 fn run(machine: &mut Machine) -> Result<core::convert::Infallible, Failure> {
-    let mut control = controller::boot(policy::region(), machine)?;
+    let mut control = controller::boot(machine)?;
     machine.connect()?;
     control.run(machine)
 }

@@ -16,7 +16,7 @@ use crate::run::progress::Show;
 use crate::session::{Begun, Ending, Options, Resume, Session};
 use crate::train::Trainer;
 use crate::{
-    bench, diagnose, doctor, drive, experiment, inspect, nn, render, report, sweep, task, variance,
+    bench, diagnose, doctor, drive, experiment, flash, inspect, nn, render, report, sweep, task, variance,
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -72,6 +72,8 @@ enum Command {
     },
     /// Drive the simulator with a microcontroller that runs an image, and compare every action
     Drive(DriveArgs),
+    /// Send a new image to a microcontroller, into the slot whose policy does not act
+    FlashPolicy(FlashArgs),
     /// Measure where the variance of the policy gradient comes from: states or actions
     Variance(variance::command::Args),
     /// Measure
@@ -204,6 +206,39 @@ struct DriveArgs {
     /// Clock ticks of one instruction: 21.504 in the emulator, 1 on a board (then they are cycles)
     #[arg(long, default_value_t = 21.504)]
     ticks_per_instruction: f64,
+    /// Act with the best of so many sampled actions, by their imagined advantages
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=16))]
+    best_of: u8,
+    /// With --best-of: the mean of all, weighted by their advantages; the lower, the more the best one
+    #[arg(long, default_value_t = 0.0, value_name = "TEMPERATURE")]
+    softmax: f32,
+    /// With --best-of: begin no candidate after so many instructions; 0 is no limit
+    #[arg(long, default_value_t = 0, value_name = "INSTRUCTIONS")]
+    budget: u32,
+    /// With --best-of: only report the advantages
+    #[arg(long)]
+    telemetry: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct FlashArgs {
+    /// The image
+    image: PathBuf,
+    /// FIFO or serial port that takes requests
+    #[arg(long, value_name = "PATH")]
+    request: PathBuf,
+    /// FIFO or serial port that gives replies
+    #[arg(long, value_name = "PATH")]
+    reply: PathBuf,
+    /// Make the actuators safe first
+    #[arg(long)]
+    disarm: bool,
+    /// Switch an emulated microcontroller off afterwards
+    #[arg(long)]
+    goodbye: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -249,6 +284,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Inspect { image, json } => inspect::inspect(&image, json)?,
         Command::Replay { file } => replay(&file)?,
         Command::Drive(args) => drive_command(&args)?,
+        Command::FlashPolicy(args) => flash_command(&args)?,
         Command::Variance(args) => variance::command::run(&args, policy_of)?,
         Command::Bench(Bench::Env { task, seconds, json }) => {
             bench_env(task.as_deref(), seconds, json)?
@@ -472,6 +508,32 @@ fn replay(file: &Path) -> Result<()> {
     Ok(())
 }
 
+fn flash_command(args: &FlashArgs) -> Result<()> {
+    let options = flash::Options {
+        image: args.image.clone(),
+        request: args.request.clone(),
+        reply: args.reply.clone(),
+        disarm: args.disarm,
+        goodbye: args.goodbye,
+    };
+    let bar = indicatif::ProgressBar::new(0);
+    let report = flash::flash(&options, |received, len| {
+        bar.set_length(u64::from(len));
+        bar.set_position(u64::from(received));
+    })?;
+    bar.finish_and_clear();
+    if args.json {
+        return output::line(serde_json::to_string(&report)?);
+    }
+    output::line(format!(
+        "image {:08x} runs in shadow beside {:08x}: {} bytes sent, {} were there",
+        report.image,
+        report.policies.acting,
+        report.bytes - report.resumed_at,
+        report.resumed_at
+    ))
+}
+
 fn drive_command(args: &DriveArgs) -> Result<()> {
     if !(args.ticks_per_instruction.is_finite() && args.ticks_per_instruction > 0.0) {
         bail!("--ticks-per-instruction {} is not above 0", args.ticks_per_instruction);
@@ -483,6 +545,13 @@ fn drive_command(args: &DriveArgs) -> Result<()> {
         episodes: args.episodes as usize,
         seed: args.seed,
         ticks_per_instruction: args.ticks_per_instruction,
+        plan: daa_core::planner::Plan {
+            candidates: args.best_of,
+            acts: !args.telemetry,
+            temperature: args.softmax,
+            budget: (f64::from(args.budget) * args.ticks_per_instruction) as u32,
+            seed: 0,
+        },
     };
     let report = drive::drive(&options, |index, episode| {
         if !args.json {

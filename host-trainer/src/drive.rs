@@ -3,13 +3,16 @@
 
 use crate::evaluate::{Actions, Evaluation, run_episode};
 use crate::export::{AlignedImage, agent_of};
+use crate::planning::{self, SliceModel};
 use crate::task;
 use anyhow::{Context, Result, bail};
+use daa_core::advantage::Discount;
 use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
 use daa_core::ladder::Mode;
 use daa_core::link::{
     FrameReader, Identity, Measurement, PROTOCOL_VERSION, Reply, Request, encode, frame_capacity,
 };
+use daa_core::planner::{Plan, Planned};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -33,6 +36,8 @@ pub struct Options {
     /// Clock ticks of one instruction: 21.504 in the emulator with `-icount shift=7`, where the core
     /// runs at 168 MHz and an instruction takes 128 ns; 1 on a board, where they are cycles.
     pub ticks_per_instruction: f64,
+    /// How the controller plans; [`Plan::NONE`] leaves it to the policy.
+    pub plan: Plan,
 }
 
 /// One episode, driven twice.
@@ -74,10 +79,16 @@ pub struct Report {
     pub stack_high_water_bytes: u32,
     /// Golden vectors that were equal in bits at boot.
     pub golden_vectors: u32,
+    /// When it plans: what the microcontroller says about it.
+    pub planned: Option<Planned>,
+    /// Most instructions of a plan.
+    pub plan_instructions: Option<u64>,
+    /// The control period.
+    pub period_us: u32,
 }
 
 /// The link to a microcontroller.
-struct Link {
+pub(crate) struct Link {
     request: File,
     reply: File,
     reader: FrameReader<CAPACITY>,
@@ -86,7 +97,7 @@ struct Link {
 }
 
 impl Link {
-    fn open(options: &Options) -> Result<Self> {
+    pub(crate) fn open(request: &Path, reply: &Path) -> Result<Self> {
         let open = |path: &Path, write: bool| {
             File::options()
                 .read(!write)
@@ -95,18 +106,21 @@ impl Link {
                 .with_context(|| format!("cannot open {}", path.display()))
         };
         // The other side opens in the same order: a FIFO's two ends wait for each other.
-        let request = open(&options.request, true)?;
-        let reply = open(&options.reply, false)?;
+        let request = open(request, true)?;
+        let reply = open(reply, false)?;
         Ok(Self { request, reply, reader: FrameReader::new(), bytes: Vec::new(), taken: 0 })
     }
 
-    fn send(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<()> {
+    pub(crate) fn send(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<()> {
         let mut buffer = [0; CAPACITY];
         let frame = encode(request, &mut buffer)?;
         self.request.write_all(frame).context("the microcontroller hung up")
     }
 
-    fn ask(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<Reply<MAX_ACTIONS>> {
+    pub(crate) fn ask(
+        &mut self,
+        request: &Request<MAX_OBSERVATIONS>,
+    ) -> Result<Reply<MAX_ACTIONS>> {
         self.send(request)?;
         loop {
             while let Some(byte) = self.bytes.get(self.taken) {
@@ -125,7 +139,7 @@ impl Link {
         }
     }
 
-    fn hello(&mut self) -> Result<Identity> {
+    pub(crate) fn hello(&mut self) -> Result<Identity> {
         match self.ask(&Request::Hello)? {
             Reply::Hello(identity) => Ok(identity),
             other => bail!("an unexpected reply to Hello: {other:?}"),
@@ -136,6 +150,14 @@ impl Link {
         match self.ask(&Request::Arm)? {
             Reply::Status(status) if status.armed || status.mode != Mode::Safe => Ok(()),
             other => bail!("an unexpected reply to Arm: {other:?}"),
+        }
+    }
+
+    fn plan(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<Planned> {
+        match self.ask(request)? {
+            Reply::Planned(Some(planned)) => Ok(planned),
+            Reply::Planned(None) => bail!("the microcontroller's image has no model to plan with"),
+            other => bail!("an unexpected reply to {request:?}: {other:?}"),
         }
     }
 
@@ -184,7 +206,7 @@ pub fn drive(
         threads: 1,
     };
 
-    let mut link = Link::open(options)?;
+    let mut link = Link::open(&options.request, &options.reply)?;
     let identity = link.hello()?;
     if identity.protocol != PROTOCOL_VERSION {
         bail!(
@@ -200,6 +222,11 @@ pub fn drive(
         );
     }
     link.arm()?;
+    let model = match options.plan.candidates {
+        0 => None,
+        _ => Some(SliceModel::new(&image)?),
+    };
+    let discount = Discount { gamma: passport.gamma, lambda: passport.lambda };
     let middle: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
     let measured = link.measure(&middle)?;
     let instructions = |ticks: u32| {
@@ -208,14 +235,27 @@ pub fn drive(
 
     let mut inverse = vec![0.0; agent.shape.input];
     let policy = agent.policy(&mut inverse)?;
+    if model.is_some() {
+        link.plan(&Request::Plan(options.plan))?;
+    }
+    let mut here = Planned::default();
+    let mut z = vec![0.0; agent.shape.input];
     let (mut scratch, mut sequence) = (vec![0.0; policy.scratch_len()], 0u32);
     let mut episodes = Vec::new();
     for index in 0..options.episodes {
         let mut on_host = |observation: &[f32], action: &mut [f32]| {
-            policy.mode(observation, &mut scratch, action);
-            Ok::<(), task::Error>(())
+            match &model {
+                Some(model) if options.plan.acts => {
+                    agent.scale.normalise(observation, &mut z);
+                    let (plan, here) = (&options.plan, &mut here);
+                    planning::plan(model, &z, plan, discount, here, action).map_err(DriveError)?;
+                    policy.command(action);
+                }
+                _ => policy.mode(observation, &mut scratch, action),
+            }
+            Ok::<(), DriveError>(())
         };
-        let host = run_episode(&what, index, &mut on_host)?;
+        let host = run_episode(&what, index, &mut on_host).map_err(|DriveError(error)| error)?;
         let (mut differing, mut spent) = (0, 0.0);
         let mcu = run_episode(&what, index, |observation, action| {
             on_host(observation, action)?;
@@ -253,6 +293,10 @@ pub fn drive(
         shown(index, &report)?;
         episodes.push(report);
     }
+    let planned = match model {
+        Some(_) => Some(link.plan(&Request::Planned)?),
+        None => None,
+    };
     let last = link.measure(&middle)?;
     link.send(&Request::Goodbye)?;
     let multiply_adds = image.architecture().policy().multiply_adds();
@@ -264,6 +308,10 @@ pub fn drive(
         prediction_instructions: instructions(measured.prediction) as u64,
         stack_high_water_bytes: last.stack_high_water,
         golden_vectors: identity.golden_vectors,
+        planned,
+        plan_instructions: planned
+            .map(|planned| (f64::from(planned.most) / options.ticks_per_instruction) as u64),
+        period_us: passport.control_period_us,
     })
 }
 

@@ -4,84 +4,18 @@
 
 use daa_core::guard::{Fault, Signals};
 use daa_core::ladder::Mode;
-use daa_core::link::{FrameReader, Reply, Request, encode, frame_capacity};
-use std::fs::File;
-use std::io::{Read, Write};
+use daa_core::link::{Reply, Request};
 use std::mem::MaybeUninit;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use tests::chip::Chip;
 use tests::{firmware_elf, small_image};
 
-const CAPACITY: usize = frame_capacity(5);
-
-/// The emulated microcontroller and its two pipes.
-struct Chip {
-    qemu: std::process::Child,
-    request: File,
-    reply: File,
-    reader: FrameReader<CAPACITY>,
-    sequence: u32,
-}
-
-impl Chip {
-    fn boot(folder: &Path, elf: &[u8]) -> Self {
-        std::fs::write(folder.join("firmware.elf"), elf).unwrap();
-        for pipe in ["request.fifo", "reply.fifo"] {
-            let made = Command::new("mkfifo").arg(folder.join(pipe)).status().unwrap();
-            assert!(made.success());
-        }
-        let qemu = Command::new("qemu-system-arm")
-            .current_dir(folder)
-            .args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none"])
-            .args(["-serial", "null", "-icount", "shift=7", "-kernel", "firmware.elf"])
-            .args(["-semihosting-config", "enable=on,target=native"])
-            .stdin(Stdio::null())
-            .stdout(File::create(folder.join("log")).unwrap())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let request = File::options().write(true).open(folder.join("request.fifo")).unwrap();
-        let reply = File::open(folder.join("reply.fifo")).unwrap();
-        Self { qemu, request, reply, reader: FrameReader::new(), sequence: 0 }
-    }
-
-    fn send(&mut self, request: &Request<5>) {
-        let mut buffer = [0; CAPACITY];
-        self.request.write_all(encode(request, &mut buffer).unwrap()).unwrap();
-    }
-
-    /// The reply, or none when the chip has ended.
-    fn ask(&mut self, request: &Request<5>) -> Option<Reply<1>> {
-        self.send(request);
-        let mut byte = [0];
-        loop {
-            if self.reply.read(&mut byte).unwrap() == 0 {
-                return None;
-            }
-            if let Some(reply) = self.reader.push(byte[0]) {
-                return Some(reply.unwrap());
-            }
-        }
-    }
-
-    fn sample(&mut self, time_us: u32, signals: [Option<f32>; 5]) -> Option<Reply<1>> {
-        self.sequence += 1;
-        let signals = heapless::Vec::from_slice(&signals).unwrap();
-        self.ask(&Request::Sample { sequence: self.sequence, time_us, signals })
-    }
-
-    /// Arms it and makes ten good decisions, 40 ms apart.
-    fn work(&mut self) {
-        assert!(matches!(self.ask(&Request::Hello), Some(Reply::Hello(_))));
-        assert!(matches!(self.ask(&Request::Arm), Some(Reply::Status(status)) if status.armed));
-        for i in 1..=10 {
-            let reply = self.sample(i * 40_000, GOOD);
-            assert!(matches!(reply, Some(Reply::Action { mode: Mode::Run, .. })), "{reply:?}");
-        }
-    }
-
-    fn exit_code(mut self) -> Option<i32> {
-        self.qemu.wait().unwrap().code()
+/// Arms a chip and makes ten good decisions, 40 ms apart.
+fn work(chip: &mut Chip) {
+    assert!(matches!(chip.ask(&Request::Hello), Some(Reply::Hello(_))));
+    assert!(matches!(chip.ask(&Request::Arm), Some(Reply::Status(status)) if status.armed));
+    for i in 1..=10 {
+        let reply = chip.sample(i * 40_000, GOOD);
+        assert!(matches!(reply, Some(Reply::Action { mode: Mode::Run, .. })), "{reply:?}");
     }
 }
 
@@ -99,7 +33,7 @@ fn a_hang_in_the_tick_ends_by_the_watchdog_and_a_panic_by_its_handler() {
     for position in [-2.2, 2.2] {
         let folder = tempfile::tempdir().unwrap();
         let mut chip = Chip::boot(folder.path(), &elf);
-        chip.work();
+        work(&mut chip);
         assert_eq!(chip.sample(11 * 40_000, with_position(position)), None);
         codes.push(chip.exit_code());
     }
@@ -108,7 +42,7 @@ fn a_hang_in_the_tick_ends_by_the_watchdog_and_a_panic_by_its_handler() {
     let elf = firmware_elf(&["emulator"], small_image());
     let folder = tempfile::tempdir().unwrap();
     let mut chip = Chip::boot(folder.path(), &elf);
-    chip.work();
+    work(&mut chip);
     for (i, position) in [-2.2, 2.2].into_iter().enumerate() {
         let reply = chip.sample((11 + i as u32) * 40_000, with_position(position));
         assert!(matches!(reply, Some(Reply::Action { .. })), "{reply:?}");
@@ -122,7 +56,7 @@ fn the_ladder_on_the_chip_holds_then_is_safe_then_wants_to_be_armed() {
     let elf = firmware_elf(&["emulator"], small_image());
     let folder = tempfile::tempdir().unwrap();
     let mut chip = Chip::boot(folder.path(), &elf);
-    chip.work();
+    work(&mut chip);
     let mut modes = Vec::new();
     let nothing = [None; 5];
     let nan = with_position(f32::NAN);

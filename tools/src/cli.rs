@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::project::Project;
 use crate::setup::{self, toolchain::Route};
-use crate::{bench, doctor, emulate, faults, record, size, test, train};
+use crate::{bench, doctor, emulate, faults, flash, record, size, test, train};
 
 /// Set-up, training, tests and the emulated microcontroller.
 #[derive(Debug, Parser)]
@@ -36,6 +36,8 @@ enum Command {
     Emulate(emulate::Arguments),
     /// Boot the emulated microcontroller with an image and show its log
     Boot(emulate::boot::Arguments),
+    /// Send a new policy to a microcontroller over its link; the old one stays until it has proved itself
+    FlashPolicy(flash::Arguments),
     /// Inject faults into the firmware's loop and write docs/faults.md
     Faults(faults::Arguments),
     /// Show the flash, RAM and stack that the firmware takes
@@ -57,6 +59,7 @@ impl Cli {
             Command::Train(arguments) => train::run(&project, &arguments),
             Command::Emulate(arguments) => emulate::run(&project, &arguments),
             Command::Boot(arguments) => emulate::boot::run(&project, &arguments),
+            Command::FlashPolicy(arguments) => flash::run(&project, &arguments),
             Command::Faults(arguments) => faults::run(&project, &arguments),
             Command::Size(arguments) => size::run(&project, &arguments),
             Command::Bench(arguments) => bench::run(&project, &arguments),

@@ -1,6 +1,7 @@
 //! From bytes to the newest request.
 
 use crate::link::{FrameError, FrameReader, Refusal, Request, Sequence, Transfer};
+use crate::planner::Plan;
 use core::ops::Range;
 use heapless::Vec;
 use nalgebra::SVector;
@@ -31,6 +32,10 @@ pub enum Incoming<const OBS: usize> {
     Status,
     /// [`Request::Disarm`].
     Disarm,
+    /// [`Request::Plan`].
+    Plan(Plan),
+    /// [`Request::Planned`].
+    Planned,
     /// [`Request::Policies`].
     Policies,
     /// [`Request::Transfer`].
@@ -121,6 +126,8 @@ impl<const OBS: usize, const CAPACITY: usize> Inbox<OBS, CAPACITY> {
             Request::Arm => Incoming::Arm,
             Request::Status => Incoming::Status,
             Request::Disarm => Incoming::Disarm,
+            Request::Plan(plan) => Incoming::Plan(plan),
+            Request::Planned => Incoming::Planned,
             Request::Policies => Incoming::Policies,
             Request::Transfer(transfer) => Incoming::Transfer(transfer),
             Request::Measure { observation } => match array(&observation) {

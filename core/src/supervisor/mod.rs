@@ -34,6 +34,7 @@ use crate::guard::{Command, Fault, Output, Signals};
 use crate::ladder::{Edge, Health, Ladder, Mode, Reason};
 use crate::link::{Refusal, Status};
 use crate::monitor::{Monitor, Verdict};
+use crate::planner::{Plan, Planned};
 use nalgebra::SVector;
 
 /// Events that may wait to be logged.
@@ -53,6 +54,14 @@ pub trait Brain<const OBS: usize, const ACT: usize> {
     ) -> Option<SVector<f32, OBS>>;
     /// The policy's network alone, to be measured.
     fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT>;
+    /// Plans like this from now on, if it can.
+    fn plan(&mut self, _plan: Plan) -> Option<Planned> {
+        None
+    }
+    /// How planning goes.
+    fn planned(&self) -> Option<Planned> {
+        None
+    }
 }
 
 /// What the actuators are to do after a tick.
@@ -240,6 +249,11 @@ where
     #[must_use]
     pub fn brain(&self) -> &B {
         &self.brain
+    }
+
+    /// The brain, to be told how to plan.
+    pub fn brain_mut(&mut self) -> &mut B {
+        &mut self.brain
     }
 
     /// One control tick: guard in, monitor, policy, guard out, ladder. Never panics, never waits.

@@ -257,6 +257,8 @@ where
                 self.disarm(machine);
                 Reply::Status(self.supervisor.status())
             }
+            Incoming::Plan(plan) => Reply::Planned(self.supervisor.brain_mut().plan(plan)),
+            Incoming::Planned => Reply::Planned(self.supervisor.brain().planned()),
             Incoming::Policies => Reply::Policies(self.policies()),
             Incoming::Transfer(transfer) => {
                 let result = self.transfer(machine, &transfer);

@@ -15,10 +15,11 @@ use daa_core::image::{
 };
 use daa_core::integer::WeightType;
 use daa_core::policy::Head;
+use daa_core::slots::{RECORD_BYTES, Slot};
 use daa_core::{Activation, Mlp, SVector};
 use firmware::failure::Exit;
 use firmware::machine::{Machine, ticks, ticks_since};
-use firmware::{parity, policy, stack};
+use firmware::{parity, slots, stack};
 use semihosting::eprintln;
 
 #[entry]
@@ -75,7 +76,7 @@ fn refusals() -> bool {
         flips += 1;
     }
     eprintln!("image: {flips} single-bit flips of {len} bytes refused, {checksum} by the CRC");
-    let flash = policy::region();
+    let flash = slots::bytes(Slot::A).get(RECORD_BYTES..).unwrap_or(&[]);
     let flashed = match Image::open_region(flash) {
         Ok(image) => image.total_len(),
         Err(error) => {

@@ -60,7 +60,7 @@ fn read_flash(path: &Path) -> Result<Vec<u8>> {
     let flash = fs::read(path).map_err(|error| explain(error, path))?;
     if flash.is_empty() || flash.len() > POLICY_BYTES {
         let bytes = flash.len();
-        bail!("{} has {bytes} bytes; the flash sector takes 1 to {POLICY_BYTES}", path.display());
+        bail!("{} has {bytes} bytes; the flash slot takes 1 to {POLICY_BYTES}", path.display());
     }
     Ok(flash)
 }

@@ -13,11 +13,11 @@ use crate::run;
 use crate::setup::place::explain;
 use crate::setup::toolchain::TARGET;
 
-/// The flash sector of the policy.
-pub(crate) const POLICY_ADDRESS: u32 = 0x080E_0000;
+/// Where a programmer puts the policy: slot A, behind its records.
+pub(crate) const POLICY_ADDRESS: u32 = 0x080A_0100;
 
-/// Bytes of that sector.
-pub(crate) const POLICY_BYTES: usize = 128 * 1024;
+/// Bytes there.
+pub(crate) const POLICY_BYTES: usize = 384 * 1024 - 256;
 
 const POLICY_SECTION: &str = ".policy";
 

@@ -40,6 +40,18 @@ pub(crate) struct Arguments {
     /// Seed of the starts
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Act with the best of so many sampled actions, by their imagined advantages (4, 8, 16)
+    #[arg(long, value_name = "N")]
+    best_of: Option<u8>,
+    /// With --best-of: the mean of all, weighted by their advantages
+    #[arg(long, value_name = "TEMPERATURE", requires = "best_of")]
+    softmax: Option<f32>,
+    /// With --best-of: begin no candidate after so many instructions
+    #[arg(long, value_name = "INSTRUCTIONS", requires = "best_of")]
+    budget: Option<u32>,
+    /// With --best-of: only report the advantages
+    #[arg(long, requires = "best_of")]
+    telemetry: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -66,6 +78,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         seed: arguments.seed,
         verbose: arguments.verbose,
         task_file: task_file.as_deref(),
+        planning: &arguments.planning(),
     };
     let (text, report) = what.run(project, &host)?;
     if arguments.json {
@@ -74,6 +87,21 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         println!("{}", report.table());
     }
     Ok(())
+}
+
+impl Arguments {
+    /// What of it `host-trainer drive` is to know.
+    fn planning(&self) -> Vec<String> {
+        let mut planning = Vec::new();
+        let mut option = |name: &str, value: Option<String>| {
+            planning.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
+        };
+        option("best-of", self.best_of.map(|value| value.to_string()));
+        option("softmax", self.softmax.map(|value| value.to_string()));
+        option("budget", self.budget.map(|value| value.to_string()));
+        planning.extend(self.telemetry.then(|| "--telemetry".to_owned()));
+        planning
+    }
 }
 
 /// Returns the absolute path of an image: the trainer and the firmware's build run in other folders
@@ -91,6 +119,8 @@ pub(crate) struct Drive<'a> {
     pub(crate) verbose: bool,
     /// Absolute.
     pub(crate) task_file: Option<&'a Path>,
+    /// Further options of `host-trainer drive`.
+    pub(crate) planning: &'a [String],
 }
 
 impl Drive<'_> {
@@ -113,6 +143,7 @@ impl Drive<'_> {
         }
         command.arg("drive").arg(image).arg("--request").arg(request).arg("--reply").arg(reply);
         command.args(["--episodes", &self.episodes.to_string(), "--seed", &self.seed.to_string()]);
+        command.args(self.planning);
         command.arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         run::die_with_parent(&mut command);
         // On Ctrl-C both end, and this function tidies up after them.

@@ -9,7 +9,24 @@ pub(crate) struct Report {
     pub(crate) network: Cost,
     pub(crate) decision: Cost,
     pub(crate) stack_high_water_bytes: u64,
+    #[serde(default)]
+    planned: Option<Planned>,
+    #[serde(default)]
+    plan_instructions: Option<u64>,
+    #[serde(default)]
+    period_us: u64,
 }
+
+/// What the microcontroller says of its planning.
+#[derive(Debug, Deserialize)]
+struct Planned {
+    decisions: u64,
+    changed: u64,
+    fewest: u64,
+}
+
+/// The core's clock on the board.
+const CORE_MHZ: u64 = 168;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Episode {
@@ -76,6 +93,16 @@ impl Report {
             self.decision.instructions,
             self.stack_high_water_bytes
         );
+        if let (Some(planned), Some(instructions)) = (&self.planned, self.plan_instructions) {
+            text += &format!(
+                "\nplanning: at most {instructions} instructions, {:.1} % of a period if one took one cycle; {} of {} plans\n\
+                 chose another action than the policy's, none compared fewer than {}",
+                100.0 * instructions as f64 / (CORE_MHZ * self.period_us).max(1) as f64,
+                planned.changed,
+                planned.decisions,
+                planned.fewest
+            );
+        }
         text
     }
 }

@@ -1,0 +1,129 @@
+//! The emulated microcontroller and its two pipes.
+
+use daa_core::link::{FrameReader, Policies, Reply, Request, Transfer, encode, frame_capacity};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+const CAPACITY: usize = frame_capacity(5);
+
+/// A running firmware with five observations and one action; it ends when this value does.
+pub struct Chip {
+    qemu: Child,
+    request: File,
+    reply: File,
+    reader: FrameReader<CAPACITY>,
+    sequence: u32,
+}
+
+impl Chip {
+    /// Boots a firmware in a folder. In the same folder again its flash is as it was.
+    ///
+    /// # Panics
+    /// When QEMU does not start.
+    #[must_use]
+    pub fn boot(folder: &Path, elf: &[u8]) -> Self {
+        std::fs::write(folder.join("firmware.elf"), elf).expect("a file");
+        for pipe in ["request.fifo", "reply.fifo"] {
+            let path = folder.join(pipe);
+            if !path.exists() {
+                let made = Command::new("mkfifo").arg(path).status().expect("mkfifo runs");
+                assert!(made.success());
+            }
+        }
+        let qemu = Command::new("qemu-system-arm")
+            .current_dir(folder)
+            .args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none"])
+            .args(["-serial", "null", "-icount", "shift=7", "-kernel", "firmware.elf"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.join("log")).expect("a log"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("QEMU starts");
+        let request =
+            File::options().write(true).open(folder.join("request.fifo")).expect("a pipe");
+        let reply = File::open(folder.join("reply.fifo")).expect("a pipe");
+        Self { qemu, request, reply, reader: FrameReader::new(), sequence: 0 }
+    }
+
+    /// Sends a request that has no reply.
+    ///
+    /// # Panics
+    /// When the chip has ended.
+    pub fn send(&mut self, request: &Request<5>) {
+        let mut buffer = [0; CAPACITY];
+        let frame = encode(request, &mut buffer).expect("it fits");
+        self.request.write_all(frame).expect("the chip lives");
+    }
+
+    /// The reply, or none when the chip has ended.
+    ///
+    /// # Panics
+    /// When the reply is damaged.
+    pub fn ask(&mut self, request: &Request<5>) -> Option<Reply<1>> {
+        self.send(request);
+        let mut byte = [0];
+        loop {
+            if self.reply.read(&mut byte).expect("the pipe is open") == 0 {
+                return None;
+            }
+            if let Some(reply) = self.reader.push(byte[0]) {
+                return Some(reply.expect("a sound reply"));
+            }
+        }
+    }
+
+    /// Readings at a time of the plant.
+    ///
+    /// # Panics
+    /// As [`ask`](Self::ask).
+    pub fn sample(&mut self, time_us: u32, signals: [Option<f32>; 5]) -> Option<Reply<1>> {
+        self.sequence += 1;
+        let signals = signals.into_iter().collect();
+        self.ask(&Request::Sample { sequence: self.sequence, time_us, signals })
+    }
+
+    /// Who acts, and how far a new policy has come.
+    ///
+    /// # Panics
+    /// When the chip does not say.
+    pub fn policies(&mut self) -> Policies {
+        match self.ask(&Request::Policies) {
+            Some(Reply::Policies(policies)) => policies,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A part of a new image.
+    ///
+    /// # Errors
+    /// The chip's.
+    ///
+    /// # Panics
+    /// When it answers something else.
+    pub fn transfer(&mut self, transfer: Transfer) -> Result<u32, daa_core::slots::UpdateError> {
+        match self.ask(&Request::Transfer(transfer)) {
+            Some(Reply::Transfer(result)) => result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits for its end and gives the exit code.
+    ///
+    /// # Panics
+    /// When QEMU cannot be waited for.
+    #[must_use]
+    pub fn exit_code(mut self) -> Option<i32> {
+        self.qemu.wait().expect("QEMU ends").code()
+    }
+}
+
+impl Drop for Chip {
+    fn drop(&mut self) {
+        // Without a word, as power fails.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
