@@ -153,7 +153,12 @@ impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HID
     /// The outputs for one input vector. Never panics. Cost: [`MlpShape::multiply_adds`].
     #[must_use]
     pub fn forward(&self, x: &SVector<f32, IN>) -> SVector<f32, OUT> {
-        self.forward_in(x, &mut [[0.0; HIDDEN]; 2])
+        // Room for two layers, of any content: two words at a time, and not zero, which a slower call
+        // would clear.
+        let bits = u64::from(x[0].to_bits());
+        let mut room = [bits << 32 | bits; HIDDEN];
+        let (first, second) = bytemuck::cast_slice_mut(&mut room).split_at_mut(HIDDEN);
+        self.forward_with(x, (first, second))
     }
 
     /// [`forward`](Self::forward) with the caller's room for the hidden layers, whatever is in it:
@@ -164,8 +169,16 @@ impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HID
         x: &SVector<f32, IN>,
         [first, second]: &mut [[f32; HIDDEN]; 2],
     ) -> SVector<f32, OUT> {
+        self.forward_with(x, (first, second))
+    }
+
+    #[inline]
+    fn forward_with(
+        &self,
+        x: &SVector<f32, IN>,
+        hidden: (&mut [f32], &mut [f32]),
+    ) -> SVector<f32, OUT> {
         let mut y = SVector::<f32, OUT>::zeros();
-        let hidden = (&mut first[..], &mut second[..]);
         forward(Self::SHAPE, self.weights, self.activation, x.as_slice(), hidden, y.as_mut_slice());
         y
     }

@@ -130,18 +130,30 @@ fn blocks<const B: usize>(
     x: &[f32],
     y: &mut [[f32; B]],
 ) {
+    // Two rows in each pass: a row alone spends more on its own address.
+    let (pairs, rest) = x.as_chunks::<2>();
     for (y, bias) in y.iter_mut().zip(bias) {
         let mut sums = *bias;
         // Whole rows: their length is known before the loop, so no check is left inside.
-        for (x, row) in x.iter().zip(weights.chunks_exact(stride)) {
-            let row: &[f32; B] =
-                row[column..column + B].first_chunk().expect("B weights in each row");
-            for (sum, w) in sums.iter_mut().zip(row) {
-                *sum += w * x;
-            }
+        for ([x0, x1], rows) in pairs.iter().zip(weights.chunks_exact(2 * stride)) {
+            let (w0, w1) = rows.split_at(stride);
+            add_row(&mut sums, w0, column, x0);
+            add_row(&mut sums, w1, column, x1);
+        }
+        if let ([x], Some(row)) = (rest, weights.rchunks_exact(stride).next()) {
+            add_row(&mut sums, row, column, x);
         }
         *y = sums;
         column += B;
+    }
+}
+
+/// Adds `x` times the `B` weights from `column` on.
+#[inline(always)]
+fn add_row<const B: usize>(sums: &mut [f32; B], row: &[f32], column: usize, x: &f32) {
+    let row: &[f32; B] = row[column..column + B].first_chunk().expect("B weights in each row");
+    for (sum, w) in sums.iter_mut().zip(row) {
+        *sum += w * x;
     }
 }
 
@@ -151,16 +163,38 @@ fn blocks<const B: usize>(
 /// this.
 #[allow(dead_code, reason = "the assembly has its own")]
 pub(crate) fn relu_each(values: &mut [f32]) {
-    for value in values {
+    let relu = |value: f32| {
         let bits = value.to_bits();
-        *value = f32::from_bits(bits & !(bits.cast_signed() >> 31).cast_unsigned());
-    }
+        f32::from_bits(bits & !(bits.cast_signed() >> 31).cast_unsigned())
+    };
+    // Several at once: loads and stores in one instruction.
+    let (whole, rest) = values.as_chunks_mut::<4>();
+    whole.iter_mut().for_each(|values| *values = values.map(relu));
+    rest.iter_mut().for_each(|value| *value = relu(*value));
 }
 
-/// `x` above zero, `0.01 x` below, in place.
+/// `x` above zero, `0.01 x` below, in place; of a NaN the sign decides.
+///
+/// What is above zero is not written again: on a Cortex-M4F that takes half the instructions of
+/// choosing between two floats.
 #[allow(dead_code, reason = "the assembly has its own")]
 pub(crate) fn leaky_relu_each(values: &mut [f32]) {
-    values.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { LEAKY_SLOPE * *v });
+    let (whole, rest) = values.as_chunks_mut::<8>();
+    for values in whole {
+        // All of them before the first is written: fewer instructions load them.
+        let bits = values.map(|value| value.to_bits().cast_signed());
+        for (value, bits) in values.iter_mut().zip(bits) {
+            if bits < 0 {
+                core::hint::cold_path(); // Else the compiler chooses without a branch.
+                *value *= LEAKY_SLOPE;
+            }
+        }
+    }
+    for value in rest {
+        if value.to_bits().cast_signed() < 0 {
+            *value *= LEAKY_SLOPE;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +245,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn leaky_relu_by_the_sign_bit_is_that_by_comparison(
+            values in prop::collection::vec(any::<u32>(), 0..20),
+        ) {
+            let edges = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, -f32::from_bits(1)];
+            let values: Vec<f32> = values.into_iter().map(f32::from_bits).chain(edges).collect();
+            let mut found = values.clone();
+            leaky_relu_each(&mut found);
+            for (x, found) in values.iter().zip(found) {
+                let compared = if *x > 0.0 { *x } else { LEAKY_SLOPE * x };
+                prop_assert!(x.is_nan() || found.to_bits() == compared.to_bits());
+            }
+        }
+
         #[test]
         fn the_sign_bit_is_the_comparison_with_zero(bits in any::<u32>()) {
             for x in [f32::from_bits(bits), 0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY] {
