@@ -8,6 +8,7 @@ mod cli;
 mod doctor;
 mod emulate;
 mod faults;
+mod fuzz;
 mod host;
 mod project;
 mod record;
