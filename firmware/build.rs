@@ -53,7 +53,7 @@ fn generate() -> Result<(), String> {
     save("policy.daa", &bytes)?;
     // `Debug` prints Rust here, once the enums' variants are in scope.
     let architecture = format!(
-        "{{ use daa_core::{{Activation::*, dynamics::TransitionTarget::*, integer::WeightType::*}}; {:?} }}",
+        "{{ use daa_core::{{Activation::*, dynamics::TransitionTarget::*, integer::WeightType::*, policy::Head::*}}; {:?} }}",
         image.architecture()
     );
     save("architecture.in", architecture.as_bytes())

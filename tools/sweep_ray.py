@@ -26,14 +26,16 @@ def die_with_parent():
 def train(line, program, out):
     """Trains one line of the plan, or goes on with it. Raises what host-trainer says, so Ray tries again."""
     job = json.loads(line)
-    if (pathlib.Path(out) / job["id"] / "summary.json").exists():
+    place = pathlib.Path(out) / job["id"]
+    if (place / "summary.json").exists():
         return job["id"], "was finished"
+    begun = (place / "checkpoints").exists()
     command = [program, "sweep", "run", "-", "--out", out, "--only", job["id"]]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
     message = child.communicate(line)[1].strip()
     if child.returncode != 0:
         raise RuntimeError(f"{job['id']} ended with {child.returncode}: {message.splitlines()[-1:]}")
-    return job["id"], "going on: " + message if "going on" in message else "trained"
+    return job["id"], "gone on with" if begun else "trained"
 
 
 def main():

@@ -21,6 +21,7 @@
 //! | [`monitor`] | the dynamics' prediction error against its quantiles |
 //! | [`supervisor`] | the control tick of all these, and the loop around it |
 //! | [`fault`] | faults to be injected between plant and controller |
+//! | [`slots`] | two places for an image, and which of them acts |
 //! | [`link`] | framed messages between host and microcontroller |
 //!
 //! The algorithm is that of Nauman & Cygan, "On All-Action Policy Gradients" (2022); equation and
@@ -55,6 +56,7 @@ pub mod mlp;
 pub mod monitor;
 pub mod normaliser;
 pub mod policy;
+pub mod slots;
 pub mod supervisor;
 
 pub use activation::Activation;

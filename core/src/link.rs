@@ -8,12 +8,15 @@
 
 use crate::guard::Fault;
 use crate::ladder::{Mode, Reason};
+use crate::slots::{Stage, UpdateError};
 use crate::supervisor::Timing;
 use heapless::Vec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the messages below.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
+/// Most bytes of an image in one message.
+pub const PIECE_BYTES: usize = 64;
 
 static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
@@ -49,6 +52,37 @@ pub enum Request<const OBS: usize> {
         /// `[OBS]`, in the passport's units.
         signals: Vec<Option<f32>, OBS>,
     },
+    /// Make the actuators safe, and stay so until armed again.
+    Disarm,
+    /// Which policies are there?
+    Policies,
+    /// A new image, while the actuators are safe.
+    Transfer(Transfer),
+}
+
+/// A new image on its way, answered by [`Reply::Transfer`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transfer {
+    /// Make room for this image. When it is the one that is on its way already, go on with it.
+    Begin {
+        /// Its length in bytes.
+        len: u32,
+        /// Its CRC-32.
+        checksum: u32,
+        /// Its architecture hash.
+        architecture: u32,
+    },
+    /// A part of it, in order.
+    Piece {
+        /// Bytes before it.
+        offset: u32,
+        /// The bytes.
+        bytes: Vec<u8, PIECE_BYTES>,
+    },
+    /// That was all: check it, and let it run in shadow.
+    Commit,
+    /// Forget it.
+    Abort,
 }
 
 /// From microcontroller to host.
@@ -76,8 +110,26 @@ pub enum Reply<const ACT: usize> {
     },
     /// Answer to [`Request::Measure`].
     Measured(Measurement),
-    /// Answer to [`Request::Arm`] and [`Request::Status`].
+    /// Answer to [`Request::Arm`], [`Request::Disarm`] and [`Request::Status`].
     Status(Status),
+    /// Answer to [`Request::Policies`].
+    Policies(Policies),
+    /// Answer to [`Request::Transfer`]: bytes of the image that have arrived.
+    Transfer(Result<u32, UpdateError>),
+}
+
+/// The policies of a controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Policies {
+    /// CRC-32 of the image whose policy acts.
+    pub acting: u32,
+    /// Of the other one, while a new one proves itself.
+    pub other: Option<u32>,
+    /// How far the new one has come: in shadow it is the other one, on trial the acting one.
+    pub stage: Stage,
+    /// Control ticks that it has passed in this stage.
+    pub passed: u32,
 }
 
 /// How the controller is.

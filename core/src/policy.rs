@@ -1,7 +1,8 @@
 //! The whole map from observation to actuators, and the Gaussian around it.
 //!
-//! `z = normalise(observation)`, `mean = tanh(mlp(z))`, raw action `u = mean + exp(log_std) * noise`
+//! `z = normalise(observation)`, `mean = head(mlp(z))`, raw action `u = mean + exp(log_std) * noise`
 //! with a deviation that does not depend on the state, action `= centre + half_range * clamp(u)`.
+//! The [`Head`] of policies that were trained here is tanh.
 //! The mode is the action without noise. Log-probabilities are those of the raw action, before it is
 //! clamped, as in the paper's released code.
 //!
@@ -68,6 +69,47 @@ impl ActionLimits {
     pub fn command(self, raw: f32) -> f32 {
         let (centre, half_range) = (0.5 * (self.low + self.high), 0.5 * (self.high - self.low));
         limit(centre + half_range * limit(raw, -1.0, 1.0), self.low, self.high)
+    }
+}
+
+/// The function behind the network's last layer.
+///
+/// The discriminants are part of the image format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum Head {
+    /// Hyperbolic tangent by `libm::tanhf`: what the trainer trains.
+    #[default]
+    Squash = 0,
+    /// None: outputs beyond the limits are cut off, as Stable-Baselines3 and CleanRL do in their PPO.
+    Clip = 1,
+}
+
+impl Head {
+    /// The head with this number in an image, or `None` for an unknown one.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Squash),
+            1 => Some(Self::Clip),
+            _ => None,
+        }
+    }
+
+    /// The function of one output.
+    ///
+    /// ```
+    /// use daa_core::policy::Head;
+    /// assert_eq!([Head::Squash, Head::Clip].map(|head| head.apply(40.0)), [1.0, 40.0]);
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn apply(self, output: f32) -> f32 {
+        match self {
+            Self::Squash => libm::tanhf(output),
+            Self::Clip => output,
+        }
     }
 }
 
@@ -195,6 +237,7 @@ pub struct Policy<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> {
     inverse_deviation: SVector<f32, OBS>,
     clip: f32,
     limits: [ActionLimits; ACT],
+    head: Head,
 }
 
 impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS, HIDDEN, ACT> {
@@ -236,7 +279,15 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
             clip,
             inverse_deviation.as_mut_slice(),
         )?;
-        Ok(Self { network, log_std: log_std.into(), mean, inverse_deviation, clip, limits })
+        let head = Head::Squash;
+        Ok(Self { network, log_std: log_std.into(), mean, inverse_deviation, clip, limits, head })
+    }
+
+    /// The policy with another head.
+    #[must_use]
+    pub fn with_head(mut self, head: Head) -> Self {
+        self.head = head;
+        self
     }
 
     /// The normalised observation. Never panics.
@@ -252,11 +303,11 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
         z
     }
 
-    /// `tanh(mlp(z))`: the Gaussian's mean for a normalised observation.
+    /// `head(mlp(z))`: the Gaussian's mean for a normalised observation.
     #[must_use]
     #[inline]
     pub fn mean(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
-        self.network.forward(z).map(libm::tanhf)
+        self.network.forward(z).map(|output| self.head.apply(output))
     }
 
     /// The network alone, for measurements.
@@ -303,6 +354,7 @@ pub struct PolicySlice<'w> {
     log_std: &'w [f32],
     normaliser: Normaliser<'w>,
     limits: &'w [ActionLimits],
+    head: Head,
 }
 
 impl<'w> PolicySlice<'w> {
@@ -322,7 +374,14 @@ impl<'w> PolicySlice<'w> {
         if log_std.len() != actions || limits.len() != actions {
             return Err(PolicyError::WrongActionCount);
         }
-        Ok(Self { network, log_std, normaliser, limits })
+        Ok(Self { network, log_std, normaliser, limits, head: Head::Squash })
+    }
+
+    /// The policy with another head.
+    #[must_use]
+    pub fn with_head(mut self, head: Head) -> Self {
+        self.head = head;
+        self
     }
 
     /// Elements of scratch that [`mean`](Self::mean) and [`mode`](Self::mode) need.
@@ -340,7 +399,7 @@ impl<'w> PolicySlice<'w> {
         let (z, hidden) = scratch.split_at_mut(self.network.shape().input);
         self.normaliser.normalise(observation, z);
         self.network.forward(z, hidden, mean);
-        mean.iter_mut().for_each(|m| *m = libm::tanhf(*m));
+        mean.iter_mut().for_each(|m| *m = self.head.apply(*m));
     }
 
     /// Writes the most probable action, in the actuators' units, into `action`.
@@ -406,6 +465,34 @@ mod tests {
         slice.mean(observation.as_slice(), &mut scratch, &mut action);
         slice.perturb(&mut action, noise.as_slice());
         assert_eq!(raw.as_slice(), action);
+    }
+
+    #[test]
+    fn without_a_tanh_the_outputs_are_cut_off_at_the_limits() {
+        // One input, one hidden unit, two outputs: y = [h, -h] with h = relu(relu(x)).
+        let weights = [1.0, 0.0, 1.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, 0.0];
+        let (mean, deviation) = (SVector::zeros(), SVector::from([1.0]));
+        let tanh =
+            Policy::<1, 1, 2>::new(&weights, Activation::Relu, mean, &deviation, 9.0, LIMITS)
+                .unwrap();
+        let clip = tanh.clone().with_head(Head::Clip);
+        // Limits -1..1 and 0..0.6: -0.5 is a quarter of the way, 0.15.
+        let half = SVector::from([0.5]);
+        assert_eq!(clip.mode(&half), SVector::from([0.5, 0.3 + 0.3 * -0.5]));
+        assert_eq!(clip.mode(&SVector::from([3.0])), SVector::from([1.0, 0.0]));
+        assert!((tanh.mode(&half)[0] - 0.462_117).abs() < 1e-6);
+        let mut inverse = [0.0];
+        let slice = PolicySlice::new(
+            MlpSlice::new(Mlp::<1, 1, 2>::SHAPE, &weights[..8], Activation::Relu).unwrap(),
+            &weights[8..],
+            Normaliser::new(&[0.0], &[1.0], 9.0, &mut inverse).unwrap(),
+            &LIMITS,
+        )
+        .unwrap()
+        .with_head(Head::Clip);
+        let (mut scratch, mut action) = (std::vec![0.0; slice.scratch_len()], [0.0; 2]);
+        slice.mode(&[0.5], &mut scratch, &mut action);
+        assert_eq!(clip.mode(&half).as_slice(), action);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub fn run(path: &Path, episodes: usize, monitor: bool) -> Result<Campaign> {
     let file = AlignedImage::read(path)?;
     let image = file.open().with_context(|| path.display().to_string())?;
     let passport = image.passport();
-    let task = task::find(passport.task)?;
+    let task = task::find_near(passport.task, path)?;
     let what = Evaluation {
         task,
         action_repeat: action_repeat(&image, task)?,

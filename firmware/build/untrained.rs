@@ -6,7 +6,7 @@ use daa_core::image::{
     write,
 };
 use daa_core::integer::WeightType;
-use daa_core::policy::ActionLimits;
+use daa_core::policy::{ActionLimits, Head};
 use daa_core::{Activation, Policy, SVector};
 
 const OBS: usize = 5;
@@ -49,6 +49,7 @@ pub(crate) fn image() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         critic_activation: Activation::LeakyRelu,
         transition_target: TransitionTarget::Next,
         policy_weights: WeightType::F32,
+        policy_head: Head::Squash,
     };
     let passport = passport();
     let mut noise = Noise(1);

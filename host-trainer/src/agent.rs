@@ -2,7 +2,7 @@
 
 use crate::statistics::ObservationScale;
 use daa_core::integer::{IntegerMlp, WeightType};
-use daa_core::policy::{ActionLimits, NetworkSlice, PolicyError};
+use daa_core::policy::{ActionLimits, Head, NetworkSlice, PolicyError};
 use daa_core::{Activation, MlpShape, MlpSlice, Normaliser, PolicySlice};
 
 /// Weights and statistics of a policy, owned.
@@ -20,6 +20,8 @@ pub struct Agent {
     pub scale: ObservationScale,
     /// Limits of the actions.
     pub limits: Vec<ActionLimits>,
+    /// Behind the last layer.
+    pub head: Head,
 }
 
 impl Agent {
@@ -32,7 +34,8 @@ impl Agent {
         scale: ObservationScale,
     ) -> Self {
         let limits = vec![ActionLimits { low: -1.0, high: 1.0 }; shape.output];
-        Self { shape, activation, weights, weight_type: WeightType::F32, scale, limits }
+        let (weight_type, head) = (WeightType::F32, Head::Squash);
+        Self { shape, activation, weights, weight_type, scale, limits, head }
     }
 
     /// `core`'s policy over this agent; `inverse [D]` is scratch that lives as long.
@@ -51,6 +54,6 @@ impl Agent {
                 NetworkSlice::from(IntegerMlp::new(self.shape, kind, self.activation, words)?)
             }
         };
-        PolicySlice::new(network, log_std, normaliser, &self.limits)
+        Ok(PolicySlice::new(network, log_std, normaliser, &self.limits)?.with_head(self.head))
     }
 }

@@ -8,6 +8,7 @@ use crate::config;
 use crate::evaluate::{Actions, Evaluation, Summary, evaluate, trajectories_csv};
 use crate::export::{AlignedImage, agent_of, export_as};
 use crate::integers::Dtype;
+use crate::interchange;
 use crate::output;
 use crate::run::checkpoint::{self, Which};
 use crate::run::directory::{RunDirectory, write_atomically};
@@ -31,6 +32,9 @@ use tch::Device;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// TOML of a task of your own that a run or an image was made with, where its copy in the run is gone
+    #[arg(long, global = true, value_name = "TOML", hide_short_help = true)]
+    task_file: Vec<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -44,7 +48,7 @@ enum Command {
     Render(render::Args),
     /// Put runs together: learning curves, scores and comparisons over seeds, as one page
     Report(report::Args),
-    /// Write the policy image of a run
+    /// Write the policy image of a run, or an image in other people's formats
     Export(ExportArgs),
     /// Run one of the paper's figures: every arm on every task, and a report
     Experiment(Box<experiment::Args>),
@@ -159,7 +163,8 @@ struct EvaluateArgs {
 
 #[derive(Args, Debug)]
 struct ExportArgs {
-    /// The run directory
+    /// The run directory; or an image, to write it in other formats
+    #[arg(value_name = "RUN|IMAGE")]
     run: PathBuf,
     /// Where the image goes; default: policy.daa in the run directory
     #[arg(short, long, value_name = "FILE")]
@@ -173,6 +178,8 @@ struct ExportArgs {
     /// Type of the policy's weights; integers are calibrated on visited observations
     #[arg(long, value_enum, default_value_t)]
     dtype: Dtype,
+    #[command(flatten)]
+    formats: interchange::Formats,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -210,7 +217,12 @@ pub fn main() -> ExitCode {
     nn::use_one_thread();
     let result = match nn::torch_version_error() {
         Some(error) => Err(anyhow::anyhow!(error)),
-        None => run(cli.command),
+        None => cli
+            .task_file
+            .iter()
+            .try_for_each(|file| task::load(file).map(|_| ()))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| run(cli.command)),
     };
     match result {
         Ok(code) => code,
@@ -316,7 +328,7 @@ fn policy_of(what: &Path) -> Result<(Agent, &'static task::Task, u32)> {
     }
     let file = AlignedImage::read(what)?;
     let image = file.open().with_context(|| what.display().to_string())?;
-    let task = task::find(image.passport().task)?;
+    let task = task::find_near(image.passport().task, what)?;
     Ok((agent_of(&image), task, drive::action_repeat(&image, task)?))
 }
 
@@ -355,6 +367,9 @@ fn evaluate_command(args: &EvaluateArgs) -> Result<()> {
 }
 
 fn export_command(args: &ExportArgs) -> Result<()> {
+    if args.run.is_file() {
+        return convert(args);
+    }
     let (directory, trainer) = load_checkpoint(&args.run, args.checkpoint)?;
     let seeds = &trainer.config().seeds;
     let seed_index = match args.seed.as_deref() {
@@ -371,8 +386,12 @@ fn export_command(args: &ExportArgs) -> Result<()> {
     let path = args.output.clone().unwrap_or_else(|| directory.image());
     let exported = export_as(&trainer, seed_index, &path, args.dtype.into())?;
     record_latest(&path)?;
+    let formats = args.formats.write(&path)?;
     if args.json {
-        output::line(format!("{}", serde_json::json!({ "image": path, "exported": exported })))?;
+        output::line(format!(
+            "{}",
+            serde_json::json!({ "image": path, "exported": exported, "formats": formats })
+        ))?;
     } else {
         output::line(format!(
             "{}: {} bytes, {} golden vectors, return {:.1} +- {:.1}, core and libtorch differ by at most {:.1e}",
@@ -389,8 +408,26 @@ fn export_command(args: &ExportArgs) -> Result<()> {
                 loss.float_mean, loss.float_stderr, loss.largest_action_error, loss.action_error
             ))?;
         }
+        formats.iter().try_for_each(|file| output::line(file.display()))?;
     }
     Ok(())
+}
+
+/// Writes an image in other formats.
+fn convert(args: &ExportArgs) -> Result<()> {
+    let image = args.run.display();
+    let of_a_run = args.output.is_some() || args.seed.is_some() || args.dtype != Dtype::default();
+    if of_a_run || args.checkpoint != Which::Newest {
+        bail!("{image} is an image: --output, --seed, --checkpoint and --dtype are for runs");
+    }
+    if args.formats.is_empty() {
+        bail!("{image} is an image already: say --onnx, --safetensors or --c-header FILE");
+    }
+    let formats = args.formats.write(&args.run)?;
+    if args.json {
+        return output::line(serde_json::json!({ "image": args.run, "formats": formats }));
+    }
+    formats.iter().try_for_each(|file| output::line(file.display()))
 }
 
 /// The seed whose policy has the highest mean return over 20 episodes, the same starts for all.
@@ -429,6 +466,8 @@ pub(crate) fn record_latest(image: &Path) -> Result<()> {
 fn replay(file: &Path) -> Result<()> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let named = task::replay::parse(&text).and_then(|r| task::find_near(&r.task, file));
+    named.with_context(|| file.display().to_string())?;
     output::line(task::replay::replay(&text).with_context(|| file.display().to_string())?)?;
     Ok(())
 }

@@ -81,16 +81,16 @@ pub struct Report {
 }
 
 /// One seed's networks and data.
-struct Subject {
-    config: Config,
-    actor: Network,
-    critic: Network,
-    model: Option<WorldModel>,
-    q_network: Option<QNetwork>,
-    experience: Experience,
-    rollout: Rollout,
-    agents: Arc<Vec<crate::agent::Agent>>,
-    units: Units,
+pub(crate) struct Subject {
+    pub(crate) config: Config,
+    pub(crate) actor: Network,
+    pub(crate) critic: Network,
+    pub(crate) model: Option<WorldModel>,
+    pub(crate) q_network: Option<QNetwork>,
+    pub(crate) experience: Experience,
+    pub(crate) rollout: Rollout,
+    pub(crate) agents: Arc<Vec<crate::agent::Agent>>,
+    pub(crate) units: Units,
 }
 
 /// Diagnoses a run.
@@ -130,7 +130,8 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     let _no_grad = tch::no_grad_guard();
-    let mut subject = Subject::of(trainer, args)?;
+    let (environments, len) = (trainer.config().environments, trainer.config().trajectory_len);
+    let mut subject = Subject::of(trainer, args.seed, (environments, len))?;
     let batch = subject.learn(trainer, args.batches)?;
     let (states, num_actions) = (args.states as usize, args.actions as usize);
     if states > batch.states.len() {
@@ -195,9 +196,14 @@ fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
 }
 
 impl Subject {
-    fn of(trainer: &Trainer, args: &Args) -> Result<Self> {
+    /// Of a seed, the first if none is named, with batches of so many environments and decisions each.
+    pub(crate) fn of(
+        trainer: &Trainer,
+        seed: Option<u64>,
+        (environments, trajectory_len): (usize, usize),
+    ) -> Result<Self> {
         let seeds = &trainer.config().seeds;
-        let seed_index = match args.seed {
+        let seed_index = match seed {
             None => 0,
             Some(seed) => seeds
                 .iter()
@@ -208,6 +214,8 @@ impl Subject {
         let config = Config {
             seeds: vec![seeds[seed_index]],
             estimator: EstimatorKind::Rewind,
+            environments,
+            trajectory_len,
             ..trainer.config().clone()
         };
         let mut experience = Experience::new(
@@ -216,6 +224,7 @@ impl Subject {
             trainer.task().actions.len(),
         );
         experience.statistics = vec![trainer.experience.statistics[seed_index].clone()];
+        experience.statistics[0].building_up = vec![0.0; environments];
         let mut units = trainer.units();
         units.scales = vec![units.scales.swap_remove(seed_index)];
         units.changes = vec![units.changes.swap_remove(seed_index)];
@@ -238,7 +247,7 @@ impl Subject {
     }
 
     /// Lets the policy act, learns from it what the run lacks, and gives the last batch.
-    fn learn(&mut self, trainer: &Trainer, batches: u32) -> Result<Batch> {
+    pub(crate) fn learn(&mut self, trainer: &Trainer, batches: u32) -> Result<Batch> {
         let (observations, actions) =
             (trainer.task().observations.len(), trainer.task().actions.len());
         let config = self.config.clone();
@@ -279,7 +288,7 @@ impl Subject {
         Ok(last)
     }
 
-    fn context<'a>(&'a self, real: &'a RealRollout, num_actions: usize) -> Context<'a> {
+    pub(crate) fn context<'a>(&'a self, real: &'a RealRollout, num_actions: usize) -> Context<'a> {
         Context {
             actor: &self.actor,
             critic: &self.critic,
@@ -294,7 +303,7 @@ impl Subject {
         }
     }
 
-    fn rewind<'a>(&'a self, states: &'a [State]) -> Rewind<'a> {
+    pub(crate) fn rewind<'a>(&'a self, states: &'a [State]) -> Rewind<'a> {
         Rewind {
             rollout: &self.rollout,
             states,

@@ -172,7 +172,7 @@ pub fn drive(
     let file = AlignedImage::read(&options.image)?;
     let image = file.open().with_context(|| options.image.display().to_string())?;
     let passport = image.passport();
-    let task = task::find(passport.task)?;
+    let task = task::find_near(passport.task, &options.image)?;
     let agent = agent_of(&image);
     let action_repeat = action_repeat(&image, task)?;
     let what = Evaluation {

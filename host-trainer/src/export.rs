@@ -307,6 +307,7 @@ fn build(
         critic_activation: config.activation,
         transition_target: config.transition_target,
         policy_weights: agent.weight_type,
+        policy_head: agent.head,
     };
     let critic = trainer.critic.seed_params(seed_index);
     let monitor = match &networks {
@@ -410,6 +411,7 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
     let mut agent =
         Agent::new(architecture.policy(), architecture.policy_activation, weights, scale);
     agent.weight_type = architecture.policy_weights;
+    agent.head = architecture.policy_head;
     agent.limits = passport
         .actions
         .iter()

@@ -20,6 +20,7 @@ pub mod experiment;
 pub mod export;
 pub mod inspect;
 pub mod integers;
+pub mod interchange;
 pub(crate) mod jobs;
 pub mod monitor;
 pub mod nn;

@@ -13,6 +13,7 @@ use crate::run::lock::{Lock, Owner};
 use crate::run::metrics::{Metrics, Times, mean};
 use crate::run::progress::{Progress, Show};
 use crate::train::Trainer;
+use crate::variance::advice_file::AdviceFile;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::Arc;
@@ -184,6 +185,7 @@ impl Session {
         ));
         let (mut saved, mut times) = (Instant::now(), Times::default());
         let mut events = Events::open(&self.directory, self.trainer.decisions())?;
+        let advice = AdviceFile::open(self.directory.path(), &mut self.trainer)?;
         while !self.trainer.is_finished() {
             if self.stop.load(Ordering::SeqCst) {
                 return self.interrupted(&progress);
@@ -194,6 +196,7 @@ impl Session {
                     self.directory.checkpoints().display()
                 )
             })?;
+            advice.append(&mut self.trainer, |line| progress.say(line))?;
             for divergence in self.trainer.take_divergences() {
                 let file = self.directory.save_divergence(&divergence, config.action_repeat)?;
                 progress.say(&format!(

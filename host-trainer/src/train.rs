@@ -17,6 +17,7 @@ use crate::run::metrics::{Clock, Metrics, Phase};
 use crate::statistics::ObservationScale;
 use crate::task::{self, Divergence, Task};
 use crate::update::{TrpoOptions, UpdateOptions, UpdateReport, update};
+use crate::variance::advise::{Advisor, Spent};
 use daa_core::MlpShape;
 use std::sync::Arc;
 use std::time::Instant;
@@ -65,6 +66,7 @@ pub struct Trainer {
     pub(crate) rollout: Rollout,
     pub(crate) iteration: u64,
     pub(crate) model_trained: bool,
+    pub(crate) advisor: Option<Advisor>,
     pub(crate) episodes: usize,
     pub(crate) diverged: usize,
     pub(crate) best: Option<Best>,
@@ -77,7 +79,7 @@ impl Trainer {
     /// # Errors
     /// [`task::Error`] when the task cannot be loaded.
     pub fn new(config: Config, device: Device) -> Result<Self, TrainError> {
-        let task = config.find_task().map_err(task::Error::from)?;
+        let task = config.find_task()?;
         let (observations, actions) = (task.observations.len(), task.actions.len());
         let options = AdamOptions { epsilon: config.adam_epsilon };
         let activation = config.activation;
@@ -104,6 +106,7 @@ impl Trainer {
             rollout: Rollout::new(&config)?,
             iteration: 0,
             model_trained: false,
+            advisor: Advisor::new(&config),
             episodes: 0,
             diverged: 0,
             best: None,
@@ -214,6 +217,10 @@ impl Trainer {
         let reports = clock.time(Phase::Policy, || {
             update(actor, critic, &real.rollout, &samples, when, options, threads)
         });
+        if let Some(advisor) = &mut self.advisor {
+            let spent = Spent::of(start, &clock);
+            advisor.look(&self.config, self.iteration, &agents, &samples, spent);
+        }
         self.iteration += 1;
 
         let seconds = start.elapsed().as_secs_f64();
@@ -302,7 +309,8 @@ impl Trainer {
             critic: &self.critic,
             real: &real.rollout,
             discount: config.discount(),
-            num_actions: grown(config.num_actions, progress, config.growth),
+            num_actions: (self.advisor.as_ref().and_then(Advisor::chosen))
+                .unwrap_or_else(|| grown(config.num_actions, progress, config.growth)),
             horizon: grown(config.horizon, progress, config.growth),
             noise: config.noise,
             seeds: &config.seeds,

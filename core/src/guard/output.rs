@@ -59,6 +59,11 @@ impl<const N: usize> Output<N> {
         self.last = None;
     }
 
+    /// The next command follows one that another guard passed.
+    pub fn resume(&mut self, last: Option<SVector<f32, N>>) {
+        self.last = last;
+    }
+
     /// Passes an action that [`command`](Self::command) would take.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::error::{ImageError, Section};
 use crate::dynamics::TransitionTarget;
 use crate::integer::{WeightType, network_words};
+use crate::policy::Head;
 use crate::{Activation, MlpShape};
 
 /// Largest number of observation signals.
@@ -13,6 +14,8 @@ pub const MAX_ACTIONS: usize = 32;
 pub const MAX_HIDDEN: usize = 4096;
 /// Length of the architecture block in the header.
 pub const ARCHITECTURE_BYTES: usize = 24;
+/// Where the code of the policy's head is: the last byte, which is 0 in images of older programs.
+const HEAD: usize = ARCHITECTURE_BYTES - 1;
 
 /// Everything that a firmware must know at compile time about an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +43,12 @@ pub struct Architecture {
     pub transition_target: TransitionTarget,
     /// Type of the policy's weights; all others are floats.
     pub policy_weights: WeightType,
+    /// Behind the policy's last layer.
+    pub policy_head: Head,
 }
 
 impl Architecture {
-    /// The block's bytes: six `u16`, four codes, the type of the policy's weights, zeros.
+    /// The block's bytes: six `u16`, four codes, the type of the policy's weights, zeros, its head.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; ARCHITECTURE_BYTES] {
         let mut bytes = [0; ARCHITECTURE_BYTES];
@@ -63,6 +68,7 @@ impl Architecture {
         bytes[14] = self.critic_activation as u8;
         bytes[15] = self.transition_target as u8;
         bytes[16] = self.policy_weights as u8;
+        bytes[HEAD] = self.policy_head as u8;
         bytes
     }
 
@@ -86,8 +92,9 @@ impl Architecture {
             transition_target: TransitionTarget::from_code(bytes[15])
                 .ok_or(ImageError::Architecture)?,
             policy_weights: WeightType::from_code(bytes[16]).ok_or(ImageError::Architecture)?,
+            policy_head: Head::from_code(bytes[HEAD]).ok_or(ImageError::Architecture)?,
         };
-        if bytes[17..].iter().any(|byte| *byte != 0) {
+        if bytes[17..HEAD].iter().any(|byte| *byte != 0) {
             return Err(ImageError::Architecture);
         }
         architecture.check()?;

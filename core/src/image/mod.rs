@@ -65,6 +65,11 @@ pub(crate) fn checksum(image: &[u8]) -> u32 {
     digest.finalize()
 }
 
+/// CRC-32 of any bytes, for what is kept beside an image.
+pub(crate) fn checksum_of(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
+
 /// Length of a passport with its zero padding: sections start 4-byte aligned.
 pub(crate) const fn padded(len: usize) -> usize {
     len.next_multiple_of(4)

@@ -44,17 +44,19 @@ impl<'b> Image<'b> {
             (*mean, *deviation) = (signal.mean, signal.deviation);
         }
         let activation = self.architecture().policy_activation;
-        let clip = passport.observation_clip;
+        let (clip, head) = (passport.observation_clip, self.architecture().policy_head);
         let network = match self.architecture().policy_weights {
             WeightType::F32 => {
                 let weights = self.policy_weights();
-                return Ok(Policy::new(weights, activation, mean, &deviation, clip, limits)?);
+                let policy = Policy::new(weights, activation, mean, &deviation, clip, limits)?;
+                return Ok(policy.with_head(head));
             }
             weights => FixedIntegerMlp::new(weights, activation, self.policy_integers())
                 .map_err(ImageError::Integer)?,
         };
         let network = Network::Integer(network);
-        Ok(Policy::with_network(network, self.log_std(), mean, &deviation, clip, limits)?)
+        let policy = Policy::with_network(network, self.log_std(), mean, &deviation, clip, limits)?;
+        Ok(policy.with_head(head))
     }
 
     /// The image's transition network, or `None` when it has only a policy.

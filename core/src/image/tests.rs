@@ -4,6 +4,7 @@
 use super::*;
 use crate::dynamics::TransitionTarget;
 use crate::integer::WeightType;
+use crate::policy::Head;
 use crate::{Activation, Policy};
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -20,6 +21,7 @@ const ARCHITECTURE: Architecture = Architecture {
     critic_activation: Activation::Relu,
     transition_target: TransitionTarget::Difference,
     policy_weights: WeightType::F32,
+    policy_head: Head::Squash,
 };
 
 fn passport() -> Passport<'static> {
@@ -224,7 +226,8 @@ fn impossible_contents_are_refused_even_with_a_repaired_checksum() {
     };
     assert_eq!(open(&|b| b[36] = 9), ImageError::Architecture);
     assert_eq!(open(&|b| b[30] = 0), ImageError::Architecture);
-    assert_eq!(open(&|b| b[47] = 1), ImageError::Architecture);
+    assert_eq!(open(&|b| b[46] = 1), ImageError::Architecture);
+    assert_eq!(open(&|b| b[47] = 2), ImageError::Architecture);
     assert_eq!(open(&|b| b[24] = 2), ImageError::Layout);
     assert_eq!(open(&|b| b[52] = 3), ImageError::Layout);
     assert_eq!(open(&|b| b[52..56].fill(0xFF)), ImageError::Layout);
@@ -396,6 +399,19 @@ fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() 
         let cause = crate::integer::IntegerError::Overflow { layer: 0, output: 0 };
         assert_eq!(error, ImageError::Integer(cause));
     }
+}
+
+#[test]
+fn the_head_is_read_back_and_reaches_the_policy() {
+    let squash = sound();
+    let clip = build(&passport(), |c| c.architecture.policy_head = Head::Clip).unwrap();
+    assert_eq!((squash.as_slice()[47], clip.as_slice()[47]), (0, 1));
+    let action = |bytes: &Bytes| {
+        let image = Image::open(bytes.as_slice()).unwrap();
+        image.policy::<3, 4, 2>().unwrap().mean(&crate::SVector::from([0.5, -1.0, 0.25]))
+    };
+    assert_eq!(action(&clip).map(libm::tanhf), action(&squash));
+    assert_ne!(action(&clip), action(&squash));
 }
 
 proptest! {

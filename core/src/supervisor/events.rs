@@ -2,6 +2,7 @@
 
 use crate::ladder::Edge;
 use crate::link::Refusal;
+use crate::slots::Stage;
 use heapless::Deque;
 
 /// Something that happened in a tick.
@@ -22,6 +23,13 @@ pub enum Event {
         sequence: u32,
         /// Why.
         reason: Refusal,
+    },
+    /// A new policy came further, or was rejected.
+    Policy {
+        /// CRC-32 of its image.
+        checksum: u32,
+        /// How far.
+        stage: Stage,
     },
 }
 

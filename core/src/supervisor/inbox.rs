@@ -1,6 +1,6 @@
 //! From bytes to the newest request.
 
-use crate::link::{FrameError, FrameReader, Refusal, Request, Sequence};
+use crate::link::{FrameError, FrameReader, Refusal, Request, Sequence, Transfer};
 use core::ops::Range;
 use heapless::Vec;
 use nalgebra::SVector;
@@ -29,6 +29,12 @@ pub enum Incoming<const OBS: usize> {
     Arm,
     /// [`Request::Status`].
     Status,
+    /// [`Request::Disarm`].
+    Disarm,
+    /// [`Request::Policies`].
+    Policies,
+    /// [`Request::Transfer`].
+    Transfer(Transfer),
     /// [`Request::Goodbye`].
     Goodbye,
     /// No usable request.
@@ -114,6 +120,9 @@ impl<const OBS: usize, const CAPACITY: usize> Inbox<OBS, CAPACITY> {
             Request::Goodbye => Incoming::Goodbye,
             Request::Arm => Incoming::Arm,
             Request::Status => Incoming::Status,
+            Request::Disarm => Incoming::Disarm,
+            Request::Policies => Incoming::Policies,
+            Request::Transfer(transfer) => Incoming::Transfer(transfer),
             Request::Measure { observation } => match array(&observation) {
                 Some(observation) => Incoming::Measure(SVector::from(observation)),
                 None => refused(0, Refusal::WrongLength),

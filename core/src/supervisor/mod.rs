@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | the tick: guard in, monitor, policy, guard out, ladder |
 //! | `session` | the loop: wait, tick, actuate, feed the watchdog, reply |
+//! | `candidate` | a new policy beside the old one: shadow, trial, confirmation |
 //! | `inbox` | bytes in, the newest request out |
 //! | `period`, `histogram` | when a tick is due, and how late they were |
 //! | `settings` | every number of a controller |
@@ -12,6 +13,7 @@
 //! The firmware and its simulation on the workstation run this very code; they differ in their
 //! [`Machine`] alone.
 
+mod candidate;
 mod events;
 mod histogram;
 mod inbox;
@@ -180,6 +182,27 @@ where
             timing: self.period.timing(),
             warnings: self.warnings,
             dropped_events: self.events.dropped(),
+        }
+    }
+
+    /// The observation of the last tick, until [`reflect`](Self::reflect).
+    #[must_use]
+    pub fn observed(&self) -> Option<SVector<f32, OBS>> {
+        self.observed
+    }
+
+    /// Goes on where another one stops, which must have the same control period: with its readings, phase,
+    /// mode, last command, counters and events. Predictions are not carried on.
+    pub fn take_over(&mut self, from: &Self) {
+        self.signals = from.signals;
+        self.ladder = from.ladder;
+        self.period = from.period.clone();
+        self.events = from.events.clone();
+        self.output.resume(from.output.last());
+        (self.reason, self.stop, self.warnings) = (from.reason, from.stop, from.warnings);
+        (self.warned, self.observed) = (false, None);
+        if let Some(monitor) = &mut self.settings.monitor {
+            monitor.reset();
         }
     }
 

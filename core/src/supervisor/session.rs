@@ -1,11 +1,15 @@
 //! The loop: wait, tick, actuate, feed the watchdog, reply, log.
 
+use super::candidate::Candidate;
 use super::{Actuation, Brain, Event, Inbox, Incoming, Supervisor};
 use crate::fallback::Fallback;
 use crate::guard::Command;
 use crate::image::MAX_ACTIONS;
 use crate::ladder::Mode;
-use crate::link::{Identity, Measurement, Refusal, Reply, encode, frame_capacity};
+use crate::link::{
+    Identity, Measurement, Policies, Refusal, Reply, Transfer, encode, frame_capacity,
+};
+use crate::slots::{Probation, Stage, UpdateError};
 use core::hint::black_box;
 use nalgebra::SVector;
 
@@ -45,6 +49,24 @@ pub trait Machine<const ACT: usize> {
     fn cycles_since(&self, begin: u32) -> u32;
     /// Most bytes of stack that were ever in use.
     fn stack_high_water(&self) -> u32;
+    /// Takes a new image, and returns how much of it has arrived. Called in SAFE only.
+    ///
+    /// # Errors
+    /// [`UpdateError`].
+    fn transfer(&mut self, _transfer: &Transfer) -> Result<u32, UpdateError> {
+        Err(UpdateError::Unsupported)
+    }
+    /// There is a new image: the loop is to be started again with it.
+    ///
+    /// # Errors
+    /// The end of this loop.
+    fn restart(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+    /// Keeps what became of the candidate beyond the next reset; false when that failed.
+    fn keep(&mut self, _stage: Stage) -> bool {
+        true
+    }
 }
 
 /// A supervisor and its link. `CAPACITY` is [`frame_capacity`] of `OBS`.
@@ -59,6 +81,8 @@ pub struct Session<B, F, const OBS: usize, const ACT: usize, const CAPACITY: usi
     asked: Option<u32>,
     /// Messages handled since the tick was due.
     overdue: u8,
+    /// The other policy, while a new one proves itself.
+    candidate: Option<Candidate<B, F, OBS, ACT>>,
 }
 
 /// Messages that may still be handled when a tick is due.
@@ -74,7 +98,35 @@ where
     #[must_use]
     pub fn new(supervisor: Supervisor<B, F, OBS, ACT>, identity: Identity) -> Self {
         const { assert!(CAPACITY >= frame_capacity(OBS), "a frame of all observations fits") };
-        Self { supervisor, inbox: Inbox::new(), identity, fresh: false, asked: None, overdue: 0 }
+        Self {
+            supervisor,
+            inbox: Inbox::new(),
+            identity,
+            fresh: false,
+            asked: None,
+            overdue: 0,
+            candidate: None,
+        }
+    }
+
+    /// Lets a new policy prove itself: in shadow first. It must have the same control period.
+    #[must_use]
+    pub fn with_candidate(
+        mut self,
+        supervisor: Supervisor<B, F, OBS, ACT>,
+        identity: Identity,
+        probation: Probation,
+    ) -> Self {
+        self.candidate = Some(Candidate::new(supervisor, identity, probation));
+        self
+    }
+
+    /// Who acts, and how far a new one has come.
+    #[must_use]
+    pub fn policies(&self) -> Policies {
+        let acting = self.identity.image_checksum;
+        let alone = Policies { acting, other: None, stage: Stage::Confirmed, passed: 0 };
+        self.candidate.as_ref().map_or(alone, |candidate| candidate.policies(&self.identity))
     }
 
     /// The controller.
@@ -159,7 +211,14 @@ where
             };
             send(machine, &reply)?;
         }
+        let observed = self.supervisor.observed();
         self.supervisor.reflect();
+        if let Some(candidate) = &mut self.candidate {
+            let (acting, identity) = (&mut self.supervisor, &mut self.identity);
+            if !candidate.watch(acting, identity, observed.as_ref(), machine) {
+                self.candidate = None;
+            }
+        }
         Ok(())
     }
 
@@ -194,21 +253,59 @@ where
                 Reply::Status(self.supervisor.status())
             }
             Incoming::Status => Reply::Status(self.supervisor.status()),
+            Incoming::Disarm => {
+                self.disarm(machine);
+                Reply::Status(self.supervisor.status())
+            }
+            Incoming::Policies => Reply::Policies(self.policies()),
+            Incoming::Transfer(transfer) => {
+                let result = self.transfer(machine, &transfer);
+                send(machine, &Reply::Transfer(result))?;
+                return match (transfer, result) {
+                    (Transfer::Commit, Ok(_)) => machine.restart(),
+                    _ => Ok(()),
+                };
+            }
             Incoming::Measure(observation) => match self.measure(machine, &observation) {
                 Ok(measurement) => Reply::Measured(measurement),
                 Err(reason) => self.refuse(0, reason),
             },
             Incoming::Refused { sequence, reason } => self.refuse(sequence, reason),
             Incoming::Goodbye => {
-                machine.make_safe();
-                self.supervisor.disarm();
-                let now = machine.now();
-                let _ = self.supervisor.tick(now);
+                self.disarm(machine);
                 machine.goodbye();
                 return Ok(());
             }
         };
         send(machine, &reply)
+    }
+
+    fn disarm<M: Machine<ACT>>(&mut self, machine: &mut M) {
+        machine.make_safe();
+        self.supervisor.disarm();
+        let now = machine.now();
+        let _ = self.supervisor.tick(now);
+    }
+
+    fn transfer<M: Machine<ACT>>(
+        &mut self,
+        machine: &mut M,
+        transfer: &Transfer,
+    ) -> Result<u32, UpdateError> {
+        if self.supervisor.mode() != Mode::Safe {
+            return Err(UpdateError::NotSafe);
+        }
+        if let Some(candidate) = &self.candidate {
+            if candidate.stage() == Stage::Trial {
+                return Err(UpdateError::OnTrial);
+            }
+            // Its memory may be erased now.
+            self.candidate = None;
+        }
+        let result = machine.transfer(transfer);
+        // Nobody drives, and a host that sends piece after piece leaves no other moment.
+        machine.feed();
+        result
     }
 
     fn refuse(&mut self, sequence: u32, reason: Refusal) -> Reply<MAX_ACTIONS> {

@@ -5,24 +5,36 @@ use super::*;
 use crate::fallback::LinearFeedback;
 use crate::guard::{ActuatorRange, Fault, Guard};
 use crate::ladder::Patience;
-use crate::link::{FrameReader, Identity, Reply, Request, encode, frame_capacity};
+use crate::link::{FrameReader, Identity, Reply, Request, Transfer, encode, frame_capacity};
 use crate::monitor::Levels;
 use crate::policy::ActionLimits;
+use crate::slots::{Probation, Stage, UpdateError};
 use std::collections::VecDeque;
 use std::vec::Vec;
 
 const CAPACITY: usize = frame_capacity(2);
 const PERIOD: u32 = 1000;
 
-/// action = x; the plant's next x is x + action / 10.
+mod candidate;
+
+/// action = gain x, as far as x; the plant's next x is x + action / 10.
 #[derive(Clone, Debug)]
 struct Proportional {
     bad: core::cell::Cell<bool>,
+    gain: f32,
+    fails_above: f32,
+}
+
+impl Proportional {
+    fn new(gain: f32) -> Self {
+        Self { bad: false.into(), gain, fails_above: f32::INFINITY }
+    }
 }
 
 impl Brain<2, 1> for Proportional {
     fn act(&self, observation: &SVector<f32, 2>) -> SVector<f32, 1> {
-        SVector::from([if self.bad.get() { f32::NAN } else { observation[0] }])
+        let bad = self.bad.get() || observation[0] > self.fails_above;
+        SVector::from([if bad { f32::NAN } else { self.gain * observation[0] }])
     }
     fn normalise(&self, observation: &SVector<f32, 2>) -> SVector<f32, 2> {
         *observation
@@ -51,20 +63,23 @@ fn settings() -> Settings<2, 1> {
 
 type Robot = Session<Proportional, LinearFeedback<2, 1>, 2, 1, CAPACITY>;
 
-fn robot(settings: Settings<2, 1>) -> Robot {
-    let feedback = LinearFeedback {
-        gain: [[0.0, 0.0]],
-        target: SVector::zeros(),
-        rest: SVector::from([-0.5]),
-    };
-    let identity = Identity {
+fn feedback() -> LinearFeedback<2, 1> {
+    let (target, rest) = (SVector::zeros(), SVector::from([-0.5]));
+    LinearFeedback { gain: [[0.0, 0.0]], target, rest }
+}
+
+fn identity(image_checksum: u32) -> Identity {
+    Identity {
         protocol: crate::link::PROTOCOL_VERSION,
         observations: 2,
         actions: 1,
-        image_checksum: 7,
+        image_checksum,
         golden_vectors: 1,
-    };
-    Session::new(Supervisor::new(Proportional { bad: false.into() }, feedback, settings), identity)
+    }
+}
+
+fn robot(settings: Settings<2, 1>) -> Robot {
+    Session::new(Supervisor::new(Proportional::new(1.0), feedback(), settings), identity(7))
 }
 
 /// Frames with the time of their arrival; everything that happened, with its time.
@@ -79,6 +94,11 @@ struct Bench {
     safe: Vec<u32>,
     fed: Vec<u32>,
     events: Vec<Event>,
+    /// Stages that were to be kept, and the one that cannot be.
+    kept: Vec<Stage>,
+    lost: Option<Stage>,
+    transfers: Vec<Transfer>,
+    restarts: u32,
 }
 
 impl Bench {
@@ -93,6 +113,10 @@ impl Bench {
             safe: Vec::new(),
             fed: Vec::new(),
             events: Vec::new(),
+            kept: Vec::new(),
+            lost: None,
+            transfers: Vec::new(),
+            restarts: 0,
         }
     }
 
@@ -156,6 +180,18 @@ impl Machine<1> for Bench {
     }
     fn stack_high_water(&self) -> u32 {
         0
+    }
+    fn transfer(&mut self, transfer: &Transfer) -> Result<u32, UpdateError> {
+        self.transfers.push(transfer.clone());
+        Ok(self.transfers.len() as u32)
+    }
+    fn restart(&mut self) -> Result<(), Over> {
+        self.restarts += 1;
+        Ok(())
+    }
+    fn keep(&mut self, stage: Stage) -> bool {
+        self.kept.push(stage);
+        self.lost != Some(stage)
     }
 }
 

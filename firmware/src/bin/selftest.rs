@@ -14,6 +14,7 @@ use daa_core::image::{
     Provenance, write,
 };
 use daa_core::integer::WeightType;
+use daa_core::policy::Head;
 use daa_core::{Activation, Mlp, SVector};
 use firmware::failure::Exit;
 use firmware::machine::{Machine, ticks, ticks_since};
@@ -112,6 +113,7 @@ fn small_image(buffer: &mut [u8]) -> Result<usize, ImageError> {
         critic_activation: Activation::Relu,
         transition_target: TransitionTarget::Next,
         policy_weights: WeightType::F32,
+        policy_head: Head::Squash,
     };
     let signal = |name| ObservationSignal {
         name,

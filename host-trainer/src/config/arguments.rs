@@ -12,7 +12,7 @@ pub struct Arguments {
     /// Values from a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Task, such as cartpole-swingup
+    /// Task, such as cartpole-swingup, or the TOML file of one of your own
     #[arg(long)]
     pub task: Option<String>,
     /// One value, such as num_actions=16; may be given many times
@@ -40,6 +40,16 @@ pub struct Arguments {
     /// Allow a GPU's matrix products to round to TensorFloat-32
     #[arg(long)]
     pub tf32: bool,
+    /// Say every K iterations whether the next unit of budget should buy more actions or more states
+    #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "5", value_parser = clap::value_parser!(u32).range(1..))]
+    pub advise: Option<u32>,
+    /// What an extra action costs: decisions of the environment (none but for rewind), or measured seconds
+    #[arg(long, value_name = "decisions|seconds")]
+    pub cost: Option<String>,
+    /// Choose N by that advice, between auto_min and auto_max; with --cost seconds no two runs are the
+    /// same
+    #[arg(long)]
+    pub auto: bool,
     /// Worker threads; 0: one for each core
     #[arg(long)]
     pub threads: Option<usize>,
@@ -67,6 +77,9 @@ impl Arguments {
         assign("decisions", self.decisions.map(|decisions| decisions.to_string()));
         assign("device", self.device.clone());
         assign("tf32", self.tf32.then(|| "true".to_owned()));
+        assign("advise", self.advise.map(|every| every.to_string()));
+        assign("advise_cost", self.cost.clone());
+        assign("auto_actions", self.auto.then(|| "true".to_owned()));
         assign("threads", self.threads.map(|threads| threads.to_string()));
         set
     }

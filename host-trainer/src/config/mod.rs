@@ -9,6 +9,7 @@ pub use resolve::{ConfigError, PRESETS, Sources, help, resolve};
 pub use seeds::{Seeds, parse_seeds};
 
 use crate::task::{self, Task};
+use crate::variance::Pieces;
 use daa_core::Activation;
 use daa_core::advantage::Discount;
 use daa_core::dynamics::TransitionTarget;
@@ -62,13 +63,23 @@ pub enum NoiseScheme {
     Sobol,
 }
 
+/// In what the price of an extra action is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionCost {
+    /// Of the environment.
+    Decisions,
+    /// Of this machine.
+    Seconds,
+}
+
 /// Every option of a run. Written into the run directory as it was resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Preset that the other values started from
     pub preset: String,
-    /// Task, `domain-task` as in dm_control
+    /// Task, `domain-task` as in dm_control, or the TOML file of one of your own
     pub task: String,
     /// Seeds that are trained together, one policy each
     pub seeds: Vec<u64>,
@@ -180,6 +191,16 @@ pub struct Config {
     pub evaluate_episodes: usize,
     /// Episodes of an evaluation with sampled actions, as in the papers (0: none)
     pub sampled_episodes: usize,
+    /// Iterations between two verdicts on more actions or more states, in advice.csv (0: none; every 5 with auto_actions)
+    pub advise: usize,
+    /// What an extra action costs, in: decisions of the environment (none but for rewind), or measured seconds
+    pub advise_cost: ActionCost,
+    /// Choose N by the verdicts, starting from num_actions; by seconds no two runs are the same
+    pub auto_actions: bool,
+    /// Least N that may be chosen
+    pub auto_min: usize,
+    /// Largest N that may be chosen
+    pub auto_max: usize,
     /// Worker threads (0: one for each core)
     pub threads: usize,
     /// Device of the networks: cpu, cuda or cuda:N
@@ -245,6 +266,11 @@ impl Default for Config {
             evaluate_every: 5,
             evaluate_episodes: 10,
             sampled_episodes: 4,
+            advise: 0,
+            advise_cost: ActionCost::Decisions,
+            auto_actions: false,
+            auto_min: 1,
+            auto_max: 32,
             threads: 0,
             device: "cpu".to_owned(),
             tf32: false,
@@ -323,8 +349,51 @@ impl Config {
     ///
     /// # Errors
     /// [`task::UnknownTask`], with the nearest name.
-    pub fn find_task(&self) -> Result<&'static Task, task::UnknownTask> {
+    pub fn find_task(&self) -> Result<&'static Task, task::Error> {
         task::find(&self.task)
+    }
+
+    /// Checks what is asked of the advisor.
+    fn check_advice(&self) -> Result<(), ConfigError> {
+        if self.advise == 0 && !self.auto_actions {
+            return Ok(());
+        }
+        let auto = self.auto_actions;
+        let has_actions =
+            !matches!(self.estimator, EstimatorKind::Single | EstimatorKind::SimulatedStates);
+        let pieces = Pieces::of(self.environments, self.trajectory_len).is_some();
+        let bounds = self.auto_min..=self.auto_max;
+        let rules = [
+            (
+                has_actions,
+                if auto { "auto_actions" } else { "advise" },
+                "an estimator with extra actions: rewind, q_network or dynamics (for others, `host-trainer variance --policy RUN` measures afterwards)",
+            ),
+            (pieces, "trajectory_len", "with advice, 16 pieces of a batch with two decisions each"),
+            (
+                !auto || self.num_seeds() == 1,
+                "auto_actions",
+                "one seed a run: N would depend on all of them",
+            ),
+            (!auto || self.growth == 0.0, "growth", "0 with auto_actions, which chooses N itself"),
+            (
+                !auto || bounds.contains(&self.num_actions),
+                "num_actions",
+                "auto_min to auto_max with auto_actions",
+            ),
+        ];
+        let Some((_, key, possible)) = rules.into_iter().find(|(holds, ..)| !holds) else {
+            return Ok(());
+        };
+        let table = toml::Table::try_from(self).unwrap_or_default();
+        let value = table.get(key).map_or_else(String::new, ToString::to_string);
+        Err(ConfigError::Impossible { key, value, possible })
+    }
+
+    /// Name of the task as a part of a folder's name.
+    #[must_use]
+    pub fn short_task(&self) -> &str {
+        self.task.split('@').next().unwrap_or(&self.task)
     }
 
     /// Checks every value that could be impossible, alone or together with others.
@@ -393,8 +462,12 @@ impl Config {
             replay_capacity: |n: &usize| (1..=1 << 28).contains(n), "1 to 268435456";
             evaluate_episodes: |n: &usize| (1..=100_000).contains(n), "1 to 100000";
             sampled_episodes: |n: &usize| *n <= 100_000, "0 (none) to 100000";
+            advise: |n: &usize| *n <= 1 << 24, "0 (none) to 16777216";
+            auto_min: |n: &usize| (1..=1024).contains(n), "1 to 1024";
+            auto_max: |n: &usize| (1..=1024).contains(n), "1 to 1024";
             threads: |n: &usize| *n <= 1024, "0 (all cores) to 1024";
         }
+        self.check_advice()?;
         if !self.batch().is_multiple_of(self.minibatch) {
             return impossible(
                 "minibatch",

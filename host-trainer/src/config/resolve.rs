@@ -1,7 +1,7 @@
 //! From raw sources to a checked [`Config`].
 
 use super::Config;
-use crate::task::UnknownTask;
+use crate::task::{self, Task};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -33,9 +33,9 @@ pub const PRESETS: [(&str, &str, &str); 4] = [
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No task of that name.
+    /// No task of that name, or a mistake in its file.
     #[error(transparent)]
-    Task(#[from] UnknownTask),
+    Task(#[from] task::Error),
     /// No preset of that name.
     #[error("unknown preset {name:?}: did you mean {nearest}?")]
     UnknownPreset {
@@ -165,20 +165,47 @@ fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
     Ok(table)
 }
 
-/// Resolves and checks a configuration.
+/// Resolves and checks a configuration. What a task of the user's own brings in its `[train]` lies over
+/// the preset and below everything else.
 ///
 /// # Errors
 /// [`ConfigError`]: one line that names the key, the source and what would be right.
 pub fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
+    let mut config = merge(sources, None)?;
+    if let Ok(task) = config.find_task()
+        && !task.train().is_empty()
+    {
+        config = merge(sources, Some(task))?;
+        // A file may change while it is trained: from here on the task is what was read.
+        config.task = task.name.to_owned();
+    }
+    config.check()?;
+    Ok(config)
+}
+
+/// Layer over layer, that of a task after the preset's.
+fn merge(sources: &Sources, task: Option<&Task>) -> Result<Config, ConfigError> {
     let mut table = defaults()?;
     let file = sources.file.as_deref().map(read_file).transpose()?;
     let from_file = file.as_ref().and_then(|file| file.get("preset")).and_then(Value::as_str);
-    let name = sources.preset.as_deref().or(from_file).unwrap_or("quickstart").to_owned();
+    let brought = task.map(|task| (task.train(), format!("[train] of {}", task.name)));
+    let from_task = brought.as_ref().and_then(|(train, _)| train.get("preset")?.as_str());
+    let asked = sources.preset.as_deref().or(from_file).or(from_task);
+    let name = asked.unwrap_or("quickstart").to_owned();
     let preset = PRESETS.iter().find(|(known, ..)| *known == name).ok_or_else(|| {
         let nearest = nearest(&name, PRESETS.iter().map(|(known, ..)| *known));
         ConfigError::UnknownPreset { name: name.clone(), nearest }
     })?;
     lay_over(&mut table, read_table(preset.1, preset.0)?, preset.0)?;
+    if let Some((mut train, source)) = brought {
+        // The one says which task it is, the other was looked at above.
+        train.remove("preset");
+        if train.contains_key("task") {
+            let message = "task is what the file describes: leave it out".to_owned();
+            return Err(ConfigError::Value { source_name: source, message });
+        }
+        lay_over(&mut table, train, &source)?;
+    }
     if let (Some(file), Some(path)) = (file, &sources.file) {
         lay_over(&mut table, file, &path.display().to_string())?;
     }
@@ -190,9 +217,7 @@ pub fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
         lay_over(&mut table, layer, &format!("--set {assignment}"))?;
     }
     table.insert("preset".to_owned(), Value::String(name));
-    let config: Config = table.try_into().map_err(|error| value_error("configuration", &error))?;
-    config.check()?;
-    Ok(config)
+    table.try_into().map_err(|error| value_error("configuration", &error))
 }
 
 /// One line for each option, with its default: the long help of `train`. The words are those of the

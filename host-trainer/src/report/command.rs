@@ -1,5 +1,6 @@
 //! `host-trainer report`.
 
+use super::advice;
 use super::analysis::{Analysis, Options};
 use super::bootstrap::Bootstrap;
 use super::curves::Centre;
@@ -94,12 +95,13 @@ pub fn report(args: &Args) -> Result<()> {
     if let Some(folder) = &args.tensorboard {
         written.extend(write_events(&args.sources, folder)?);
     }
+    let advice = advice::collect(&analysis.study)?;
     let other =
         [&args.svg, &args.csv, &args.markdown, &args.tensorboard].into_iter().any(Option::is_some);
     let page = args.output.clone().or_else(|| (!other).then(|| PathBuf::from("report.html")));
     if let Some(file) = &page {
         let pictures = pictures::collect(&analysis.study, args.pictures)?;
-        written.push(write(file, &analysis.html(&pictures, &[]))?);
+        written.push(write(file, &analysis.html(&pictures, advice::section(&advice).as_slice()))?);
     }
     for note in &analysis.study.notes {
         eprintln!("note: {note}");
@@ -112,6 +114,9 @@ pub fn report(args: &Args) -> Result<()> {
             let centre = with_interval(outcome.centre);
             output::line(format!("{task:<24} {name:<28} {centre:>24}  seeds {seeds}"))?;
         }
+    }
+    for run in &advice {
+        output::line(run.line())?;
     }
     for file in written {
         output::line(file.display())?;

@@ -53,6 +53,7 @@
 //! # }
 //! ```
 
+mod advice;
 #[cfg(test)]
 mod against_rliable;
 mod analysis;

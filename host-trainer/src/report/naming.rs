@@ -5,7 +5,7 @@ use super::study::{Arm, Study};
 use toml::{Table, Value};
 
 /// Keys that do not make another arm.
-const SAME_ARM: [&str; 8] = [
+const SAME_ARM: [&str; 9] = [
     "task",
     "seeds",
     "device",
@@ -14,6 +14,7 @@ const SAME_ARM: [&str; 8] = [
     "evaluate_every",
     "evaluate_episodes",
     "sampled_episodes",
+    "advise",
 ];
 
 /// Keys by which arms are named, if they tell them apart; then the others as the file has them.

@@ -76,7 +76,7 @@ fn draw(record: &Record) -> Result<()> {
     }
     let file = AlignedImage::read(&policy)?;
     let image = file.open().with_context(|| policy.display().to_string())?;
-    let task = task::find(image.passport().task)?;
+    let task = task::find_near(image.passport().task, &policy)?;
     let repeat = drive::action_repeat(&image, task)?;
     let arguments = render::Args {
         what: policy.clone(),

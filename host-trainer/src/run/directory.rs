@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
+//! | `task/` | copies of the files of a task of one's own |
 //! | `metrics.csv` | one line an iteration and seed: the same in every run of the same configuration |
 //! | `times.csv` | one line an iteration: where the time went |
 //! | `tensorboard/seed-SEED/` | the same as event files |
@@ -13,8 +14,8 @@
 
 use super::metrics::Metrics;
 use crate::config::Config;
-use crate::task::Divergence;
 use crate::task::replay::Request;
+use crate::task::{self, Divergence};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::io::Write;
@@ -41,7 +42,9 @@ impl RunDirectory {
             .map(|entry| entry.file_name());
         // What a run killed in its first moments leaves behind.
         let ours = |name: &std::ffi::OsString| {
-            name == "lock" || name.to_str().is_some_and(|name| name.starts_with(".config.toml."))
+            name == "lock"
+                || name == "task"
+                || name.to_str().is_some_and(|name| name.starts_with(".config.toml."))
         };
         if !directory.holds_run() && entries.into_iter().any(|name| !ours(&name)) {
             bail!("{} is not empty and holds no run: choose another --run-dir", path.display());
@@ -56,6 +59,9 @@ impl RunDirectory {
     pub fn begin(&self, config: &Config) -> Result<()> {
         let text = toml::to_string(config).context("writing the configuration")?;
         self.clear_metrics()?;
+        if let Some(source) = config.find_task()?.source() {
+            source.copy_to(&self.path.join("task"))?;
+        }
         write_atomically(&self.config(), text.as_bytes())
     }
 
@@ -88,7 +94,7 @@ impl RunDirectory {
         let runs = Path::new("runs");
         fs::create_dir_all(runs).context("cannot make the folder runs")?;
         for number in 1..100_000 {
-            let path = runs.join(format!("{}-{}-{number}", config.task, config.preset));
+            let path = runs.join(format!("{}-{}-{number}", config.short_task(), config.preset));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(path),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -110,9 +116,14 @@ impl RunDirectory {
         let text = fs::read_to_string(&place).with_context(|| {
             format!("{} is no run: cannot read {}", path.display(), place.display())
         })?;
-        let config: Config = toml::from_str(&text)
-            .map_err(|error| anyhow::anyhow!("{}: {}", place.display(), error.message()))?;
-        config.check()?;
+        let config: Config = toml::from_str(&text).map_err(|error| {
+            // The keys that there are would fill the screen.
+            let what = error.message().split(", expected").next().unwrap_or_default().to_owned();
+            let whose = "was this run made by another version of the program?";
+            anyhow::anyhow!("{}: {what}: {whose}", place.display())
+        })?;
+        task::find_near(&config.task, path)?;
+        config.check().with_context(|| place.display().to_string())?;
         Ok((directory, config))
     }
 

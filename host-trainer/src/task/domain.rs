@@ -9,6 +9,7 @@ use super::field::Field;
 use super::finger::{self, Finger};
 use super::humanoid::{self, Humanoid};
 use super::model::Xml;
+use super::own::{self, Behaviour, Own};
 use super::pendulum::{self, Pendulum};
 use super::physics::{Names, Physics};
 use super::point_mass::{self, PointMass};
@@ -51,6 +52,8 @@ pub(super) enum Variant {
     Quadruped(quadruped::Variant),
     Reacher(reacher::Variant),
     Walker(walker::Variant),
+    /// Of the user's own.
+    Own(&'static Own),
 }
 
 impl Variant {
@@ -68,6 +71,7 @@ impl Variant {
             Self::Quadruped(_) => "quadruped.xml",
             Self::Reacher(_) => "reacher.xml",
             Self::Walker(_) => "walker.xml",
+            Self::Own(own) => &own.file,
         }
     }
 
@@ -103,6 +107,7 @@ impl Variant {
             Self::Quadruped(variant) => Domain::Quadruped(Quadruped::bind(variant, names)?),
             Self::Reacher(variant) => Domain::Reacher(Reacher::bind(variant, names)?),
             Self::Walker(variant) => Domain::Walker(Walker::bind(variant, names)?),
+            Self::Own(own) => own::bind(own, names)?,
         })
     }
 }
@@ -121,6 +126,7 @@ pub(super) enum Domain {
     Quadruped(Quadruped),
     Reacher(Reacher),
     Walker(Walker),
+    Own(Box<dyn Behaviour>),
 }
 
 impl Domain {
@@ -138,6 +144,7 @@ impl Domain {
             Self::Quadruped(domain) => domain.start(physics, random)?,
             Self::Reacher(domain) => domain.start(physics, random),
             Self::Walker(domain) => domain.start(physics, random),
+            Self::Own(domain) => domain.start(physics, random)?,
         }
         Ok(())
     }
@@ -156,10 +163,11 @@ impl Domain {
             Self::Quadruped(domain) => domain.observe(physics, observation),
             Self::Reacher(domain) => domain.observe(physics, observation),
             Self::Walker(domain) => domain.observe(physics, observation),
+            Self::Own(domain) => domain.observe(physics, observation),
         }
     }
 
-    /// Reward of the current state, in 0..=1.
+    /// Reward of the current state, in 0..=1 in the suite.
     pub(super) fn reward(&self, physics: &Physics) -> f64 {
         match self {
             Self::Acrobot(domain) => domain.reward(physics),
@@ -173,6 +181,20 @@ impl Domain {
             Self::Quadruped(domain) => domain.reward(physics),
             Self::Reacher(domain) => domain.reward(physics),
             Self::Walker(domain) => domain.reward(physics),
+            Self::Own(domain) => domain.reward(physics),
         }
+    }
+
+    /// Whether the episode ends here, for good: never in the suite.
+    pub(super) fn terminated(&self, physics: &Physics) -> bool {
+        match self {
+            Self::Own(domain) => domain.terminated(physics),
+            _ => false,
+        }
+    }
+
+    /// Whether its numbers come from a user, who may divide by zero.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_))
     }
 }

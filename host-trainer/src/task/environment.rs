@@ -2,7 +2,7 @@
 
 use mujoco_rs::prelude::MjModel;
 
-use super::domain::Domain;
+use super::domain::{Domain, Variant};
 use super::error::Error;
 use super::model::Scenery;
 use super::physics::{Names, Physics, Stepping};
@@ -16,7 +16,8 @@ use super::trace::Trace;
 pub struct Step {
     /// Sum of the rewards of the control steps.
     pub reward: f64,
-    /// The episode ended because of what happened. Never so in this suite.
+    /// The episode ended because of what happened, and nothing is earned afterwards. Never so in the
+    /// suite.
     pub terminated: bool,
     /// The episode ended because its time was up: the return goes on, bootstrap here.
     pub truncated: bool,
@@ -58,7 +59,8 @@ impl Environment {
         }
         let model = task.model(Scenery::Bare)?;
         check(task, &model)?;
-        let names = Names { model: &model, file: task.variant.file() };
+        let own = matches!(task.variant, Variant::Own(_));
+        let names = Names { model: &model, file: task.variant.file().to_owned(), own };
         let domain = task.variant.bind(&names)?;
         Ok(Self {
             task,
@@ -106,7 +108,7 @@ impl Environment {
             return Err(self.diverged(warning, 0));
         }
         self.domain.observe(&self.physics, observation);
-        Ok(())
+        self.check_readings(observation)
     }
 
     /// Holds an action for the action repeat, or until the episode's time is up, and writes the
@@ -120,17 +122,19 @@ impl Environment {
         self.check_size("the observation", observation.len(), self.task.observations.len())?;
         let made = self.step.ok_or_else(|| Error::NoEpisode { task: self.task.name.to_owned() })?;
         let steps = self.action_repeat.min(self.task.episode_steps - made);
-        let reward = self.hold(action, steps)?;
+        let (reward, terminated) = self.hold(action, steps)?;
         if !self.only_mujoco {
             self.domain.observe(&self.physics, observation);
+            self.check_readings(observation)?;
         }
-        let truncated = made + steps == self.task.episode_steps;
-        self.step = (!truncated).then_some(made + steps);
-        Ok(Step { reward, terminated: false, truncated })
+        let truncated = !terminated && made + steps == self.task.episode_steps;
+        self.step = (!terminated && !truncated).then_some(made + steps);
+        Ok(Step { reward, terminated, truncated })
     }
 
-    /// Sum of the rewards of `steps` control steps with one action.
-    pub(super) fn hold(&mut self, action: &[f64], steps: u32) -> Result<f64, Error> {
+    /// Sum of the rewards of `steps` control steps with one action, fewer where the episode ended, and
+    /// whether it did.
+    pub(super) fn hold(&mut self, action: &[f64], steps: u32) -> Result<(f64, bool), Error> {
         self.check_size("the action", action.len(), self.task.actions.len())?;
         if let Some(at) = action.iter().position(|value| !value.is_finite()) {
             return Err(Error::NotFinite {
@@ -156,8 +160,35 @@ impl Environment {
                 return Err(self.diverged(warning, step));
             }
             reward += self.domain.reward(&self.physics);
+            if self.domain.is_own() && !reward.is_finite() {
+                self.step = None;
+                return Err(Error::NotFinite {
+                    task: self.task.name.to_owned(),
+                    what: "the reward".to_owned(),
+                    value: reward,
+                });
+            }
+            if self.domain.terminated(&self.physics) {
+                return Ok((reward, true));
+            }
         }
-        Ok(reward)
+        Ok((reward, false))
+    }
+
+    /// Refuses what a user's own observation may hold; the suite's never does.
+    fn check_readings(&mut self, observation: &[f64]) -> Result<(), Error> {
+        if !self.domain.is_own() {
+            return Ok(());
+        }
+        let Some(at) = observation.iter().position(|value| !value.is_finite()) else {
+            return Ok(());
+        };
+        self.step = None;
+        Err(Error::NotFinite {
+            task: self.task.name.to_owned(),
+            what: format!("observation {:?}", self.task.observations[at].name),
+            value: observation[at],
+        })
     }
 
     /// Writes the observation of the current state.
@@ -211,6 +242,9 @@ fn check(task: &Task, model: &MjModel) -> Result<(), Error> {
         && model.opt().timestep == task.physics_timestep;
     if fits {
         return Ok(());
+    }
+    if let Variant::Own(own) = task.variant {
+        return Err(own.error("the definition gives another model each time"));
     }
     Err(Error::ModelDiffers {
         file: task.variant.file().to_owned(),

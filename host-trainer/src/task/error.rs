@@ -42,6 +42,14 @@ pub enum Error {
         /// The difference.
         what: String,
     },
+    /// A task of the user's own is not what it must be.
+    #[error("{file}: {what}")]
+    Own {
+        /// The file.
+        file: String,
+        /// The mistake, with the way out.
+        what: String,
+    },
     /// A slice has another length than the task has signals.
     #[error("{task}: {what} has {got} values, but the task has {expected}")]
     Size {

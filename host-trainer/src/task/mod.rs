@@ -14,6 +14,7 @@
 //! | `speed` | decisions per CPU second, and how many of them MuJoCo takes |
 //! | `reward` | `tolerance` and its sigmoids |
 //! | `replay` | recorded episodes as JSON |
+//! | `own` | tasks of one's own: an MJCF file with a TOML, or two traits in Rust |
 
 mod acrobot;
 mod ball_in_cup;
@@ -26,6 +27,7 @@ mod field;
 mod finger;
 mod humanoid;
 mod model;
+pub mod own;
 mod pendulum;
 mod physics;
 mod point_mass;
@@ -49,9 +51,11 @@ pub use environment::{Environment, Step};
 pub use error::{Divergence, Error};
 pub use field::Field;
 pub use model::{SUITE_DIR_VARIABLE, Scenery, silence, suite_dir};
-pub use physics::Stepping;
-pub use random::RandomState;
+pub use own::{find_near, load, register};
+pub use physics::{Joint, Names, Physics, Stepping};
+pub use random::{Random, RandomState};
 pub use scene::Scene;
 pub use spec::{Reference, Signal, Task, UnknownTask, all, find};
 pub use speed::{Speed, measure};
+pub use start::Attempts;
 pub use state::State;

@@ -9,6 +9,7 @@ use mujoco_rs::wrappers::mj_auxiliary::MjVfs;
 
 use super::domain::Variant;
 use super::error::Error;
+use super::own::Own;
 
 /// Names the folder of the models, before any other place.
 pub const SUITE_DIR_VARIABLE: &str = "DM_CONTROL_SUITE_DIR";
@@ -64,14 +65,16 @@ pub fn suite_dir() -> Result<PathBuf, Error> {
 
 /// Compiles the model of a task.
 pub(super) fn load(variant: Variant, scenery: Scenery) -> Result<MjModel, Error> {
+    if let Variant::Own(own) = variant {
+        return load_own(own);
+    }
     silence();
     check_version()?;
     let folder = suite_dir()?;
     let file = variant.file();
     let differs = |error: &dyn std::fmt::Display| Error::ModelDiffers {
         file: file.to_owned(),
-        // MuJoCo's messages run over several lines.
-        what: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+        what: one_line(error),
     };
     let xml = variant.edit(Xml::new(file, read(&folder, file)?))?;
     let mut files = MjVfs::new();
@@ -88,6 +91,26 @@ pub(super) fn load(variant: Variant, scenery: Scenery) -> Result<MjModel, Error>
         Scenery::Full => add(sky, &read(&folder, sky)?)?,
     }
     MjModel::from_xml_vfs(file, &files).map_err(|error| differs(&error))
+}
+
+/// Compiles the model of a task of the user's own; pictures show all that it has.
+pub(super) fn load_own(own: &Own) -> Result<MjModel, Error> {
+    silence();
+    check_version()?;
+    // A name of its own: MuJoCo would look for a path on the disk, too.
+    let name = "own-task.xml";
+    let refused = |error: &dyn std::fmt::Display| {
+        own.error(format!("MuJoCo refuses it: {}", one_line(error)))
+    };
+    let mut files = MjVfs::new();
+    let text = own.definition.mjcf().as_bytes();
+    files.add_from_buffer(name, text).map_err(|error| refused(&error))?;
+    MjModel::from_xml_vfs(name, &files).map_err(|error| refused(&error))
+}
+
+/// MuJoCo's messages run over several lines.
+fn one_line(error: &dyn std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// mujoco-rs panics where the library at hand is not the one it was made for.

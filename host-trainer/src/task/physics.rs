@@ -33,9 +33,10 @@ pub enum Stepping {
     Plain,
 }
 
-/// A simulation with its own model, which tasks may edit.
+/// A simulation with its own model, which tasks may edit. What follows from positions and velocities
+/// is read through MuJoCo's own accessors, such as `xpos()` and `sensordata()`.
 #[derive(Debug)]
-pub(super) struct Physics {
+pub struct Physics {
     data: MjData<Box<MjModel>>,
     stepping: Stepping,
 }
@@ -94,11 +95,13 @@ impl Physics {
         self.data.model_opt_mut().disableflags = flags;
     }
 
-    pub(super) fn qpos_mut(&mut self) -> &mut [f64] {
+    /// Positions, for starts.
+    pub fn qpos_mut(&mut self) -> &mut [f64] {
         self.data.qpos_mut()
     }
 
-    pub(super) fn qvel_mut(&mut self) -> &mut [f64] {
+    /// Velocities, for starts.
+    pub fn qvel_mut(&mut self) -> &mut [f64] {
         self.data.qvel_mut()
     }
 
@@ -154,43 +157,119 @@ impl Physics {
 
 /// Index of a joint and addresses of its first coordinate and velocity.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Joint {
-    pub(super) qpos: usize,
-    pub(super) dof: usize,
+pub struct Joint {
+    /// Of its first coordinate in `qpos`.
+    pub qpos: usize,
+    /// Of its first velocity in `qvel`.
+    pub dof: usize,
 }
 
 /// Looks up names in a model.
-pub(super) struct Names<'m> {
-    pub(super) model: &'m MjModel,
-    pub(super) file: &'static str,
+#[derive(Debug)]
+pub struct Names<'m> {
+    /// The model.
+    pub model: &'m MjModel,
+    pub(super) file: String,
+    /// Not dm_control's: a missing name is the user's mistake.
+    pub(super) own: bool,
 }
+
+/// Names in a message.
+const LISTED: usize = 30;
 
 impl Names<'_> {
     fn id(&self, kind: MjtObjBase, noun: &str, name: &str) -> Result<usize, Error> {
-        self.model.name_to_id(kind, name).ok_or_else(|| Error::ModelDiffers {
-            file: self.file.to_owned(),
-            what: format!("it has no {noun} {name:?}"),
-        })
+        self.model.name_to_id(kind, name).ok_or_else(|| self.missing(kind, noun, name))
     }
 
-    pub(super) fn body(&self, name: &str) -> Result<usize, Error> {
+    #[cold]
+    fn missing(&self, kind: MjtObjBase, noun: &str, name: &str) -> Error {
+        let (file, what) = (self.file.clone(), format!("it has no {noun} {name:?}"));
+        if !self.own {
+            return Error::ModelDiffers { file, what };
+        }
+        let count = self.count(kind);
+        let names = (0..count).filter_map(|id| self.model.id_to_name(kind, id));
+        let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+        let more = names.len().saturating_sub(LISTED);
+        names.truncate(LISTED);
+        let has = match (names.as_slice(), more) {
+            ([], _) => format!("no {noun} in it has a name"),
+            (names, 0) => format!("it has {}", names.join(", ")),
+            (names, more) => format!("it has {} and {more} more", names.join(", ")),
+        };
+        Error::Own { file, what: format!("{what}: {has}") }
+    }
+
+    fn count(&self, kind: MjtObjBase) -> usize {
+        let model = self.model;
+        match kind {
+            MjtObjBase::mjOBJ_BODY => model.nbody() as usize,
+            MjtObjBase::mjOBJ_GEOM => model.ngeom() as usize,
+            MjtObjBase::mjOBJ_SITE => model.site_pos().len(),
+            MjtObjBase::mjOBJ_JOINT => model.jnt_type().len(),
+            MjtObjBase::mjOBJ_SENSOR => model.sensor_type().len(),
+            MjtObjBase::mjOBJ_ACTUATOR => model.actuator_ctrlrange().len(),
+            MjtObjBase::mjOBJ_KEY => model.nkey() as usize,
+            _ => 0,
+        }
+    }
+
+    /// Index of a body.
+    ///
+    /// # Errors
+    /// As for all names: one that the model does not have, with those that it has.
+    pub fn body(&self, name: &str) -> Result<usize, Error> {
         self.id(MjtObjBase::mjOBJ_BODY, "body", name)
     }
 
-    pub(super) fn geom(&self, name: &str) -> Result<usize, Error> {
+    /// Index of a geom.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub fn geom(&self, name: &str) -> Result<usize, Error> {
         self.id(MjtObjBase::mjOBJ_GEOM, "geom", name)
     }
 
-    pub(super) fn site(&self, name: &str) -> Result<usize, Error> {
+    /// Index of a site.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub fn site(&self, name: &str) -> Result<usize, Error> {
         self.id(MjtObjBase::mjOBJ_SITE, "site", name)
     }
 
-    pub(super) fn joint_id(&self, name: &str) -> Result<usize, Error> {
+    /// Index of an actuator.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub fn actuator(&self, name: &str) -> Result<usize, Error> {
+        self.id(MjtObjBase::mjOBJ_ACTUATOR, "actuator", name)
+    }
+
+    /// Index of a joint.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub fn joint_id(&self, name: &str) -> Result<usize, Error> {
         self.id(MjtObjBase::mjOBJ_JOINT, "joint", name)
     }
 
-    pub(super) fn joint(&self, name: &str) -> Result<Joint, Error> {
+    /// Addresses of a joint.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub fn joint(&self, name: &str) -> Result<Joint, Error> {
         self.joint_id(name).map(|id| self.joint_at(id))
+    }
+
+    /// Positions and velocities of a keyframe.
+    pub(super) fn keyframe(&self, name: &str) -> Result<(Vec<f64>, Vec<f64>), Error> {
+        let id = self.id(MjtObjBase::mjOBJ_KEY, "keyframe", name)?;
+        let row = |values: &[f64], len: usize| values[id * len..(id + 1) * len].to_vec();
+        let model = self.model;
+        let (positions, velocities) = (model.nq() as usize, model.nv() as usize);
+        Ok((row(model.key_qpos(), positions), row(model.key_qvel(), velocities)))
     }
 
     fn joint_at(&self, id: usize) -> Joint {
@@ -207,9 +286,20 @@ impl Names<'_> {
     }
 
     /// Address of a sensor's first value.
-    pub(super) fn sensor(&self, name: &str) -> Result<usize, Error> {
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub fn sensor(&self, name: &str) -> Result<usize, Error> {
+        self.sensor_values(name).map(|(address, _)| address)
+    }
+
+    /// Address of a sensor's first value, and how many it has.
+    ///
+    /// # Errors
+    /// As for [`Self::body`].
+    pub fn sensor_values(&self, name: &str) -> Result<(usize, usize), Error> {
         let id = self.id(MjtObjBase::mjOBJ_SENSOR, "sensor", name)?;
-        Ok(self.model.sensor_adr()[id] as usize)
+        Ok((self.model.sensor_adr()[id] as usize, self.model.sensor_dim()[id] as usize))
     }
 
     /// Addresses of all values of the sensors of some types, in the model's order.

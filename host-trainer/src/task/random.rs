@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A ChaCha8 stream. Streams of one seed are independent, so results depend on which environment
 /// draws, never on which thread runs it.
 #[derive(Debug, Clone)]
-pub(super) struct Random {
+pub struct Random {
     seed: u64,
     stream: u64,
     generator: ChaCha8Rng,
@@ -49,7 +49,7 @@ impl Random {
     }
 
     /// Uniform in `low..high`, as `numpy.random.uniform`.
-    pub(super) fn uniform(&mut self, low: f64, high: f64) -> f64 {
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         let unit: f64 = StandardUniform.sample(&mut self.generator);
         #[cfg(test)]
         let unit = unit + super::tests::planted_shift();
@@ -57,7 +57,7 @@ impl Random {
     }
 
     /// Standard normal, as `numpy.random.randn`.
-    pub(super) fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         let normal: f64 = StandardNormal.sample(&mut self.generator);
         #[cfg(test)]
         let normal = normal + 2.0 * super::tests::planted_shift();

@@ -148,7 +148,7 @@ pub fn run(request: &Request, stepping: Stepping) -> Result<Reply, Error> {
         let held = environment.hold(action, request.repeat);
         reply
             .rewards
-            .push(held.map_err(|error| later(error, request.repeat.saturating_mul(decision)))?);
+            .push(held.map_err(|error| later(error, request.repeat.saturating_mul(decision)))?.0);
         let mut observation = vec![0.0; task.observations.len()];
         environment.observe(&mut observation);
         reply.observations.push(observation);

@@ -1,13 +1,16 @@
 //! What is known of a task without loading it: names, sizes, units, ranges, rates.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use mujoco_rs::prelude::MjModel;
 
 use super::domain::{self, Variant};
+use super::environment::Environment;
 use super::error::Error;
 use super::model::{self, Scenery};
+use super::own::{self, Source};
 use super::reference;
 
 /// One number of an observation or an action.
@@ -24,12 +27,13 @@ pub struct Signal {
 }
 
 impl Signal {
-    pub(super) fn new(name: impl Into<String>, unit: &'static str, low: f64, high: f64) -> Self {
+    /// A signal in `low..=high`.
+    pub fn new(name: impl Into<String>, unit: &'static str, low: f64, high: f64) -> Self {
         Self { name: name.into(), unit, low, high }
     }
 
     /// A signal in `-bound..=bound`.
-    pub(super) fn symmetric(name: impl Into<String>, unit: &'static str, bound: f64) -> Self {
+    pub fn symmetric(name: impl Into<String>, unit: &'static str, bound: f64) -> Self {
         Self::new(name, unit, -bound, bound)
     }
 
@@ -53,10 +57,11 @@ pub struct Reference {
     pub average: Option<f64>,
 }
 
-/// A task of the DeepMind Control Suite.
+/// A task of the DeepMind Control Suite, or one of the user's own.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// `domain-task` in dm_control's words, such as `cartpole-swingup`.
+    /// `domain-task` in dm_control's words, such as `cartpole-swingup`; `name@hash` of a task read from
+    /// a file.
     pub name: &'static str,
     /// The observation, in dm_control's order. The ranges hold every healthy reading.
     pub observations: Vec<Signal>,
@@ -87,6 +92,57 @@ impl Task {
         model::load(self.variant, scenery)
     }
 
+    /// Files of a task of one's own, to be kept with runs; none for the suite's and for programs.
+    #[must_use]
+    pub fn source(&self) -> Option<&'static Source> {
+        self.own().and_then(|own| own.definition.source())
+    }
+
+    /// Keys of the configuration that the task brings, over a preset's.
+    #[must_use]
+    pub fn train(&self) -> toml::Table {
+        let Some(own) = self.own() else { return toml::Table::new() };
+        let mut train = own.definition.train();
+        // Their rate is that of decisions; only the suite's tasks are decided at a part of theirs.
+        train.entry("action_repeat").or_insert(toml::Value::Integer(1));
+        train
+    }
+
+    /// Whether episodes can end before their time. The suite's never do.
+    #[must_use]
+    pub fn terminates(&self) -> bool {
+        self.own().is_some_and(|own| own.definition.terminates())
+    }
+
+    /// Name without the hash, fit for a file.
+    #[must_use]
+    pub fn short_name(&self) -> &'static str {
+        self.name.split('@').next().unwrap_or(self.name)
+    }
+
+    /// Whether it is none of the suite's.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.own().is_some()
+    }
+
+    fn own(&self) -> Option<&'static own::Own> {
+        match self.variant {
+            Variant::Own(own) => Some(own),
+            _ => None,
+        }
+    }
+
+    /// A start and a decision: what cannot be simulated is refused before it is trained.
+    pub(super) fn rehearse(&self) -> Result<(), Error> {
+        // An environment wants a task for the life of the process; this one is a few names long.
+        let mut environment = Environment::new(Box::leak(Box::new(self.clone())), 1, 0, 0)?;
+        let mut observation = vec![0.0; self.observations.len()];
+        environment.reset(&mut observation)?;
+        environment.step(&vec![0.0; self.actions.len()], &mut observation)?;
+        Ok(())
+    }
+
     /// Published returns, none where nothing is known.
     #[must_use]
     pub fn references(&self) -> &'static [Reference] {
@@ -114,16 +170,19 @@ pub fn all() -> &'static [Task] {
 /// assert!(error.contains("did you mean cartpole-swingup?"));
 /// ```
 ///
+/// A name that ends with `.toml` is that of a file which describes a task: it is loaded.
+///
 /// # Errors
-/// [`UnknownTask`], with the nearest name, where there is none.
-pub fn find(name: &str) -> Result<&'static Task, UnknownTask> {
-    all().iter().find(|task| task.name == name).ok_or_else(|| UnknownTask {
-        name: name.to_owned(),
-        nearest: all()
-            .iter()
-            .map(|task| task.name)
-            .min_by_key(|known| distance(known, name))
-            .unwrap_or_default(),
+/// [`UnknownTask`], with the nearest name, where there is none; [`Error::Own`] for a file with a mistake.
+pub fn find(name: &str) -> Result<&'static Task, Error> {
+    if own::is_file(name) {
+        return own::load(Path::new(name));
+    }
+    let known = all().iter().find(|task| task.name == name).or_else(|| own::known(name));
+    known.ok_or_else(|| {
+        let nearest = all().iter().map(|task| task.name);
+        let nearest = nearest.min_by_key(|known| distance(known, name)).unwrap_or_default();
+        UnknownTask { name: name.to_owned(), nearest }.into()
     })
 }
 
@@ -138,7 +197,14 @@ pub struct UnknownTask {
 
 impl fmt::Display for UnknownTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown task {:?}: did you mean {}?", self.name, self.nearest)
+        match self.name.split_once('@') {
+            Some((name, _)) => write!(
+                f,
+                "the files of task {} are not here, or were changed: bring {name}.toml and its model as they were with --task-file {name}.toml",
+                self.name
+            ),
+            None => write!(f, "unknown task {:?}: did you mean {}?", self.name, self.nearest),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) const PATIENCE: u32 = 10_000;
 
 /// So many attempts at a valid start failed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attempts(pub(super) u32);
+pub struct Attempts(pub u32);
 
 /// Draws limited joints in their ranges, unlimited hinges in [-pi, pi), and the orientations of
 /// free joints; positions of free joints and unlimited slides stay.

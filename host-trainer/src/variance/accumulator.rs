@@ -2,12 +2,12 @@
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | products | `[T][P]` | sums over trajectories and positions, by lag |
+//! | products | `[L][P]` | sums over trajectories and positions, by lag; L is T unless fewer are asked for |
 //! | sums | `[T][P]` | sums over trajectories, by position |
 //!
 //! Deviations are taken from the mean of their own position in the trajectory: the variance of a
 //! trajectory's mean is made of exactly these, stationary or not. Memory is 4 T P numbers, whatever the
-//! number of trajectories; time T^2 P multiply-adds a trajectory.
+//! number of trajectories; time 2 L T P multiply-adds a trajectory.
 
 use super::Components;
 use super::samples::TrajectoryGradients;
@@ -33,14 +33,14 @@ pub struct Estimate {
     pub state_variance: Vec<f64>,
     /// `[P]`
     pub action_variance: Vec<f64>,
-    /// `[T - 1][P]`
+    /// `[L - 1][P]`
     pub marginal_covariance: Vec<f64>,
-    /// `[T - 1][P]`
+    /// `[L - 1][P]`
     pub rest_covariance: Vec<f64>,
 }
 
-fn add(sums: &mut [f64], values: &[f64]) {
-    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+fn add(sums: &mut [f64], values: &[f64], sign: f64) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += sign * value);
 }
 
 /// Adds `scale a_t b_(t+lag)` for all positions and lags to `products [T][P]`.
@@ -58,13 +58,24 @@ impl Accumulator {
     /// Of no trajectory.
     #[must_use]
     pub fn new(parameters: usize, trajectory_len: usize) -> Self {
+        Self::with_lags(parameters, trajectory_len, trajectory_len)
+    }
+
+    /// Of no trajectory, for the covariances of lags below `lags` only.
+    ///
+    /// # Panics
+    /// Without a lag, or with more than the trajectory has.
+    #[must_use]
+    pub fn with_lags(parameters: usize, trajectory_len: usize, lags: usize) -> Self {
+        assert!((1..=trajectory_len).contains(&lags), "lags of a trajectory");
         let zeros = vec![0.0; parameters * trajectory_len];
+        let products = vec![0.0; parameters * lags];
         Self {
             parameters,
             trajectory_len,
             trajectories: 0,
-            marginal_products: zeros.clone(),
-            rest_products: zeros.clone(),
+            marginal_products: products.clone(),
+            rest_products: products,
             marginal_sums: zeros.clone(),
             rest_sums: zeros,
             within: vec![0.0; parameters],
@@ -77,16 +88,30 @@ impl Accumulator {
     /// # Panics
     /// When it is not T long.
     pub fn add(&mut self, gradients: &TrajectoryGradients) {
+        self.trajectories += 1;
+        self.count(gradients, 1.0);
+    }
+
+    /// Takes back a trajectory that was added.
+    ///
+    /// # Panics
+    /// When it is not T long, or none is left.
+    pub fn remove(&mut self, gradients: &TrajectoryGradients) {
+        assert!(self.trajectories > 0, "a trajectory that was added");
+        self.trajectories -= 1;
+        self.count(gradients, -1.0);
+    }
+
+    fn count(&mut self, gradients: &TrajectoryGradients, sign: f64) {
         let TrajectoryGradients { marginal, rest, within, marginal_error } = gradients;
         let p = self.parameters;
         assert_eq!(marginal.len(), p * self.trajectory_len, "every state of the trajectory");
-        self.trajectories += 1;
-        add_products(&mut self.marginal_products, marginal, marginal, p, 1.0);
-        add_products(&mut self.rest_products, rest, marginal, p, 1.0);
-        add(&mut self.marginal_sums, marginal);
-        add(&mut self.rest_sums, rest);
-        add(&mut self.within, within);
-        add(&mut self.marginal_error, marginal_error);
+        add_products(&mut self.marginal_products, marginal, marginal, p, sign);
+        add_products(&mut self.rest_products, rest, marginal, p, sign);
+        add(&mut self.marginal_sums, marginal, sign);
+        add(&mut self.rest_sums, rest, sign);
+        add(&mut self.within, within, sign);
+        add(&mut self.marginal_error, marginal_error, sign);
     }
 
     /// The components, each without bias; `None` before the second trajectory.
@@ -122,10 +147,10 @@ impl Accumulator {
 impl Estimate {
     /// Adds another, component by component.
     pub fn add(&mut self, other: &Self) {
-        add(&mut self.state_variance, &other.state_variance);
-        add(&mut self.action_variance, &other.action_variance);
-        add(&mut self.marginal_covariance, &other.marginal_covariance);
-        add(&mut self.rest_covariance, &other.rest_covariance);
+        add(&mut self.state_variance, &other.state_variance, 1.0);
+        add(&mut self.action_variance, &other.action_variance, 1.0);
+        add(&mut self.marginal_covariance, &other.marginal_covariance, 1.0);
+        add(&mut self.rest_covariance, &other.rest_covariance, 1.0);
     }
 
     /// Multiplies all components.
@@ -149,6 +174,22 @@ impl Estimate {
             action_variance: mean(&self.action_variance),
             marginal_covariance: self.marginal_covariance.chunks_exact(p).map(mean).collect(),
             rest_covariance: self.rest_covariance.chunks_exact(p).map(mean).collect(),
+        }
+    }
+
+    /// The same without every `blocks`-th parameter from `block` on.
+    #[must_use]
+    pub fn without(&self, block: usize, blocks: usize) -> Self {
+        let p = self.state_variance.len();
+        let kept = |values: &[f64]| -> Vec<f64> {
+            let numbered = values.iter().enumerate();
+            numbered.filter(|(i, _)| i % p % blocks != block).map(|(_, value)| *value).collect()
+        };
+        Self {
+            state_variance: kept(&self.state_variance),
+            action_variance: kept(&self.action_variance),
+            marginal_covariance: kept(&self.marginal_covariance),
+            rest_covariance: kept(&self.rest_covariance),
         }
     }
 

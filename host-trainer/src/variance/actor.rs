@@ -12,6 +12,7 @@
 //! | `owners` | `[K]` | the row of the batch whose state a sample belongs to |
 //! | `actions` | `[K][A]` | raw actions |
 
+use super::Critic;
 use crate::agent::Agent;
 use crate::nn::orthogonal;
 use crate::statistics::ObservationScale;
@@ -26,6 +27,8 @@ pub struct Actor {
     activation: Activation,
     params: Vec<f64>,
     scale: Option<ObservationScale>,
+    /// Whose values are the baseline of measured returns, if anybody's.
+    critic: Option<Box<Critic>>,
 }
 
 /// A batch of states seen by the policy: the inputs of all layers, and the means.
@@ -74,6 +77,17 @@ fn slope(activation: Activation, z: f64) -> f64 {
     }
 }
 
+/// The inner product, in eight sums side by side: a single one would wait for itself.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.zip(b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
 impl Actor {
     /// Orthogonal weights (gain sqrt 2, `head_gain` for the last layer), zero biases, log-deviations 0.
     pub fn new(
@@ -90,7 +104,7 @@ impl Actor {
             params.extend(std::iter::repeat_n(0.0, size[1]));
         }
         params.extend(std::iter::repeat_n(0.0, sizes.last().copied().unwrap_or(0)));
-        Self { sizes, activation, params, scale: None }
+        Self { sizes, activation, params, scale: None, critic: None }
     }
 
     /// The policy of a run or of an image.
@@ -102,7 +116,26 @@ impl Actor {
             activation: agent.activation,
             params: agent.weights.iter().map(|weight| f64::from(*weight)).collect(),
             scale: Some(agent.scale.clone()),
+            critic: None,
         }
+    }
+
+    /// The same for observations that are normalised already.
+    #[must_use]
+    pub fn of_normalised(agent: &Agent) -> Self {
+        Self { scale: None, ..Self::of(agent) }
+    }
+
+    /// The same with a critic: values of actions become advantages, and go on beyond the horizon.
+    #[must_use]
+    pub fn with_critic(self, critic: Critic) -> Self {
+        Self { critic: Some(Box::new(critic)), ..self }
+    }
+
+    /// The critic, if there is one.
+    #[must_use]
+    pub fn critic(&self) -> Option<&Critic> {
+        self.critic.as_deref()
     }
 
     /// `[P]`
@@ -186,6 +219,11 @@ impl Actor {
         Pass { inputs, before, means }
     }
 
+    /// The last layer's first output for one observation, without the `tanh`.
+    pub(super) fn output(&self, observation: &[f64]) -> f64 {
+        self.pass(observation).before.last().map_or(f64::NAN, |z| z[0])
+    }
+
     /// Writes `mean + exp(log_std) noise` over the noise, `[A]`.
     pub fn perturb(&self, mean: &[f64], noise: &mut [f64]) {
         for ((noise, mean), log_std) in noise.iter_mut().zip(mean).zip(self.log_std()) {
@@ -211,6 +249,50 @@ impl Actor {
                 by_log_std.push(deviations * deviations - 1.0);
             }
         }
+        self.backward(pass, owners, delta, by_log_std)
+    }
+
+    /// The gradient of each mean at each state: row `t A + a` is that of `means[t][a]`, with owners
+    /// `[B A]` that say so. With it the score of any action of a state is a sum of A rows.
+    #[must_use]
+    pub(super) fn mean_gradients<'a>(&'a self, pass: &'a Pass, owners: &'a [usize]) -> Scores<'a> {
+        let width = self.actions();
+        let mut delta = vec![0.0; owners.len() * width];
+        for (row, delta) in delta.chunks_exact_mut(width).enumerate() {
+            let mean = pass.means[row];
+            delta[row % width] = 1.0 - mean * mean;
+        }
+        self.backward(pass, owners, delta, vec![0.0; owners.len() * width])
+    }
+
+    /// The sum of the gradients of samples, `[P]`, from derivatives by the last layer's output, `delta
+    /// [K][A]`; nothing for the log-deviations.
+    pub(super) fn weighted_sum(&self, pass: &Pass, owners: &[usize], delta: Vec<f64>) -> Vec<f64> {
+        let scores = self.backward(pass, owners, delta, Vec::new());
+        let mut sum = vec![0.0; self.params.len()];
+        for sample in 0..owners.len() {
+            let mut slots = sum.as_mut_slice();
+            for (x, delta) in scores.factors(sample) {
+                let (weights, rest) = slots.split_at_mut(x.len() * delta.len());
+                let (bias, rest) = rest.split_at_mut(delta.len());
+                for (row, x) in weights.chunks_exact_mut(delta.len()).zip(x) {
+                    row.iter_mut().zip(delta).for_each(|(slot, delta)| *slot += x * delta);
+                }
+                bias.iter_mut().zip(delta).for_each(|(slot, delta)| *slot += delta);
+                slots = rest;
+            }
+        }
+        sum
+    }
+
+    /// From derivatives by the last layer's output, `delta [K][A]`, to those by all layers'.
+    fn backward<'a>(
+        &'a self,
+        pass: &'a Pass,
+        owners: &'a [usize],
+        delta: Vec<f64>,
+        by_log_std: Vec<f64>,
+    ) -> Scores<'a> {
         let mut deltas = vec![delta];
         // From each layer but the first to the one before it.
         for (layer, (input, output, at)) in self.layers().into_iter().enumerate().skip(1).rev() {
@@ -220,8 +302,7 @@ impl Actor {
             for (owner, delta) in owners.iter().zip(after.chunks_exact(output)) {
                 let before = &before[owner * input..][..input];
                 back.extend(weights.chunks_exact(output).zip(before).map(|(weights, before)| {
-                    let sum: f64 = weights.iter().zip(delta).map(|(w, d)| w * d).sum();
-                    sum * slope(self.activation, *before)
+                    dot(weights, delta) * slope(self.activation, *before)
                 }));
             }
             deltas.push(back);

@@ -3,7 +3,7 @@
 use super::measure::{Size, improve, measure};
 use super::table::{CSV_HEADER, Report, TABLE_1};
 use super::window::{Draws, Settings, stream};
-use super::{Actor, Estimate};
+use super::{Actor, Critic, Estimate};
 use crate::agent::Agent;
 use crate::output;
 use crate::task::{self, Task};
@@ -16,13 +16,22 @@ use std::time::Instant;
 
 /// Where the variance of the policy gradient comes from, and what would reduce it.
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Task; may be given many times; default: the six of the paper's Table 1
     #[arg(long)]
     task: Vec<String>,
     /// Policy of a run or an image; default: a new one after --updates steps of gradient ascent
     #[arg(long, value_name = "RUN|IMAGE", conflicts_with_all = ["task", "updates", "hidden", "activation", "learning_rate", "update_states", "action_repeat"])]
     policy: Option<PathBuf>,
+    /// Subtract the values that the run's critic gives to states, and let them go on where rollouts end
+    #[arg(long, requires = "policy")]
+    critic: bool,
+    /// Actions that every state has now: the verdict is about one more
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    now: u16,
     /// Steps of plain gradient ascent before the measurement
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(..=10_000))]
     updates: u16,
@@ -76,6 +85,13 @@ pub struct Args {
     parameters: Option<PathBuf>,
 }
 
+/// What else is measured.
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Bias and variance of the estimators' gradients, for the policy of a run
+    Bias(super::bias_command::Args),
+}
+
 /// A policy to measure, and where.
 struct Subject {
     actor: Actor,
@@ -87,6 +103,9 @@ struct Subject {
 /// # Errors
 /// When an argument does not fit the task, a file cannot be read or written, or a simulation fails.
 pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u32)>) -> Result<()> {
+    if let Some(Command::Bias(args)) = &args.command {
+        return super::bias_command::run(args);
+    }
     let threads = match usize::from(args.threads) {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -116,7 +135,13 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         let measured = measure(&actor, settings, size, |done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
         let seconds = begin.elapsed().as_secs_f64();
-        let report = Report::new(&measured, settings, size, args.extension, seconds);
+        let report = Report::new(
+            &measured,
+            settings,
+            size,
+            (usize::from(args.now), args.extension),
+            seconds,
+        );
         output::line(report.text())?;
         csv += &report.csv();
         parameters += &by_parameter(settings, &measured.parameters);
@@ -128,13 +153,21 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
         Some(path) => one(&|| {
             let (agent, task, action_repeat) = open(path)?;
             let settings = settings(args, task, action_repeat)?;
-            Ok(Subject { actor: Actor::of(&agent), settings })
+            let actor = Actor::of(&agent);
+            if !args.critic {
+                return Ok(Subject { actor, settings });
+            }
+            if !path.is_dir() {
+                bail!("--critic needs a run: the image {} has no critic", path.display());
+            }
+            let (_, trainer) = crate::cli::load(path)?;
+            Ok(Subject { actor: actor.with_critic(Critic::of(&trainer, 0)), settings })
         }),
         None => tasks.iter().try_for_each(|task| one(&|| fresh(args, task, threads))),
     }
 }
 
-fn write(path: Option<&Path>, text: &str) -> Result<()> {
+pub(super) fn write(path: Option<&Path>, text: &str) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -150,6 +183,12 @@ fn settings(args: &Args, task: &'static Task, action_repeat: u32) -> Result<Sett
         discount: args.discount,
         seed: args.seed,
     };
+    if task.terminates() {
+        bail!(
+            "episodes of {} can end early, and windows of trajectories cannot: leave out [[terminate]]",
+            task.name
+        );
+    }
     let episode = settings.episode();
     for (flag, value) in [("trajectory-len", args.trajectory_len), ("horizon", args.horizon)] {
         if value as usize > episode {

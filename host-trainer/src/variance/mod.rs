@@ -5,11 +5,15 @@
 //! |---|---|
 //! | `lemmas` | numbers in, variances and verdicts out |
 //! | `actor` | the policy, and the gradient of every sample |
+//! | `critic` | the baseline of what is measured, if there is to be one |
 //! | `window` | trajectories, and values of other actions from the rewound simulator |
 //! | `samples`, `accumulator` | unbiased components from trajectories |
 //! | `projection` | the same from random projections, cheap enough for training |
+//! | `batch`, `choice` | components of a training batch; what they say about N |
+//! | `advise`, `advice`, `advice_file` | that, every so many iterations of a training |
 //! | `measure` | all of it on threads; the policy of Table 1 |
 //! | `bootstrap`, `table` | intervals, beside the paper's figures |
+//! | `gradient`, `bias`, `bias_command` | bias and variance of the estimators of a run |
 //! | `command` | the command line |
 //!
 //! A bandit that can be worked out by hand: two contexts, two equally likely actions, one parameter
@@ -47,8 +51,17 @@
 
 mod accumulator;
 mod actor;
+pub mod advice;
+pub mod advice_file;
+pub mod advise;
+mod batch;
+mod bias;
+mod bias_command;
 mod bootstrap;
+mod choice;
 pub mod command;
+mod critic;
+mod gradient;
 mod lemmas;
 mod measure;
 mod projection;
@@ -57,13 +70,22 @@ mod table;
 mod window;
 
 #[cfg(test)]
+mod advise_test;
+#[cfg(test)]
+mod batch_test;
+#[cfg(test)]
 mod brute_force;
 #[cfg(test)]
 mod recovery;
 
 pub use accumulator::{Accumulator, Estimate};
 pub use actor::{Actor, Pass, Scores};
+pub use batch::{BatchSamples, Jackknife, Pieces, Uncertain, measure_batch};
+pub use bias::{Gradients, Quality};
 pub use bootstrap::{Interval, Statistic, intervals};
+pub use choice::{Prices, next_num_actions};
+pub use critic::Critic;
+pub use gradient::gradient;
 pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use measure::{Measured, Size, improve, measure};
 pub use projection::Projection;

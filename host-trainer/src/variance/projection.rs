@@ -11,6 +11,7 @@
 //! | `u`, `v`, `w` | `[layers][Q][in]`, `[Q][out]`, `[Q][out]` | signs of a layer's inputs, outputs, biases |
 //! | projected score | `[Q]` | takes the place of `[P]` in [`super::TrajectoryGradients`] |
 
+use super::actor::dot;
 use super::{Actor, Components, Estimate, Scores};
 use rand::{Rng, RngExt as _};
 
@@ -32,10 +33,6 @@ struct Signs {
 
 fn signs(rng: &mut impl Rng, len: usize) -> Vec<f64> {
     (0..len).map(|_| if rng.random::<bool>() { 1.0 } else { -1.0 }).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl Projection {
@@ -74,6 +71,11 @@ impl Projection {
         for (slot, signs) in projected.iter_mut().zip(self.log_std.chunks_exact(by_log_std.len())) {
             *slot += dot(signs, by_log_std);
         }
+    }
+
+    /// The signs of the log-deviations, `[Q][A]`.
+    pub(super) fn log_std_signs(&self) -> &[f64] {
+        &self.log_std
     }
 
     /// Mean components over *parameters* from an estimate over projections: a projection's variance is

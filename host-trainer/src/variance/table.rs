@@ -64,6 +64,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Both sides of the condition: actions, states, and the first less the second.
     pub condition: [Interval; 3],
+    /// N: actions that a state has.
+    pub now: usize,
     /// delta
     pub extension: f64,
     /// Covariances by lag, from 1: marginal, rest.
@@ -80,11 +82,15 @@ impl Report {
         measured: &Measured,
         settings: Settings,
         size: Size,
-        extension: f64,
+        (now, extension): (usize, f64),
         seconds: f64,
     ) -> Self {
         let len = settings.trajectory_len;
-        let named: [(&str, &str, Statistic<'_>); 9] = [
+        let gain = |c: &Components| {
+            let scale = 100.0 / c.variance(now, len).abs();
+            [-scale * c.delta_actions(now, len), -scale * c.delta_states(now, len, extension)]
+        };
+        let named: [(&str, &str, Statistic<'_>); 12] = [
             ("state_variance", "Var_s[E_a grad J]", &|c| c.state_variance),
             ("action_variance", "E_s Var_a[grad J]", &|c| c.action_variance),
             ("marginal_sum", "2 sum (T-t)/T Cov[E_a, E_a]", &|c| c.marginal_sum(len)),
@@ -92,15 +98,18 @@ impl Report {
             ("markov_chain", "Markov chain", &|c| c.markov_chain(len)),
             ("policy_dependent", "policy-dependent", &|c| c.policy_dependent(len)),
             ("policy_share", "policy-dependent share", &|c| c.policy_share(len)),
-            ("delta_actions", "Delta_N, one action more", &|c| c.delta_actions(1, len)),
+            ("delta_actions", "Delta_N, one action more", &|c| c.delta_actions(now, len)),
             ("delta_states", "Delta_T, delta T states more", &|c| {
-                c.delta_states(1, len, extension)
+                c.delta_states(now, len, extension)
             }),
+            ("percent_actions", "% less with an action more", &|c| gain(c)[0]),
+            ("percent_states", "% less with delta T states", &|c| gain(c)[1]),
+            ("percent_margin", "the difference", &|c| gain(c)[0] - gain(c)[1]),
         ];
         let sides: [Statistic<'_>; 3] = [
-            &|c| c.condition(1, len, extension).actions,
-            &|c| c.condition(1, len, extension).states,
-            &|c| c.condition(1, len, extension).margin(),
+            &|c| c.condition(now, len, extension).actions,
+            &|c| c.condition(now, len, extension).states,
+            &|c| c.condition(now, len, extension).margin(),
         ];
         let at_lag = |lag: usize, rest: bool| {
             move |c: &Components| {
@@ -136,6 +145,7 @@ impl Report {
             divergences: measured.divergences,
             rows: named.iter().zip(rows).enumerate().map(row).collect(),
             condition: [condition[0], condition[1], condition[2]],
+            now,
             extension,
             lags: lags.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
         }
@@ -204,8 +214,9 @@ impl Report {
         };
         let _ = writeln!(
             text,
-            "  {name}{} (N = 1, delta = {}): {} +- {} {sign} {} +- {}",
+            "  {name}{} (N = {}, delta = {}): {} +- {} {sign} {} +- {}",
             if doubt { ", in doubt" } else { "" },
+            self.now,
             self.extension,
             number(actions.estimate),
             half(actions),

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `observations` | `[T][D]` | |
 //! | `actions` | `[T][K][A]` | raw; the first of each state was taken |
-//! | `returns` | `[T][K][R]` | discounted, over the horizon |
+//! | `returns` | `[T][K][R]` | discounted, over the horizon; with a critic its value of what follows added, of the state taken away |
 
 use super::Actor;
 use crate::task::{self, Environment, RandomState, State, Task};
@@ -79,6 +79,7 @@ pub(super) enum Draws {
     Noise = 0x56_02,
     Weights = 0x56_03,
     Bootstrap = 0x56_04,
+    Projections = 0x56_05,
 }
 
 /// A random stream of the laboratory's own.
@@ -219,10 +220,12 @@ impl Walker {
                 window.actions.extend(self.act(actor, rng));
             }
             let actions = window.actions[first..].to_vec();
+            let observation = &window.observations[t * width..][..width];
+            let baseline = actor.critic().map_or(0.0, |critic| critic.value(observation));
             for action in actions.chunks_exact(actor.actions()) {
                 for _ in 0..self.settings.rollouts {
                     let total = self.rollout(actor, rng, state, action, &mut window.divergences)?;
-                    window.returns.push(total);
+                    window.returns.push(total - baseline);
                 }
             }
         }
@@ -252,8 +255,9 @@ impl Walker {
                 weight *= self.settings.discount;
                 next = self.act(actor, rng);
             }
+            let beyond = actor.critic().map(|critic| weight * critic.value(&self.observation));
             match total {
-                Some(total) => return Ok(total),
+                Some(total) => return Ok(total + beyond.unwrap_or(0.0)),
                 None => *divergences += 1,
             }
         }
@@ -356,6 +360,25 @@ mod tests {
         let two = Settings { horizon: 2, ..settings() };
         let window = Walker::new(two).unwrap().window(&actor(), 4).unwrap();
         assert!(window.returns.chunks_exact(2).all(|returns| returns[0] != returns[1]));
+    }
+
+    #[test]
+    fn with_a_critic_returns_become_advantages_that_go_on() {
+        let mut trainer = crate::train::tests::small();
+        trainer.iterate().unwrap();
+        let critic = crate::variance::Critic::of(&trainer, 0);
+        let one = Settings { horizon: 1, rollouts: 1, ..settings() };
+        let plain = Walker::new(one).unwrap().window(&actor(), 4).unwrap();
+        let with = actor().with_critic(critic.clone());
+        let found = Walker::new(one).unwrap().window(&with, 4).unwrap();
+        assert_eq!(plain.observations, found.observations);
+        // The action taken leads to the next state: r + gamma V(s') - V(s).
+        for t in 0..4 {
+            let value = |t: usize| critic.value(&found.observations[t * 5..][..5]);
+            let expected = plain.returns[t * 3] + 0.9 * value(t + 1) - value(t);
+            assert!((found.returns[t * 3] - expected).abs() < 1e-9);
+            assert!(value(t).abs() > 1e-6);
+        }
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// Show the firmware's log
     #[arg(short, long)]
     verbose: bool,
+    /// TOML of the task, where it is one of your own and its copy in the run is gone
+    #[arg(long, value_name = "TOML")]
+    task_file: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -56,11 +59,13 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let image = existing(&arguments.image)?;
     setup::quietly(project)?;
     let host = HostTrainer::build(project)?;
+    let task_file = arguments.task_file.as_deref().map(existing).transpose()?;
     let what = Drive {
         image: &image,
         episodes: arguments.episodes,
         seed: arguments.seed,
         verbose: arguments.verbose,
+        task_file: task_file.as_deref(),
     };
     let (text, report) = what.run(project, &host)?;
     if arguments.json {
@@ -84,6 +89,8 @@ pub(crate) struct Drive<'a> {
     pub(crate) episodes: u32,
     pub(crate) seed: u64,
     pub(crate) verbose: bool,
+    /// Absolute.
+    pub(crate) task_file: Option<&'a Path>,
 }
 
 impl Drive<'_> {
@@ -101,6 +108,9 @@ impl Drive<'_> {
         let mut emulator = bench.start(elf.bytes(), None)?;
 
         let mut command = host.command(project);
+        if let Some(file) = self.task_file {
+            command.arg("--task-file").arg(file);
+        }
         command.arg("drive").arg(image).arg("--request").arg(request).arg("--reply").arg(reply);
         command.args(["--episodes", &self.episodes.to_string(), "--seed", &self.seed.to_string()]);
         command.arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

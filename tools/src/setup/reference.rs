@@ -13,8 +13,14 @@ use crate::project::Project;
 use crate::report::Step;
 use crate::run;
 
-/// Reads event files (tensorboard) and computes exported networks (onnxruntime).
-const PACKAGES: [&str; 3] = ["tensorboard==2.21.0", "onnxruntime==1.32.0", "numpy==2.4.6"];
+/// Reads event files (tensorboard), checks, computes and writes networks (onnx, onnxruntime, safetensors).
+const PACKAGES: [&str; 5] = [
+    "tensorboard==2.21.0",
+    "onnx==1.23.2",
+    "onnxruntime==1.32.0",
+    "safetensors==0.8.0",
+    "numpy==2.4.6",
+];
 
 /// Fetches what is missing.
 ///
@@ -32,7 +38,7 @@ pub(crate) fn ensure(project: &Project) -> Result<()> {
 }
 
 fn fill(dir: &Path) -> Result<()> {
-    let step = Step::spinner("fetching what tests compare with: tensorboard, onnxruntime");
+    let step = Step::spinner("fetching what tests compare with: tensorboard, onnx");
     let mut pip = Command::new(system::python()?);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]);
     pip.args(["--no-input", "--only-binary", ":all:", "--target"]).arg(dir).args(PACKAGES);

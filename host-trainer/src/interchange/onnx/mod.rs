@@ -1,0 +1,61 @@
+//! ONNX files: writing an image's policy, reading others' policies. Field numbers are those of
+//! `onnx.proto`.
+
+#![allow(dead_code, reason = "the fields that are only read wait for their reader")]
+
+mod write;
+
+pub(super) use write::onnx;
+
+/// `TensorProto.DataType`
+const FLOAT: i64 = 1;
+
+/// `ModelProto`
+mod model {
+    pub(super) const IR_VERSION: u32 = 1;
+    pub(super) const PRODUCER_NAME: u32 = 2;
+    pub(super) const PRODUCER_VERSION: u32 = 3;
+    pub(super) const GRAPH: u32 = 7;
+    pub(super) const OPSET_IMPORT: u32 = 8;
+    pub(super) const METADATA: u32 = 14;
+}
+
+/// `GraphProto`
+mod graph {
+    pub(super) const NODE: u32 = 1;
+    pub(super) const NAME: u32 = 2;
+    pub(super) const INITIALISER: u32 = 5;
+    pub(super) const INPUT: u32 = 11;
+    pub(super) const OUTPUT: u32 = 12;
+}
+
+/// `NodeProto`
+mod node {
+    pub(super) const INPUT: u32 = 1;
+    pub(super) const OUTPUT: u32 = 2;
+    pub(super) const NAME: u32 = 3;
+    pub(super) const OPERATOR: u32 = 4;
+    pub(super) const ATTRIBUTE: u32 = 5;
+}
+
+/// `AttributeProto`
+mod attribute {
+    pub(super) const NAME: u32 = 1;
+    pub(super) const FLOAT: u32 = 2;
+    pub(super) const INT: u32 = 3;
+    pub(super) const TENSOR: u32 = 5;
+    pub(super) const TYPE: u32 = 20;
+    pub(super) const TYPE_FLOAT: i64 = 1;
+}
+
+/// `TensorProto`
+mod tensor {
+    pub(super) const DIMS: u32 = 1;
+    pub(super) const DATA_TYPE: u32 = 2;
+    pub(super) const FLOAT_DATA: u32 = 4;
+    pub(super) const INT64_DATA: u32 = 7;
+    pub(super) const NAME: u32 = 8;
+    pub(super) const RAW_DATA: u32 = 9;
+    pub(super) const DOUBLE_DATA: u32 = 10;
+    pub(super) const EXTERNAL_DATA: u32 = 13;
+}

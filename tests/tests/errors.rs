@@ -1,0 +1,148 @@
+//! Bad input to every command: one line that names the fix, an exit code, and nothing written.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tests::{SMALL_RUN, host_trainer, refuse, run, small_image, succeed};
+
+/// Everything below a folder, with its contents.
+fn everything(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(everything(&path));
+        } else {
+            let contents = fs::read(&path).unwrap_or_default();
+            found.push((path, contents));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A folder with a finished run `run`, an image `good.daa`, and files that are wrong in many ways.
+fn workplace(folder: &Path) {
+    let mut train = host_trainer(folder);
+    let _ = succeed(train.arg("train").args(SMALL_RUN).args(["-q", "--run-dir", "run"]));
+    let image = fs::read(small_image()).unwrap();
+    fs::write(folder.join("good.daa"), &image).unwrap();
+    fs::write(folder.join("cut.daa"), &image[..image.len() / 2]).unwrap();
+    let mut flipped = image;
+    flipped[5000] ^= 1;
+    fs::write(folder.join("flipped.daa"), flipped).unwrap();
+    fs::write(folder.join("text.daa"), "no image at all").unwrap();
+    fs::write(folder.join("empty"), "").unwrap();
+    fs::create_dir(folder.join("folder")).unwrap();
+    fs::write(folder.join("old.toml"), "").unwrap();
+    fs::create_dir_all(folder.join("newer/checkpoints")).unwrap();
+    fs::write(folder.join("newer/config.toml"), "invented = 3\n").unwrap();
+}
+
+#[test]
+fn every_command_says_what_is_wrong_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    workplace(folder);
+    let before = everything(folder);
+    let table: &[(&[&str], &[&str])] = &[
+        (&["evaluate", "nothing"], &["nothing"]),
+        (&["evaluate", "folder"], &["folder is no run"]),
+        (&["evaluate", "cut.daa"], &["cut.daa"]),
+        (&["evaluate", "flipped.daa"], &["flipped.daa", "CRC-32"]),
+        (&["evaluate", "text.daa"], &["text.daa"]),
+        (&["evaluate", "empty"], &["empty"]),
+        (&["evaluate", "newer"], &["newer/config.toml", "invented"]),
+        (&["evaluate", "good.daa", "--trajectories", "no/such/file.csv"], &["no/such"]),
+        (&["inspect", "nothing.daa"], &["nothing.daa"]),
+        (&["inspect", "flipped.daa"], &["flipped.daa", "CRC-32"]),
+        (&["export", "good.daa"], &["good.daa is no run"]),
+        (&["export", "run", "-o", "folder"], &["folder"]),
+        (&["export", "run", "-o", "no/such/place.daa"], &["no/such"]),
+        (&["export", "run", "--seed", "77"], &["no seed 77"]),
+        (&["render", "text.daa", "-o", "x.gif"], &["text.daa"]),
+        (&["render", "good.daa", "-o", "x.mp4"], &["x.mp4", ".gif"]),
+        (&["report", "folder"], &["folder"]),
+        (&["report", "nothing"], &["nothing"]),
+        (&["experiment", "fig9"], &["fig9", "did you mean fig"]),
+        (
+            &["experiment", "fig5", "--task", "reacher-esy", "--plan"],
+            &["did you mean reacher-easy?"],
+        ),
+        (&["experiment", "fig5", "--set", "horizont=2", "--plan"], &["did you mean horizon?"]),
+        (&["diagnose", "folder"], &["folder is no run"]),
+        (&["replay", "nothing.json"], &["cannot read nothing.json"]),
+        (&["replay", "empty"], &["empty"]),
+        (&["drive", "flipped.daa", "--request", "a", "--reply", "b"], &["flipped.daa"]),
+        (&["drive", "good.daa", "--request", "no-fifo", "--reply", "b"], &["no-fifo"]),
+        (&["bench", "env", "--task", "cartpole-swingp"], &["did you mean cartpole-swingup?"]),
+        (&["bench", "env", "--seconds", "0"], &["--seconds 0"]),
+        (&["bench", "train", "--set", "clip=-1"], &["clip"]),
+        (&["sweep", "plan", "empty.toml"], &["cannot read empty.toml"]),
+        (&["train", "--resume", "newer"], &["newer/config.toml", "invented"]),
+        (&["train", "--run-dir", "newer"], &["newer/config.toml", "invented"]),
+        (&["train", "--run-dir", "run/config.toml"], &["run/config.toml"]),
+        (&["train", "--config", "folder"], &["folder"]),
+        (&["train", "--task", ""], &["unknown task"]),
+        (&["train", "--set", "hidden"], &["write key=value"]),
+        (&["train", "--set", "actor_hidden=100000000"], &["actor_hidden"]),
+        (&["train", "--set", "num_actions=1000000000"], &["num_actions"]),
+    ];
+    for (args, words) in table {
+        refuse(host_trainer(folder).args(*args), words);
+        assert!(everything(folder) == before, "{args:?} wrote something");
+    }
+}
+
+#[test]
+fn arguments_that_are_not_understood_have_a_code_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let table: &[&[&str]] = &[
+        &[],
+        &["trian"],
+        &["train", "--sede", "3"],
+        &["train", "--seed", "-1"],
+        &["train", "--seeds", "5..1"],
+        &["train", "--seed", "1", "--seeds", "1..2"],
+        &["train", "--decisions", "many"],
+        &["evaluate"],
+        &["evaluate", "x", "--episodes", "0"],
+        &["export", "x", "--dtype", "i4"],
+        &["export", "x", "--checkpoint", "last"],
+        &["sweep", "run", "x", "--only", "a", "--index", "1"],
+        &["report", "x", "--score", "best"],
+    ];
+    for args in table {
+        let outcome = run(host_trainer(folder.path()).args(*args));
+        assert_eq!(outcome.code, 2, "{args:?}: {outcome:?}");
+        assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+    }
+    assert!(everything(folder.path()).is_empty());
+}
+
+#[test]
+fn files_that_may_not_be_read_or_written_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    workplace(folder);
+    let mode = |name: &str, mode: u32| {
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("good.daa", 0o000);
+    mode("folder", 0o500);
+    if fs::read(folder.join("good.daa")).is_ok() {
+        // A superuser may everything; what remains to be seen is that the same commands work.
+        let _ = succeed(host_trainer(folder).args(["inspect", "good.daa"]));
+        mode("folder", 0o700);
+        return;
+    }
+    refuse(host_trainer(folder).args(["inspect", "good.daa"]), &["good.daa", "ermission"]);
+    let into = ["train", "--run-dir", "folder/run", "--decisions", "2048"];
+    refuse(host_trainer(folder).args(into), &["folder/run", "ermission"]);
+    refuse(
+        host_trainer(folder).args(["export", "run", "-o", "folder/x.daa"]),
+        &["folder", "ermission"],
+    );
+    mode("folder", 0o700);
+}
