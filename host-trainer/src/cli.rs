@@ -16,7 +16,8 @@ use crate::run::progress::Show;
 use crate::session::{Begun, Ending, Options, Resume, Session};
 use crate::train::Trainer;
 use crate::{
-    bench, diagnose, doctor, drive, experiment, flash, inspect, nn, render, report, sweep, task, variance,
+    bench, diagnose, doctor, drive, experiment, flash, inspect, nn, render, report, sweep, task,
+    variance,
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};

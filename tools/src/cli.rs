@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::project::Project;
 use crate::setup::{self, toolchain::Route};
-use crate::{bench, doctor, emulate, faults, flash, record, size, test, train};
+use crate::{bench, doctor, emulate, faults, flash, fuzz, record, size, test, train};
 
 /// Set-up, training, tests and the emulated microcontroller.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ enum Command {
     FlashPolicy(flash::Arguments),
     /// Inject faults into the firmware's loop and write docs/faults.md
     Faults(faults::Arguments),
+    /// Throw bytes at everything that reads images, link frames and configurations
+    Fuzz(fuzz::Arguments),
     /// Show the flash, RAM and stack that the firmware takes
     Size(size::Arguments),
     /// Measure the kernels on the emulated microcontroller, beside other libraries
@@ -61,6 +63,7 @@ impl Cli {
             Command::Boot(arguments) => emulate::boot::run(&project, &arguments),
             Command::FlashPolicy(arguments) => flash::run(&project, &arguments),
             Command::Faults(arguments) => faults::run(&project, &arguments),
+            Command::Fuzz(arguments) => fuzz::run(&project, &arguments),
             Command::Size(arguments) => size::run(&project, &arguments),
             Command::Bench(arguments) => bench::run(&project, &arguments),
             Command::Record(arguments) => record::run(&project, &arguments),

@@ -9,6 +9,7 @@ mod doctor;
 mod emulate;
 mod faults;
 mod flash;
+mod fuzz;
 mod host;
 mod project;
 mod record;

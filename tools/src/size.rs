@@ -39,7 +39,14 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let bench = Bench::new()?;
     let chosen = bench.path().join("chosen.daa");
     place::write(&chosen, elf.image()?)?;
-    let drive = Drive { image: &chosen, episodes: 1, seed: 1, verbose: false, task_file: None, planning: &[] };
+    let drive = Drive {
+        image: &chosen,
+        episodes: 1,
+        seed: 1,
+        verbose: false,
+        task_file: None,
+        planning: &[],
+    };
     let (_, report) = drive.run(project, &host)?;
     let stack = report.stack_high_water_bytes;
     if arguments.json {

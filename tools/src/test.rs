@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::emulate::firmware::{Elf, Machine};
+use crate::fuzz;
 use crate::project::Project;
 use crate::report::say;
 use crate::run;
@@ -62,6 +63,11 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         .args(["test", "--release", "--target-dir"])
         .arg(project.target_dir().join("firmware-log"));
     step("testing the decoder of the firmware's log", &mut decoder, "the decoder's tests")?;
+
+    // The planted mistakes are found within seconds; the real search takes its half minute.
+    for planted in [true, false] {
+        fuzz::run(project, &fuzz::Arguments::usual(planted))?;
+    }
 
     say("testing the workspace");
     let mut tests = cargo(&["test", "--workspace", "--release", "--no-fail-fast"]);

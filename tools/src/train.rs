@@ -56,8 +56,14 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let summary = summary(project, &arguments.train, start)?;
     let image = project.root().join(&summary.image);
     say(format!("driving {EPISODES} episodes with the image in the emulated microcontroller"));
-    let drive =
-        Drive { image: &image, episodes: EPISODES, seed: 1, verbose: false, task_file: None, planning: &[] };
+    let drive = Drive {
+        image: &image,
+        episodes: EPISODES,
+        seed: 1,
+        verbose: false,
+        task_file: None,
+        planning: &[],
+    };
     let (_, report) = drive.run(project, &host)?;
     let (differing, actions) = report.differing();
     let mean = summary.mean.map_or_else(|| "-".into(), |mean| format!("{mean:.1}"));

@@ -1,6 +1,7 @@
 //! `cargo xtask bench mcu`: what a network costs on the microcontroller, here and in other libraries.
 
 mod cycles;
+mod microflow;
 #[path = "../../../firmware/bench/networks.rs"]
 #[allow(unreachable_pub, reason = "shared with a build script")]
 mod networks;

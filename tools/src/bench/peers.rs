@@ -53,6 +53,7 @@ const FLAGS: [&str; 9] = [
 pub(crate) enum Peer {
     RlTools,
     CmsisDsp,
+    Microflow,
 }
 
 /// The libraries' sources and the networks' numbers.
@@ -119,8 +120,9 @@ impl Workshop {
     ///
     /// # Errors
     /// After the compiler's own words.
-    pub(crate) fn build(&self, peer: Peer) -> Result<PathBuf> {
+    pub(crate) fn build(&self, project: &Project, peer: Peer) -> Result<PathBuf> {
         let (name, compiler, source, library): (_, _, _, &[&str]) = match peer {
+            Peer::Microflow => return super::microflow::build(project, &self.dir),
             Peer::RlTools => ("rltools.elf", "arm-none-eabi-g++", "rltools.cpp", &[]),
             Peer::CmsisDsp => (
                 "cmsis-dsp.elf",

@@ -51,7 +51,7 @@ const fn family(
 use Agreement::{Bits, Within};
 
 /// Everything, in the order of the table; the first family is the one that all are held against.
-pub(crate) const PROGRAMS: [(Program, &[Family]); 5] = [
+pub(crate) const PROGRAMS: [(Program, &[Family]); 6] = [
     (
         Program::Ours(""),
         &[
@@ -80,6 +80,7 @@ pub(crate) const PROGRAMS: [(Program, &[Family]); 5] = [
         Program::Peer(Peer::CmsisDsp),
         &[family("dsp_f32", "CMSIS-DSP 1.10.3, mat_vec", "f32", Within(1e-4))],
     ),
+    (Program::Peer(Peer::Microflow), &[family("microflow", "microflow 0.1.3", "i8", Within(1e-1))]),
 ];
 
 impl Program {
@@ -89,7 +90,7 @@ impl Program {
     /// After the compiler's own words.
     pub(crate) fn build(self, project: &Project, workshop: &Workshop) -> Result<PathBuf> {
         match self {
-            Self::Peer(peer) => workshop.build(peer),
+            Self::Peer(peer) => workshop.build(project, peer),
             Self::Ours(features) => ours(project, "bench-mcu", features),
         }
     }
