@@ -50,6 +50,7 @@ fn image(weights: WeightType, hidden: u16) -> Vec<u8> {
         critic_activation: Activation::Relu,
         transition_target: TransitionTarget::Difference,
         policy_weights: weights,
+        policy_head: daa_core::policy::Head::Squash,
     };
     let signal = |name| ObservationSignal {
         name,
