@@ -10,7 +10,8 @@ use daa_core::image::{
     Section, write,
 };
 use daa_core::integer::{Limits, WeightType, network_words, quantise};
-use daa_core::link::{Request, encode, frame_capacity};
+use daa_core::link::{Request, Transfer, encode, frame_capacity};
+use daa_core::policy::Head;
 #[cfg(feature = "trainer")]
 use host_trainer::config::Config;
 
@@ -50,7 +51,7 @@ fn image(weights: WeightType, hidden: u16) -> Vec<u8> {
         critic_activation: Activation::Relu,
         transition_target: TransitionTarget::Difference,
         policy_weights: weights,
-        policy_head: daa_core::policy::Head::Squash,
+        policy_head: Head::Squash,
     };
     let signal = |name| ObservationSignal {
         name,
@@ -114,6 +115,17 @@ fn links() -> Vec<(String, Vec<u8>)> {
         ("goodbye", Request::Goodbye),
         ("arm", Request::Arm),
         ("status", Request::Status),
+        ("disarm", Request::Disarm),
+        ("policies", Request::Policies),
+        ("begin", Request::Transfer(Transfer::Begin { len: 999, checksum: 7, architecture: 8 })),
+        (
+            "piece",
+            Request::Transfer(Transfer::Piece {
+                offset: 128,
+                bytes: [1, 0, 255].into_iter().collect(),
+            }),
+        ),
+        ("commit", Request::Transfer(Transfer::Commit)),
         (
             "sample",
             Request::Sample {
