@@ -112,7 +112,7 @@ impl Physics {
             let len = values.len() / keys.max(1) as usize;
             values[id * len..(id + 1) * len].to_vec()
         };
-        let keys = model.nkey() as i64;
+        let keys = model.nkey();
         let [qpos, qvel, act, ctrl] =
             [model.key_qpos(), model.key_qvel(), model.key_act(), model.key_ctrl()]
                 .map(|values| row(values, keys));

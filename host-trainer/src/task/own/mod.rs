@@ -209,7 +209,7 @@ fn actions(own: &Own, model: &MjModel) -> Result<Vec<Signal>, Error> {
     (0..ranges.len())
         .map(|id| {
             let [low, high] = ranges[id];
-            if !limited[id] || !(low < high && low.is_finite() && high.is_finite()) {
+            if !(limited[id] && low < high && low.is_finite() && high.is_finite()) {
                 return Err(own.error(format!(
                     "actuator {:?} has no control range: give it ctrlrange=\"low high\"; -1 and 1 of the policy are its ends",
                     name(id)
