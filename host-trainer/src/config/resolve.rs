@@ -194,7 +194,13 @@ fn merge(sources: &Sources, task: Option<&Task>) -> Result<Config, ConfigError> 
     let name = asked.unwrap_or("quickstart").to_owned();
     let preset = PRESETS.iter().find(|(known, ..)| *known == name).ok_or_else(|| {
         let nearest = nearest(&name, PRESETS.iter().map(|(known, ..)| *known));
-        ConfigError::UnknownPreset { name: name.clone(), nearest }
+        let unknown = ConfigError::UnknownPreset { name: name.clone(), nearest };
+        match &brought {
+            Some((_, source)) if sources.preset.is_none() && from_file.is_none() => {
+                ConfigError::Value { source_name: source.clone(), message: unknown.to_string() }
+            }
+            _ => unknown,
+        }
     })?;
     lay_over(&mut table, read_table(preset.1, preset.0)?, preset.0)?;
     if let Some((mut train, source)) = brought {
