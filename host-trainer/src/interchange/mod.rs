@@ -2,7 +2,7 @@
 //! safetensors come in.
 //!
 //! Everything that leaves is made from an image, which was checked when it was written. What comes in is
-//! read as [steps] and [fitted](fit) to an image, which is held against the steps.
+//! read as steps and fitted to an image, which is held against the steps.
 
 mod c_header;
 mod fit;
