@@ -51,6 +51,8 @@ enum Command {
     Report(report::Args),
     /// Write the policy image of a run, or an image in other people's formats
     Export(ExportArgs),
+    /// Make an image of a policy of Stable-Baselines3 or CleanRL: safetensors or ONNX
+    Import(interchange::ImportArgs),
     /// Run one of the paper's figures: every arm on every task, and a report
     Experiment(Box<experiment::Args>),
     /// Plan and run many jobs: a grid of tasks, estimators and options
@@ -279,6 +281,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Report(args) => report::report(&args)?,
         Command::Export(args) => export_command(&args)?,
+        Command::Import(args) => interchange::import(&args)?,
         Command::Experiment(args) => return experiment::run(&args),
         Command::Sweep(command) => return sweep::run(&command),
         Command::Diagnose(args) => diagnose::run(&args)?,

@@ -9,21 +9,24 @@ use crate::monitor::levels;
 use crate::nn::to_vec;
 use crate::random::{Purpose, stream};
 use crate::run::directory::write_atomically;
+use crate::statistics::ObservationScale;
+use crate::task::Task;
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
 use daa_core::MlpSlice;
 use daa_core::dynamics::TransitionSlice;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, Image, Model, ObservationSignal, Passport, Provenance,
-    Return,
+    ActionSignal, Architecture, Contents, Image, MAX_ACTIONS, MAX_OBSERVATIONS, Model,
+    ObservationSignal, Passport, Provenance, Return,
 };
 use daa_core::integer::WeightType;
+use daa_core::policy::ActionLimits;
 use rand::RngExt as _;
 use std::path::Path;
 use tch::Tensor;
 
 /// Episodes behind the return in the passport.
-const EPISODES: usize = 20;
+pub(crate) const EPISODES: usize = 20;
 /// Golden vectors of visited observations; those of the limits come on top.
 const GOLDEN_VISITED: usize = 32;
 /// Observations on which `core` is held against libtorch.
@@ -89,7 +92,7 @@ pub fn export_as(
     let mut summary = Summary::of(&returns);
     let visited: Vec<f32> =
         episodes.iter().flat_map(|episode: &Episode| episode.observations.clone()).collect();
-    check_ranges(trainer, &visited)?;
+    check_ranges(trainer.task(), &visited)?;
 
     let largest_difference = compare_with_libtorch(trainer, seed_index, &agent, &visited)?;
     let mut loss = None;
@@ -102,7 +105,7 @@ pub fn export_as(
         let totals: Vec<f64> = evaluate(&agent, &what)?.iter().map(|e| e.total).collect();
         summary = Summary::of(&totals);
     }
-    let golden = golden_vectors(trainer, &agent, &visited)?;
+    let golden = golden_vectors(trainer.task(), &agent, &visited)?;
     let passport = passport(trainer, &agent, seed_index, summary)?;
     let image = build(trainer, seed_index, &agent, &passport, (&golden, &episodes))?;
     write_atomically(path, &image)?;
@@ -120,8 +123,8 @@ pub fn export_as(
 }
 
 /// Every visited observation must pass the guard that the image will carry.
-fn check_ranges(trainer: &Trainer, visited: &[f32]) -> Result<()> {
-    let signals = &trainer.task().observations;
+pub(crate) fn check_ranges(task: &Task, visited: &[f32]) -> Result<()> {
+    let signals = &task.observations;
     for observation in visited.chunks_exact(signals.len()) {
         for (value, signal) in observation.iter().zip(signals) {
             if !(signal.low as f32..=signal.high as f32).contains(value) {
@@ -192,14 +195,14 @@ fn compare_with_libtorch(
 }
 
 /// Observations spread over the visited ones, then the limits: all low, all high, and in turns.
-fn golden_vectors(trainer: &Trainer, agent: &Agent, visited: &[f32]) -> Result<Vec<f32>> {
+pub(crate) fn golden_vectors(task: &Task, agent: &Agent, visited: &[f32]) -> Result<Vec<f32>> {
     let (observations, actions) = (agent.shape.input, agent.shape.output);
     let rows = visited.len() / observations;
     let spread = (0..GOLDEN_VISITED).map(|i| {
         let row = i * (rows - 1) / (GOLDEN_VISITED - 1);
         visited[row * observations..(row + 1) * observations].to_vec()
     });
-    let signals = &trainer.task().observations;
+    let signals = &task.observations;
     let limits = [[false, false], [true, true], [false, true], [true, false]].map(|high| {
         let side = |(i, signal): (usize, &crate::task::Signal)| {
             (if high[i % 2] { signal.high } else { signal.low }) as f32
@@ -218,17 +221,15 @@ fn golden_vectors(trainer: &Trainer, agent: &Agent, visited: &[f32]) -> Result<V
     Ok(golden)
 }
 
-fn passport<'a>(
-    trainer: &'a Trainer,
-    agent: &Agent,
-    seed_index: usize,
-    summary: Summary,
-) -> Result<Passport<'a>> {
-    let (config, task): (&Config, _) = (trainer.config(), trainer.task());
+/// A task's observations with their statistics.
+pub(crate) fn observation_signals<'a>(
+    task: &'a Task,
+    scale: &ObservationScale,
+) -> Result<heapless::Vec<ObservationSignal<'a>, MAX_OBSERVATIONS>> {
     let unit = |unit: &'static str| if unit == "1" { "" } else { unit };
     let mut observations = heapless::Vec::new();
     for (signal, (mean, deviation)) in
-        task.observations.iter().zip(agent.scale.mean.iter().zip(&agent.scale.deviation))
+        task.observations.iter().zip(scale.mean.iter().zip(&scale.deviation))
     {
         let signal = ObservationSignal {
             name: &signal.name,
@@ -239,19 +240,35 @@ fn passport<'a>(
             deviation: *deviation,
         };
         if observations.push(signal).is_err() {
-            bail!("{} has more than {} observations", task.name, daa_core::image::MAX_OBSERVATIONS);
+            bail!("{} has more than {MAX_OBSERVATIONS} observations", task.name);
         }
     }
+    Ok(observations)
+}
+
+/// A task's actions in normalised control: the environment, or the firmware's board, maps it to the
+/// actuator.
+pub(crate) fn action_signals<'a>(
+    task: &'a Task,
+    limits: &[ActionLimits],
+) -> Result<heapless::Vec<ActionSignal<'a>, MAX_ACTIONS>> {
     let mut actions = heapless::Vec::new();
-    for signal in &task.actions {
-        // Normalised control: the environment, or the firmware's board, maps it to the actuator.
-        if actions
-            .push(ActionSignal { name: &signal.name, unit: "", low: -1.0, high: 1.0 })
-            .is_err()
-        {
-            bail!("{} has more than {} actions", task.name, daa_core::image::MAX_ACTIONS);
+    for (signal, ActionLimits { low, high }) in task.actions.iter().zip(limits) {
+        let signal = ActionSignal { name: &signal.name, unit: "", low: *low, high: *high };
+        if actions.push(signal).is_err() {
+            bail!("{} has more than {MAX_ACTIONS} actions", task.name);
         }
     }
+    Ok(actions)
+}
+
+fn passport<'a>(
+    trainer: &'a Trainer,
+    agent: &Agent,
+    seed_index: usize,
+    summary: Summary,
+) -> Result<Passport<'a>> {
+    let (config, task): (&Config, _) = (trainer.config(), trainer.task());
     let period = task.control_timestep() * f64::from(config.action_repeat) * 1e6;
     Ok(Passport {
         task: task.name,
@@ -260,8 +277,8 @@ fn passport<'a>(
         gamma: config.gamma,
         lambda: config.lambda,
         reward_scale: trainer.units().reward_scales[seed_index],
-        observations,
-        actions,
+        observations: observation_signals(task, &agent.scale)?,
+        actions: action_signals(task, &agent.limits)?,
         provenance: Provenance {
             commit: env!("DAA_COMMIT"),
             preset: &config.preset,
@@ -335,7 +352,7 @@ fn build(
 }
 
 /// The file, read again, must be the image.
-fn read_back(path: &Path, written: &[u8]) -> Result<()> {
+pub(crate) fn read_back(path: &Path, written: &[u8]) -> Result<()> {
     let file = AlignedImage::read(path)?;
     if file.bytes() != written {
         bail!("{} does not read back as it was written", path.display());

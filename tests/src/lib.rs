@@ -4,6 +4,11 @@
 
 pub mod chip;
 
+pub mod foreign;
+
+use daa_core::image::Image;
+use daa_core::policy::ActionLimits;
+use daa_core::{MlpSlice, Normaliser, PolicySlice};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -178,6 +183,52 @@ pub fn narrow_image() -> &'static Path {
         (folder, image)
     });
     image
+}
+
+/// What `core` answers to rows of observations with the policy of an image.
+#[must_use]
+pub fn actions(image: &Image<'_>, observations: &[f32]) -> Vec<f32> {
+    let (architecture, passport) = (image.architecture(), image.passport());
+    let shape = architecture.policy();
+    let (network, log_std) = image.policy_weights().split_at(shape.params());
+    let network = MlpSlice::new(shape, network, architecture.policy_activation).expect("it fits");
+    let mean: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
+    let deviation: Vec<f32> = passport.observations.iter().map(|signal| signal.deviation).collect();
+    let mut inverse = vec![0.0; mean.len()];
+    let normaliser = Normaliser::new(&mean, &deviation, passport.observation_clip, &mut inverse);
+    let limits = passport.actions.iter();
+    let limits: Vec<_> = limits.map(|s| ActionLimits { low: s.low, high: s.high }).collect();
+    let policy = PolicySlice::new(network, log_std, normaliser.expect("it fits"), &limits);
+    let policy = policy.expect("it fits").with_head(architecture.policy_head);
+    let mut scratch = vec![0.0; policy.scratch_len()];
+    let act = |row: &[f32]| {
+        let mut action = vec![0.0; shape.output];
+        policy.mode(row, &mut scratch, &mut action);
+        action
+    };
+    observations.chunks_exact(shape.input).flat_map(act).collect()
+}
+
+/// Writes floats as raw little-endian bytes.
+pub fn write_floats(path: &Path, values: &[f32]) {
+    std::fs::write(path, bytemuck::cast_slice::<f32, u8>(values)).expect("the disk has room");
+}
+
+/// Reads raw little-endian floats.
+#[must_use]
+pub fn read_floats(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).expect("the file is there");
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+/// Largest difference between two runs of floats of one length; NaN where there is one.
+#[must_use]
+pub fn largest_difference(ours: &[f32], theirs: &[f32]) -> f32 {
+    assert_eq!(ours.len(), theirs.len());
+    ours.iter().zip(theirs).fold(0.0, |largest, (a, b)| {
+        let difference = (a - b).abs();
+        if difference <= largest { largest } else { difference }
+    })
 }
 
 /// Bytes where an image can be used in place.

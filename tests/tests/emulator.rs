@@ -4,7 +4,8 @@
 use daa_core::image::{Image, ImageError};
 use serde_json::Value;
 use std::path::Path;
-use tests::{Aligned, narrow_image, run, small_image, succeed, xtask};
+use tests::foreign::Tensors;
+use tests::{Aligned, host_trainer, narrow_image, run, small_image, succeed, xtask};
 
 /// The firmware is built once for one image: these tests share the build folder and take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -44,6 +45,20 @@ fn the_microcontroller_chooses_the_bits_that_the_workstation_chooses() {
     );
     // Counted, not timed: every run gives the same figures.
     assert_eq!(emulate(small_image(), "2"), report);
+}
+
+#[test]
+fn the_microcontroller_runs_a_policy_of_stable_baselines() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sb3.safetensors");
+    std::fs::write(&file, Tensors::sb3(5, &[20, 12], 1).bytes()).unwrap();
+    let mut import = host_trainer(folder.path());
+    let _ = succeed(import.args(["import", "sb3.safetensors", "--task", "cartpole-swingup"]));
+    let report = emulate(&folder.path().join("sb3.daa"), "1");
+    let episode = &report["episodes"][0];
+    assert_eq!((&episode["differing_actions"], &episode["decisions"]), (&0.into(), &1000.into()));
+    assert!(report["golden_vectors"].as_u64().unwrap() >= 32);
 }
 
 /// Boots the firmware of the small image with other bytes in the policy's flash.

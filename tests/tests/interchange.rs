@@ -1,11 +1,14 @@
 //! Exported policies computed by other people's programs, and by a C compiler, against `core`.
 #![allow(clippy::unwrap_used)]
 
-use daa_core::SVector;
 use daa_core::image::{Image, ImageError};
 use std::path::Path;
 use std::process::Command;
-use tests::{Aligned, host_trainer, reference_python, refuse, small_image, succeed};
+use tests::foreign::Tensors;
+use tests::{
+    Aligned, actions, host_trainer, largest_difference, read_floats, reference_python, refuse,
+    small_image, succeed, write_floats,
+};
 
 /// Rows that a policy is asked.
 const ROWS: usize = 1000;
@@ -38,31 +41,6 @@ fn observations(image: &Image<'_>) -> Vec<f32> {
         }
     }
     rows
-}
-
-/// `core`'s actions.
-fn actions(image: &Image<'_>, observations: &[f32]) -> Vec<f32> {
-    let policy = image.policy::<5, 64, 1>().unwrap();
-    let act = |row: &[f32]| policy.mode(&SVector::<f32, 5>::from_column_slice(row))[0];
-    observations.chunks_exact(5).map(act).collect()
-}
-
-fn write_floats(path: &Path, values: &[f32]) {
-    std::fs::write(path, bytemuck::cast_slice::<f32, u8>(values)).unwrap();
-}
-
-fn read_floats(path: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).unwrap();
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
-}
-
-fn largest_difference(ours: &[f32], theirs: &[f32]) -> f32 {
-    assert_eq!(ours.len(), theirs.len());
-    ours.iter().zip(theirs).fold(0.0, |largest, (a, b)| {
-        let difference = (a - b).abs();
-        // A NaN is never within a tolerance.
-        if difference <= largest { largest } else { difference }
-    })
 }
 
 /// The image with one number of its passport changed, checksum and all.
@@ -147,8 +125,7 @@ int main(void)
     write_floats(&folder.path().join("observations"), observations);
     let input = std::fs::File::open(folder.path().join("observations")).unwrap();
     let output = Command::new(folder.path().join("act")).stdin(input).output().unwrap();
-    let actions = output.stdout.chunks_exact(4);
-    let actions = actions.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    let actions = output.stdout.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     (actions, String::from_utf8(output.stderr).unwrap())
 }
 
@@ -171,6 +148,31 @@ fn a_c_compiler_makes_the_same_policy_of_the_header() {
     let (theirs, golden) = compiled(&other, &rows);
     assert!(largest_difference(&ours, &theirs) > 1e-3);
     assert!(golden.ends_with("different"), "{golden}");
+}
+
+#[test]
+fn without_a_tanh_a_c_compiler_makes_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("sb3.safetensors"), Tensors::sb3(5, &[20, 12], 1).bytes()).unwrap();
+    let mut import = host_trainer(folder.path());
+    import.args([
+        "import",
+        "sb3.safetensors",
+        "--task",
+        "cartpole-swingup",
+        "--activation",
+        "relu",
+    ]);
+    let _ = succeed(&mut import);
+    let bytes = image_at(&file("sb3.daa"));
+    let image = Image::open(bytes.bytes()).unwrap();
+    let rows = observations(&image);
+    let ours = actions(&image, &rows);
+    assert!(largest_difference(&ours, &vec![ours[0]; ours.len()]) > 0.5);
+    let (theirs, _) = compiled(&file("sb3.daa"), &rows);
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&ours), bits(&theirs));
 }
 
 #[test]

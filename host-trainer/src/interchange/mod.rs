@@ -1,13 +1,22 @@
-//! Policies in other people's formats: an image leaves as ONNX, safetensors or a C header.
+//! Policies in other people's formats: an image leaves as ONNX, safetensors or a C header; ONNX and
+//! safetensors come in.
 //!
-//! Everything that leaves is made from an image, which was checked when it was written.
+//! Everything that leaves is made from an image, which was checked when it was written. What comes in is
+//! read as steps and fitted to an image, which is held against the steps.
 
 mod c_header;
+mod fit;
+mod import;
 mod layers;
+mod normaliser;
 mod onnx;
 mod protobuf;
 mod provenance;
+mod schemes;
+mod steps;
 mod tensors;
+
+pub use import::{Args as ImportArgs, import};
 
 use crate::export::AlignedImage;
 use crate::run::directory::write_atomically;

@@ -1,7 +1,5 @@
 //! The rules of protobuf's wire format that ONNX files need, for writing and for careful reading.
 
-#![allow(dead_code, reason = "what reads is there before its readers")]
-
 use anyhow::{Context, Result, bail};
 
 /// A message being written, field by field.

@@ -1,14 +1,17 @@
 //! ONNX files: writing an image's policy, reading others' policies. Field numbers are those of
 //! `onnx.proto`.
 
-#![allow(dead_code, reason = "the fields that are only read wait for their reader")]
-
+mod chain;
+mod read;
 mod write;
 
+pub(super) use chain::{chain, log_std};
+pub(super) use read::Graph;
 pub(super) use write::onnx;
 
 /// `TensorProto.DataType`
 const FLOAT: i64 = 1;
+const DOUBLE: i64 = 11;
 
 /// `ModelProto`
 mod model {
@@ -53,9 +56,11 @@ mod tensor {
     pub(super) const DIMS: u32 = 1;
     pub(super) const DATA_TYPE: u32 = 2;
     pub(super) const FLOAT_DATA: u32 = 4;
-    pub(super) const INT64_DATA: u32 = 7;
     pub(super) const NAME: u32 = 8;
     pub(super) const RAW_DATA: u32 = 9;
     pub(super) const DOUBLE_DATA: u32 = 10;
     pub(super) const EXTERNAL_DATA: u32 = 13;
 }
+
+#[cfg(test)]
+mod tests;
