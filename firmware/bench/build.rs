@@ -25,8 +25,8 @@ fn main() -> io::Result<()> {
         &out.join(format!("{}.i8", name(WIDE))),
         bytemuck::cast_slice(&integers(WIDE, WeightType::I8)?),
     )?;
-    // Enough for the policy of any task.
-    save(&out.join("pool.f32"), &weights((78, 64, 21)))?;
+    // Enough for the policy and the model of any task.
+    save(&out.join("pool.f32"), &weights((90, 64, 78)))?;
     save(&out.join("observation.f32"), &observation(24))
 }
 

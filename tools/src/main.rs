@@ -15,6 +15,7 @@ mod project;
 mod record;
 mod report;
 mod run;
+mod segments;
 mod setup;
 mod size;
 mod test;

@@ -1,8 +1,8 @@
-//! `cargo xtask size [IMAGE]`: what the firmware takes of the microcontroller.
+//! `cargo xtask size [IMAGE]`: what the firmware takes of the microcontroller, and whether it lies there.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::emulate::firmware::{Elf, Machine, Usage};
@@ -10,6 +10,7 @@ use crate::emulate::qemu::Bench;
 use crate::emulate::{Drive, existing};
 use crate::host::HostTrainer;
 use crate::project::Project;
+use crate::segments::misplaced;
 use crate::setup;
 use crate::setup::place;
 
@@ -23,16 +24,19 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Builds for both machines, drives one episode to see how deep the stack gets, and prints it all.
+/// Builds for both machines, holds the segments against the chip's memories, drives one episode to see how deep the stack gets, and prints it all.
 ///
 /// # Errors
-/// When something does not build or the episode fails.
+/// When something does not build, lies outside the chip's memories, or the episode fails.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let image = arguments.image.as_deref().map(existing).transpose()?;
     let image = image.as_deref();
     setup::quietly(project)?;
-    let board = Elf::build(project, Machine::Board, image)?.usage()?;
+    let elf = Elf::build(project, Machine::Board, image)?;
+    in_place(&elf, Machine::Board)?;
+    let board = elf.usage()?;
     let elf = Elf::build(project, Machine::Emulator, image)?;
+    in_place(&elf, Machine::Emulator)?;
     let emulator = elf.usage()?;
     let host = HostTrainer::build(project)?;
     // The build chose the image; the episode is driven with that very one.
@@ -62,6 +66,19 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         println!("{:<10} {flash:>8} {ram:>8} {policy:>8}", machine.name());
     }
     println!("stack      {stack:>8} at most, in the emulator over one episode (RAM is without it)");
+    Ok(())
+}
+
+/// Refuses a firmware that leaves the chip's memories.
+fn in_place(elf: &Elf, machine: Machine) -> Result<()> {
+    let lines = misplaced(elf.bytes()).context("the firmware is no ELF file for the chip")?;
+    if !lines.is_empty() {
+        bail!(
+            "the firmware ({}) leaves the chip's memories, see firmware/memory.x: {}",
+            machine.name(),
+            lines.join("; ")
+        );
+    }
     Ok(())
 }
 

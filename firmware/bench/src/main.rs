@@ -142,7 +142,6 @@ fn main() -> ! {
     networks(observation);
     as_in_a_policy(observation);
     integers(observation);
-    // Numbers enough for the policy of any task.
     #[cfg(feature = "asm")]
     wide(observation);
     process::exit(0)

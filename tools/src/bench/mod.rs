@@ -89,11 +89,13 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
             }
         }
     }
-    let ticks = tick::table(&tick::measure(project)?);
+    let measured = tick::measure(project)?;
+    let ticks = tick::table(&measured);
     println!("{}\n\n{ticks}", report::table(&rows));
     if !dry {
         let docs = project.root().join("docs");
         place::write(&docs.join("benchmarks/mcu.csv"), report::csv(&rows))?;
+        place::write(&docs.join("benchmarks/mcu-ticks.csv"), tick::csv(&measured))?;
         place::write(&docs.join("benchmarks-mcu.md"), report::page(&rows, &ticks))?;
     }
     Ok(())

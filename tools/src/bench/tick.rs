@@ -2,61 +2,80 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 
 use super::trace::{self, Measured};
+use crate::host::HostTrainer;
 use crate::project::Project;
+use crate::run;
 
 /// The chip's clock.
 const HERTZ: f64 = 168e6;
+/// Control steps of a decision, as trained.
+const ACTION_REPEAT: f64 = 4.0;
 
-/// Function, task, milliseconds between two decisions (four of the task's control steps), sizes of a
-/// policy with 64 hidden units.
-const TASKS: [(&str, &str, f64, &str); 10] = [
-    ("tick_acrobot", "acrobot", 40.0, "6-64-64-1"),
-    ("tick_ball_in_cup", "ball_in_cup", 80.0, "8-64-64-2"),
-    ("tick_cartpole", "cartpole", 40.0, "5-64-64-1"),
-    ("tick_cheetah", "cheetah", 40.0, "17-64-64-6"),
-    ("tick_finger_turn", "finger turn", 80.0, "12-64-64-2"),
-    ("tick_point_mass", "point_mass", 80.0, "4-64-64-2"),
-    ("tick_reacher", "reacher", 80.0, "6-64-64-2"),
-    ("tick_walker", "walker", 100.0, "24-64-64-6"),
-    ("tick_quadruped", "quadruped", 80.0, "78-64-64-12"),
-    ("tick_humanoid", "humanoid", 100.0, "67-64-64-21"),
-];
+/// A task as the trainer lists it.
+#[derive(Debug, Deserialize)]
+struct Task {
+    name: String,
+    observations: usize,
+    actions: usize,
+    control_timestep: f64,
+}
 
 /// A task's tick in plain Rust and with the kernels in assembly.
 pub(crate) struct Tick {
-    task: &'static str,
-    network: &'static str,
-    period_ms: f64,
+    task: Task,
     plain: Measured,
     assembly: Measured,
 }
 
-/// Measures all tasks.
+/// Measures all tasks that the trainer knows.
 ///
 /// # Errors
-/// When something does not build or fails in the emulator.
+/// When something does not build or fails in the emulator, or a task's sizes are not measured.
 pub(crate) fn measure(project: &Project) -> Result<Vec<Tick>> {
+    // Whatever was built last knows the tasks: building the trainer would take longer than counting.
+    let host = HostTrainer::find(project).map_or_else(|| HostTrainer::build(project), Ok)?;
+    let mut list = host.command(project);
+    let output = run::output(list.args(["tasks", "--json"]))?;
+    if !output.status.success() {
+        bail!("host-trainer cannot list the tasks: {}", run::last_line(&output.stderr));
+    }
+    let tasks: Vec<Task> =
+        serde_json::from_slice(&output.stdout).context("reading the list of tasks")?;
     let run = |features| trace::run(&super::subject::ours(project, "tick", features)?);
     let (plain, assembly) = (run("")?, run("asm")?);
-    let find = |measured: &[Measured], function: &str| {
-        let found = measured.iter().find(|found| found.function == function).cloned();
-        found.with_context(|| format!("there is no function {function}"))
-    };
-    let tick = |(function, task, period_ms, network)| {
-        let (plain, assembly) = (find(&plain, function)?, find(&assembly, function)?);
-        Ok(Tick { task, network, period_ms, plain, assembly })
-    };
-    TASKS.into_iter().map(tick).collect()
+    let ticks = tasks.into_iter().map(|task| {
+        Ok(Tick { plain: find(&plain, &task)?, assembly: find(&assembly, &task)?, task })
+    });
+    ticks.collect()
+}
+
+/// The measurement of a task's sizes.
+fn find(measured: &[Measured], task: &Task) -> Result<Measured> {
+    let function = format!("tick_{}_{}", task.observations, task.actions);
+    let found = measured.iter().find(|found| found.function == function);
+    let found = found.with_context(|| {
+        format!("{} has sizes that firmware/bench/src/bin/tick.rs lacks: add {function}", task.name)
+    })?;
+    // In RUN, with a prediction compared, and with a reply.
+    if !matches!(found.outputs[..], [1.0, 1.0, length] if length > 0.0) {
+        bail!("{function} did not do a whole tick: {:?}", found.outputs);
+    }
+    Ok(found.clone())
 }
 
 impl Tick {
+    fn period(&self) -> f64 {
+        ACTION_REPEAT * self.task.control_timestep
+    }
+
     /// Model cycles of the slower of both as a share of the period.
     fn share(&self) -> f64 {
         let cycles = self.plain.model_cycles.max(self.assembly.model_cycles);
-        cycles as f64 / (HERTZ * self.period_ms * 1e-3)
+        cycles as f64 / (HERTZ * self.period())
     }
 }
 
@@ -66,18 +85,71 @@ pub(crate) fn table(ticks: &[Tick]) -> String {
                     |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for tick in ticks {
+        let Task { name, observations, actions, .. } = &tick.task;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} ms | {:.3} % |",
-            tick.task,
-            tick.network,
+            "| {name} | {observations}-64-64-{actions} | {} | {} | {} | {} | {:.0} ms | {:.3} % |",
             tick.plain.instructions,
             tick.assembly.instructions,
             tick.plain.model_cycles,
             tick.assembly.model_cycles,
-            tick.period_ms,
+            1e3 * tick.period(),
             100.0 * tick.share()
         );
     }
     text
+}
+
+/// One line a task.
+pub(crate) fn csv(ticks: &[Tick]) -> String {
+    let mut text =
+        "task,observations,actions,period_ms,instructions,instructions_asm,model_cycles,\
+                    model_cycles_asm,share_of_period\n"
+            .to_owned();
+    for tick in ticks {
+        let Task { name, observations, actions, .. } = &tick.task;
+        let _ = writeln!(
+            text,
+            "{name},{observations},{actions},{:.0},{},{},{},{},{:.6}",
+            1e3 * tick.period(),
+            tick.plain.instructions,
+            tick.assembly.instructions,
+            tick.plain.model_cycles,
+            tick.assembly.model_cycles,
+            tick.share()
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(observations: usize) -> Task {
+        Task { name: "hopper".into(), observations, actions: 1, control_timestep: 0.01 }
+    }
+
+    fn measured(outputs: &[f32]) -> Measured {
+        let function = "tick_5_1".to_owned();
+        Measured { function, instructions: 1, model_cycles: 67_200, outputs: outputs.to_vec() }
+    }
+
+    #[test]
+    fn the_share_is_that_of_the_slower_build_in_a_decisions_period() {
+        let (plain, mut assembly) = (measured(&[]), measured(&[]));
+        assembly.model_cycles = 1;
+        // 67 200 cycles are 0.4 ms, of 40.
+        let tick = Tick { task: task(5), plain, assembly };
+        assert!((tick.share() - 0.01).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_task_that_is_not_measured_and_a_tick_that_is_none_are_noticed() {
+        assert!(find(&[measured(&[1.0, 1.0, 24.0])], &task(5)).is_ok());
+        assert!(find(&[measured(&[1.0, 1.0, 24.0])], &task(15)).is_err());
+        for outputs in [[0.0, 1.0, 24.0], [1.0, 0.0, 24.0], [1.0, 1.0, 0.0]] {
+            assert!(find(&[measured(&outputs)], &task(5)).is_err());
+        }
+    }
 }

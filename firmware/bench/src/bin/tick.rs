@@ -1,5 +1,7 @@
-//! A whole tick for each task's policy: a request of bytes in, guard, policy, guard, a reply of bytes
-//! out. What is left out is what has no instructions of its own here: waiting, and the actuators.
+//! A whole tick of each size of policy, through the loop that the firmware runs: the bytes of a request
+//! in, guard, monitor, policy, guard, ladder, actuators, the bytes of a reply out, and the prediction
+//! for the next tick. What is left out is what has no instructions of its own here: waiting, the
+//! actuators' own registers, the watchdog's, and the log.
 
 #![no_std]
 #![no_main]
@@ -7,117 +9,221 @@
 #[path = "../support.rs"]
 mod support;
 
-use core::hint::black_box;
+use core::convert::Infallible;
 use cortex_m_rt::entry;
-use daa_core::guard::Guard;
-use daa_core::ladder::Mode;
-use daa_core::link::{FrameReader, Reply, Request, encode};
+use daa_core::dynamics::{Transition, TransitionTarget};
+use daa_core::fallback::LinearFeedback;
+use daa_core::guard::{ActuatorRange, Command, Guard};
+use daa_core::ladder::{Mode, Patience};
+use daa_core::link::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
+use daa_core::monitor::{Levels, Monitor};
 use daa_core::policy::ActionLimits;
-use daa_core::{Activation, Policy, SVector};
+use daa_core::supervisor::{
+    Brain, Event, MONITOR_PATIENCE, Machine, Pace, Session, Settings, Supervisor,
+};
+use daa_core::{Activation, Mlp, Policy, SVector};
 use semihosting::process;
 use support::{numbers, report, ticks};
 
-/// Larger than any request.
-const CAPACITY: usize = 1024;
 const HIDDEN: usize = 64;
+const PERIOD: u32 = 1000;
+const CAPACITY: usize = frame_capacity(78);
+/// Ticks before the measured one: the ladder is in RUN, the monitor has a prediction to compare.
+const BEFORE: u32 = 3;
 
-/// Everything that lasts from tick to tick.
-struct Controller<const OBS: usize, const ACT: usize> {
+/// As the firmware's: a policy and the model that predicts its consequences.
+struct Networks<const OBS: usize, const ACT: usize, const IN: usize> {
     policy: Policy<'static, OBS, HIDDEN, ACT>,
-    observations: Guard<OBS>,
-    actions: Guard<ACT>,
-    reader: FrameReader<CAPACITY>,
+    transition: Transition<'static, OBS, IN, HIDDEN>,
 }
 
-impl<const OBS: usize, const ACT: usize> Controller<OBS, ACT> {
-    fn new(numbers: &'static [f32]) -> Option<Self> {
-        let params = daa_core::Mlp::<OBS, HIDDEN, ACT>::PARAMS;
+impl<const OBS: usize, const ACT: usize, const IN: usize> Networks<OBS, ACT, IN> {
+    fn new(pool: &'static [f32]) -> Option<Self> {
+        let weights = pool.get(..Mlp::<OBS, HIDDEN, ACT>::PARAMS + ACT)?;
         let ones = SVector::from([1.0; OBS]);
         let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
-        let weights = numbers.get(..params + ACT)?;
-        let activation = Activation::LeakyRelu;
+        let leaky = Activation::LeakyRelu;
+        let model = pool.get(..Mlp::<IN, HIDDEN, OBS>::PARAMS)?;
         Some(Self {
-            policy: Policy::new(weights, activation, SVector::zeros(), &ones, 10.0, limits).ok()?,
-            observations: Guard::new([(-100.0, 100.0); OBS]),
-            actions: Guard::new([(-1.0, 1.0); ACT]),
-            reader: FrameReader::new(),
+            policy: Policy::new(weights, leaky, SVector::zeros(), &ones, 10.0, limits).ok()?,
+            transition: Transition {
+                network: Mlp::new(model, leaky).ok()?,
+                target: TransitionTarget::Difference,
+                scale: ones,
+                clip: 10.0,
+            },
         })
     }
+}
 
-    /// The length of the reply; 0 when there is none.
-    #[inline(always)]
-    fn tick(&mut self, request: &[u8], reply: &mut [u8]) -> usize {
-        for byte in request {
-            let Some(Ok(Request::<OBS>::Decide { sequence, observation })) =
-                self.reader.push(*byte)
-            else {
-                continue;
-            };
-            let observation = SVector::from_iterator(observation);
-            if self.observations.check(&observation).is_err() {
-                return 0;
-            }
-            let Ok(action) = self.actions.limit(&self.policy.mode(&observation)) else { return 0 };
-            let action = action.into_iter().copied().collect();
-            let reply = encode(
-                &Reply::<ACT>::Action { sequence, action, ticks: 0, mode: Mode::Run },
-                reply,
-            );
-            return reply.map_or(0, |reply| reply.len());
-        }
+impl<const OBS: usize, const ACT: usize, const IN: usize> Brain<OBS, ACT>
+    for Networks<OBS, ACT, IN>
+{
+    #[inline(never)]
+    fn act(&self, observation: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        self.policy.mode(observation)
+    }
+
+    fn normalise(&self, observation: &SVector<f32, OBS>) -> SVector<f32, OBS> {
+        self.policy.normalise(observation)
+    }
+
+    #[inline(never)]
+    fn predict(
+        &self,
+        z: &SVector<f32, OBS>,
+        action: &SVector<f32, ACT>,
+    ) -> Option<SVector<f32, OBS>> {
+        Some(self.transition.step(z, action))
+    }
+
+    fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        self.policy.network().forward(z)
+    }
+}
+
+/// A cable on which one frame waits, and a clock.
+struct Wire {
+    now: u32,
+    frame: [u8; CAPACITY],
+    waiting: usize,
+    replied: usize,
+    actuated: u32,
+}
+
+impl<const ACT: usize> Machine<ACT> for Wire {
+    type Error = Infallible;
+
+    fn now(&self) -> u32 {
+        self.now
+    }
+    fn plant_time(&mut self, _time_us: Option<u32>) {}
+    fn receive(&mut self, bytes: &mut [u8], _wait: u32) -> Result<usize, Infallible> {
+        let arrived = core::mem::take(&mut self.waiting).min(bytes.len()).min(CAPACITY);
+        bytes[..arrived].copy_from_slice(&self.frame[..arrived]);
+        Ok(arrived)
+    }
+    fn send(&mut self, frame: &[u8]) -> Result<(), Infallible> {
+        self.replied = frame.len();
+        Ok(())
+    }
+    fn actuate(&mut self, _command: &Command<ACT>) {
+        self.actuated += 1;
+    }
+    fn make_safe(&mut self) {}
+    fn feed(&mut self) {}
+    fn log(&mut self, _tick: u32, _event: &Event) {}
+    fn goodbye(&mut self) {}
+    fn cycles(&self) -> u32 {
+        0
+    }
+    fn cycles_since(&self, _begin: u32) -> u32 {
+        0
+    }
+    fn stack_high_water(&self) -> u32 {
         0
     }
 }
 
-macro_rules! tasks {
+type Robot<const OBS: usize, const ACT: usize, const IN: usize> =
+    Session<Networks<OBS, ACT, IN>, LinearFeedback<OBS, ACT>, OBS, ACT, CAPACITY>;
+
+fn robot<const OBS: usize, const ACT: usize, const IN: usize>(
+    pool: &'static [f32],
+) -> Option<Robot<OBS, ACT, IN>> {
+    let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
+    // Weights at random predict nothing: levels that they do not reach.
+    let levels = Levels { warn: 1e30, alarm: 1e30 };
+    let settings = Settings {
+        ranges: Guard::new([(-100.0, 100.0); OBS]),
+        max_age: [PERIOD / 2; OBS],
+        limits,
+        step: [f32::INFINITY; ACT],
+        actuators: [ActuatorRange { at_low: -1.0, at_high: 1.0 }; ACT],
+        pace: Pace::new(PERIOD),
+        patience: Patience::DEFAULT,
+        monitor: Some(Monitor::new(SVector::from([1.0; OBS]), levels, MONITOR_PATIENCE)),
+    };
+    let identity = Identity {
+        protocol: PROTOCOL_VERSION,
+        observations: OBS as u16,
+        actions: ACT as u16,
+        image_checksum: 0,
+        golden_vectors: 0,
+    };
+    let fallback = LinearFeedback::neutral(&limits);
+    Some(Session::new(Supervisor::new(Networks::new(pool)?, fallback, settings), identity))
+}
+
+fn put<const OBS: usize>(wire: &mut Wire, request: &Request<OBS>) {
+    wire.waiting = encode(request, &mut wire.frame).map_or(0, |frame| frame.len());
+}
+
+/// The next period begins with an observation.
+fn observe<const OBS: usize>(wire: &mut Wire, sequence: u32, observation: &[f32]) {
+    wire.now += PERIOD;
+    let observation = observation.iter().copied().cycle().take(OBS).collect();
+    put::<OBS>(wire, &Request::Decide { sequence, observation });
+}
+
+macro_rules! sizes {
     ($($function:ident $observations:literal $actions:literal)*) => {
         $(
             #[unsafe(no_mangle)]
             #[inline(never)]
             fn $function(
-                controller: &mut Controller<$observations, $actions>,
-                request: &[u8],
-                reply: &mut [u8],
-            ) -> usize {
-                controller.tick(request, reply)
+                robot: &mut Robot<$observations, $actions, { $observations + $actions }>,
+                wire: &mut Wire,
+            ) {
+                // The message, then the tick that it is the occasion of.
+                let Ok(()) = robot.step(wire);
+                let Ok(()) = robot.step(wire);
             }
         )*
 
         fn run(pool: &'static [f32], observation: &[f32]) {
-            $(
-                let numbers = observation.iter().copied().cycle().take($observations);
-                let decide = Request::<$observations>::Decide {
-                    sequence: 1,
-                    observation: numbers.collect(),
-                };
-                let (mut request, mut reply) = ([0; CAPACITY], [0; CAPACITY]);
-                if let (Ok(request), Some(mut controller)) =
-                    (encode(&decide, &mut request), Controller::new(pool))
-                {
-                    let mut length = 0;
-                    let ticks = ticks(|| {
-                        length = $function(&mut controller, black_box(request), &mut reply);
-                    });
-                    // What it says is checked elsewhere; here, that it says something.
-                    report(stringify!($function), ticks, &[length as f32]);
+            $({
+                let frame = [0; CAPACITY];
+                let mut wire = Wire { now: 0, frame, waiting: 0, replied: 0, actuated: 0 };
+                if let Some(mut robot) = robot::<$observations, $actions, _>(pool) {
+                    put::<$observations>(&mut wire, &Request::Arm);
+                    let Ok(()) = robot.step(&mut wire);
+                    for sequence in 0..BEFORE {
+                        observe::<$observations>(&mut wire, sequence, observation);
+                        let Ok(()) = robot.step(&mut wire);
+                        let Ok(()) = robot.step(&mut wire);
+                    }
+                    observe::<$observations>(&mut wire, BEFORE, observation);
+                    wire.replied = 0;
+                    let ticks = ticks(|| $function(&mut robot, &mut wire));
+                    let supervisor = robot.supervisor();
+                    let runs = supervisor.mode() == Mode::Run && wire.actuated == BEFORE + 1;
+                    let compared = supervisor.score().is_some_and(|score| score > 0.0);
+                    // What it says is checked elsewhere; here, that it ran and says something.
+                    let checks = [f32::from(runs), f32::from(compared), wire.replied as f32];
+                    report(stringify!($function), ticks, &checks);
                 }
-            )*
+            })*
         }
     };
 }
 
 // Observations and actions of the tasks.
-tasks! {
-    tick_acrobot 6 1
-    tick_ball_in_cup 8 2
-    tick_cartpole 5 1
-    tick_cheetah 17 6
-    tick_finger_turn 12 2
-    tick_point_mass 4 2
-    tick_reacher 6 2
-    tick_walker 24 6
-    tick_quadruped 78 12
-    tick_humanoid 67 21
+sizes! {
+    tick_3_1 3 1
+    tick_4_2 4 2
+    tick_5_1 5 1
+    tick_6_1 6 1
+    tick_6_2 6 2
+    tick_8_1 8 1
+    tick_8_2 8 2
+    tick_9_2 9 2
+    tick_11_1 11 1
+    tick_12_2 12 2
+    tick_17_6 17 6
+    tick_24_6 24 6
+    tick_67_21 67 21
+    tick_78_12 78 12
 }
 
 #[entry]
