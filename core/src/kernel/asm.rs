@@ -24,17 +24,11 @@ use crate::integer::WeightType;
 use core::arch::naked_asm;
 
 /// [`affine`](super::affine) with one `VMLA.F32` for each multiply-add.
-///
-/// # Panics
-/// As [`affine`](super::affine).
 pub fn affine_vmla(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     layer(weights, bias, x, y, |width| BLOCKS_VMLA[width]);
 }
 
 /// [`affine`](super::affine) with `VMUL.F32` and `VADD.F32`, eight of each in a row.
-///
-/// # Panics
-/// As [`affine`](super::affine).
 pub fn affine_vmul(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     layer(weights, bias, x, y, |width| BLOCKS_VMUL[width]);
 }
@@ -56,7 +50,9 @@ fn layer(
     blocks: impl Fn(usize) -> Blocks,
 ) {
     let out = y.len();
-    assert!(bias.len() == out && weights.len() == x.len() * out, "layer shape");
+    if bias.len() != out || weights.len() != x.len() * out {
+        return y.fill(f32::NAN);
+    }
     let (inputs, stride) = (x.len(), 4 * out);
     let (weights, x, bias, y) = (weights.as_ptr(), x.as_ptr(), bias.as_ptr(), y.as_mut_ptr());
     let (whole, rest) = (out / BLOCK, out % BLOCK);
@@ -318,10 +314,8 @@ const RELU: usize = 0;
 const LEAKY_RELU: usize = 1;
 const TO_FLOAT: usize = 2;
 
-/// [`integer::hidden`](super::integer::hidden) with SMLAD.
-///
-/// # Panics
-/// When the stream is shorter than the layer.
+/// [`integer::hidden`](super::integer::hidden) with SMLAD; a stream shorter than
+/// the layer gives zeros.
 pub fn integer_hidden(weights: WeightType, leaky: bool, stream: &[u32], x: &[u32], y: &mut [u32]) {
     let run: Integers = match (weights, leaky) {
         (WeightType::I8, false) => integers::<4, 8, RELU>,
@@ -332,7 +326,9 @@ pub fn integer_hidden(weights: WeightType, leaky: bool, stream: &[u32], x: &[u32
     let blocks = y.len() / 2;
     let (x, groups) = (&x[..x.len() & !1], x.len() / 2);
     let words = BLOCK_OF_INTEGERS * (2 + weight_words(weights, x));
-    assert!(stream.len() >= blocks * words, "layer shape");
+    if stream.len() < blocks * words {
+        return y.fill(0);
+    }
     if blocks > 0 {
         // SAFETY: the stream has `blocks` blocks for `groups` times four inputs, as was checked; `x` has
         // two words for each group and `y` two for each block.
@@ -340,10 +336,8 @@ pub fn integer_hidden(weights: WeightType, leaky: bool, stream: &[u32], x: &[u32
     }
 }
 
-/// [`integer::last`](super::integer::last) with SMLAD.
-///
-/// # Panics
-/// When the stream is shorter than the layer.
+/// [`integer::last`](super::integer::last) with SMLAD; a stream shorter than the
+/// layer gives NaN, which the [guard](crate::guard) refuses.
 pub fn integer_last(weights: WeightType, stream: &[u32], x: &[u32], y: &mut [f32]) {
     let table: [Integers; 4] = match weights {
         WeightType::I8 => {
@@ -355,7 +349,9 @@ pub fn integer_last(weights: WeightType, stream: &[u32], x: &[u32], y: &mut [f32
     };
     let (x, groups) = (&x[..x.len() & !1], x.len() / 2);
     let per_output = 2 + weight_words(weights, x);
-    assert!(stream.len() >= y.len() * per_output, "layer shape");
+    if stream.len() < y.len() * per_output {
+        return y.fill(f32::NAN);
+    }
     let (blocks, rest) = (y.len() / BLOCK_OF_INTEGERS, y.len() % BLOCK_OF_INTEGERS);
     let (stream, x, y) = (stream.as_ptr(), x.as_ptr(), y.as_mut_ptr());
     let done = blocks * BLOCK_OF_INTEGERS;

@@ -47,21 +47,19 @@ cfg_select! {
 /// Shapes follow from the slices: `y` has `OUT` elements, `x` has `IN`. Cost: `IN * OUT`
 /// multiply-adds.
 ///
-/// # Panics
-/// When `bias` is not `[OUT]` or `weights` is not `[IN][OUT]`. [`Mlp`](crate::Mlp) checks this
-/// once, at construction.
+/// Never panics: when `bias` is not `[OUT]` or `weights` is not `[IN][OUT]`, every output is NaN,
+/// which the [guard](crate::guard) refuses. [`Mlp`](crate::Mlp) checks the lengths at construction.
 #[inline]
 pub fn affine(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     here(weights, bias, x, y);
 }
 
 /// [`affine`] for a machine with vector registers: four inputs in each pass over all outputs.
-///
-/// # Panics
-/// As [`affine`].
 pub fn affine_rows(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     let out = y.len();
-    assert!(bias.len() == out && weights.len() == x.len() * out, "layer shape");
+    if bias.len() != out || weights.len() != x.len() * out {
+        return y.fill(f32::NAN);
+    }
     y.copy_from_slice(bias);
     if out == 0 {
         return;
@@ -88,12 +86,11 @@ pub fn affine_rows(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
 const BLOCK: usize = 22;
 
 /// [`affine`] for a machine whose registers hold a block of outputs while the weights stream by.
-///
-/// # Panics
-/// As [`affine`].
 pub fn affine_blocked(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     let out = y.len();
-    assert!(bias.len() == out && weights.len() == x.len() * out, "layer shape");
+    if bias.len() != out || weights.len() != x.len() * out {
+        return y.fill(f32::NAN);
+    }
     if x.is_empty() {
         y.copy_from_slice(bias);
         return;
@@ -130,13 +127,18 @@ fn blocks<const B: usize>(
     x: &[f32],
     y: &mut [[f32; B]],
 ) {
+    // Never so; said once, or the loops below keep a call of a panic that cannot happen.
+    let pair = stride.wrapping_mul(2);
+    if stride == 0 || pair == 0 {
+        return;
+    }
     // Two rows in each pass: a row alone spends more on its own address.
     let (pairs, rest) = x.as_chunks::<2>();
     for (y, bias) in y.iter_mut().zip(bias) {
         let mut sums = *bias;
         // Whole rows: their length is known before the loop, so no check is left inside.
-        for ([x0, x1], rows) in pairs.iter().zip(weights.chunks_exact(2 * stride)) {
-            let (w0, w1) = rows.split_at(stride);
+        for ([x0, x1], rows) in pairs.iter().zip(weights.chunks_exact(pair)) {
+            let Some((w0, w1)) = rows.split_at_checked(stride) else { return };
             add_row(&mut sums, w0, column, x0);
             add_row(&mut sums, w1, column, x1);
         }
@@ -151,7 +153,7 @@ fn blocks<const B: usize>(
 /// Adds `x` times the `B` weights from `column` on.
 #[inline(always)]
 fn add_row<const B: usize>(sums: &mut [f32; B], row: &[f32], column: usize, x: &f32) {
-    let row: &[f32; B] = row[column..column + B].first_chunk().expect("B weights in each row");
+    let Some(row) = row.get(column..).and_then(|row| row.first_chunk::<B>()) else { return };
     for (sum, w) in sums.iter_mut().zip(row) {
         *sum += w * x;
     }
@@ -228,6 +230,23 @@ mod tests {
         let mut y = [0.0; 3];
         affine(&weights, &bias, &[2.0, -1.0], &mut y);
         assert_eq!(y, [-7.5, -15.75, -25.0]);
+    }
+
+    #[test]
+    fn a_layer_of_a_wrong_shape_gives_nan_and_no_panic() {
+        let (weights, bias, x) = ([1.0; 60], [0.5; 30], [1.0; 2]);
+        for affine in [affine_rows, affine_blocked] {
+            let mut y = [0.0; 30];
+            affine(&weights, &bias, &x, &mut y);
+            assert_eq!(y, [2.5; 30]);
+            for (weights, bias) in
+                [(&weights[..59], &bias[..]), (&weights, &bias[..29]), (&[], &[])]
+            {
+                let mut y = [0.0; 30];
+                affine(weights, bias, &x, &mut y);
+                assert!(y.iter().all(|y| y.is_nan()));
+            }
+        }
     }
 
     #[test]
