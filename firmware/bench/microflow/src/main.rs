@@ -25,16 +25,16 @@ macro_rules! networks {
 
             #[unsafe(no_mangle)]
             #[inline(never)]
-            fn $function(x: SMatrix<f32, 1, $inputs>) -> SMatrix<f32, 1, $outputs> {
-                $name::predict(x)
+            fn $function(x: &SMatrix<f32, 1, $inputs>) -> SMatrix<f32, 1, $outputs> {
+                $name::predict(*x)
             }
         )*
 
         fn networks(observation: &[f32]) {
             $(
-                let x = SMatrix::from_iterator(observation.iter().copied());
+                let x = SMatrix::<f32, 1, $inputs>::from_iterator(observation.iter().copied());
                 let mut y = SMatrix::zeros();
-                let spent = ticks(|| y = $function(black_box(x)));
+                let spent = ticks(|| y = $function(black_box(&x)));
                 report(stringify!($function), spent, y.as_slice());
             )*
         }
