@@ -67,8 +67,8 @@ fn observation(request: &Request<OBS>) {
         assert_eq!(passed, observation.iter().all(|value| (-1.0..=1.0).contains(value)));
     }
     #[cfg(feature = "planted")]
-    if let Request::Decide { sequence, .. } = request {
-        assert_ne!(*sequence, 4321, "planted");
+    if let Request::Decide { sequence, observation } = request {
+        assert!(*sequence < 1000 || observation.len() != 2, "planted");
     }
 }
 

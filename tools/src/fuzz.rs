@@ -50,7 +50,11 @@ impl Arguments {
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     setup::quietly(project)?;
     build(project, arguments.planted)?;
-    let work = project.target_dir().join("fuzz");
+    let work = project.target_dir().join(if arguments.planted { "fuzz-planted" } else { "fuzz" });
+    if arguments.planted {
+        // The search begins with the kept corpus alone.
+        place::remove(&work)?;
+    }
     let chosen = TARGETS.into_iter().filter(|(name, _)| {
         arguments.targets.is_empty() || arguments.targets.iter().any(|target| target == name)
     });
@@ -185,7 +189,7 @@ impl Row {
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
             digits.parse().ok()
         };
-        let status = log.lines().rev().find(|line| line.contains(" cov: "))?;
+        let status = log.lines().rev().find(|line| line.contains(" cov: "));
         let total = log.lines().find_map(|line| after(line, "stat::number_of_executed_units:"));
         let counted = log
             .lines()
@@ -196,12 +200,17 @@ impl Row {
             message: message(log).unwrap_or_else(|| "a crash".to_owned()),
             input: input.to_owned(),
         });
+        if finding.is_none() && status.is_none() {
+            return None;
+        }
+        // A panic at one of the first inputs comes before any status.
+        let number = |word| status.and_then(|line| after(line, word)).unwrap_or(0);
         Some(Self {
             name,
-            executions: total.or(counted)?,
-            edges: after(status, " cov: ")?,
-            features: after(status, " ft: ")?,
-            inputs: after(status, " corp: ")?,
+            executions: total.or(counted).unwrap_or(0),
+            edges: number(" cov: "),
+            features: number(" ft: "),
+            inputs: number(" corp: "),
             finding,
         })
     }
