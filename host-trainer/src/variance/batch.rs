@@ -105,7 +105,7 @@ impl Jackknife {
 }
 
 /// The 97.5 % quantile of Student's t for `count - 1` degrees of freedom.
-fn student(count: usize) -> f64 {
+pub(super) fn student(count: usize) -> f64 {
     use statrs::distribution::{ContinuousCDF, StudentsT};
     let freedom = count.saturating_sub(1).max(1) as f64;
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))

@@ -10,7 +10,7 @@
 //! The squared distance of two means contains their own variance, `V_n / n + V_m / m`: it is taken away,
 //! and so is it from the reference's squared length. What is left may be negative by chance.
 
-use super::batch::Uncertain;
+use super::batch::{Uncertain, student};
 
 /// Groups whose omission shows how certain a result is.
 const GROUPS: usize = 25;
@@ -139,8 +139,8 @@ impl Gradients {
         };
         let a = spread(self.without(&own).map(|own| own.against(&theirs)).collect());
         let b = spread(reference.without(&theirs).map(|theirs| own.against(&theirs)).collect());
-        // Student's t for 24 degrees of freedom.
-        let error = |i: usize| 2.064 * (a[i] + b[i]).sqrt();
+        let fewest = self.next.min(reference.next).min(GROUPS);
+        let error = |i: usize| student(fewest) * (a[i] + b[i]).sqrt();
         Quality {
             squared_bias: Uncertain { value: squared_bias, error: error(0) },
             variance: Uncertain { value: variance, error: error(1) },
