@@ -19,9 +19,9 @@ fn no_input_of_the_corpus_and_none_near_it_makes_a_target_panic() {
 }
 
 #[test]
-fn the_seeds_are_in_the_corpus_and_some_of_each_kind_are_sound() {
+fn the_seeds_of_images_and_frames_are_in_the_corpus() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for (name, _) in fuzz::TARGETS {
+    for name in ["image", "link"] {
         for (seed, bytes) in fuzz::seeds(name) {
             let kept = std::fs::read(corpus.join(name).join(&seed)).unwrap();
             assert_eq!(kept, bytes, "{name}/{seed}: cargo run --release -p fuzz --bin fuzz-seeds");

@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// All targets for the usual time, with or without mistakes in them.
     pub(crate) fn usual(planted: bool) -> Self {
-        Self { targets: Vec::new(), seconds: 30, keep: false, planted }
+        // A mistake that is found ends the search at once.
+        Self { targets: Vec::new(), seconds: if planted { 120 } else { 30 }, keep: false, planted }
     }
 }
 
