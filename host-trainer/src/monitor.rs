@@ -9,6 +9,7 @@ use crate::agent::Agent;
 use crate::evaluate::Episode;
 use daa_core::dynamics::TransitionSlice;
 use daa_core::monitor::{ALARM_QUANTILE, WARN_QUANTILE, score};
+use daa_core::supervisor::MONITOR_PATIENCE;
 
 /// No residual or level is smaller: a model that is exact on all of few states is still no oracle.
 const SMALLEST: f32 = 1e-6;
@@ -18,22 +19,36 @@ const SMALLEST: f32 = 1e-6;
 #[must_use]
 pub fn levels(transition: &TransitionSlice<'_>, agent: &Agent, episodes: &[Episode]) -> Vec<f32> {
     let size = agent.shape.input;
-    let pairs: Vec<_> =
-        episodes.iter().flat_map(|episode| predictions(transition, agent, episode)).collect();
+    let pairs: Vec<Vec<_>> =
+        episodes.iter().map(|episode| predictions(transition, agent, episode)).collect();
     let mut squares = vec![0f64; size];
-    for (z, predicted) in &pairs {
+    for (z, predicted) in pairs.iter().flatten() {
         for (sum, (z, predicted)) in squares.iter_mut().zip(z.iter().zip(predicted)) {
             *sum += f64::from(z - predicted).powi(2);
         }
     }
-    let count = pairs.len().max(1) as f64;
+    let count = pairs.iter().map(Vec::len).sum::<usize>().max(1) as f64;
     let mut section: Vec<f32> =
         squares.iter().map(|sum| ((sum / count).sqrt() as f32).max(SMALLEST)).collect();
-    let mut scores: Vec<f32> =
-        pairs.iter().map(|(z, predicted)| score(z, predicted, &section)).collect();
+    let of = |episode: &Vec<(Vec<f32>, Vec<f32>)>| -> Vec<f32> {
+        episode.iter().map(|(z, predicted)| score(z, predicted, &section)).collect()
+    };
+    let episodes: Vec<Vec<f32>> = pairs.iter().map(of).collect();
+    let mut scores = episodes.concat();
     scores.sort_by(f32::total_cmp);
-    section.extend([WARN_QUANTILE, ALARM_QUANTILE].map(|part| quantile(&scores, part)));
+    // Where the hard part of an episode is short, as a recovery before a hover, all of the largest errors
+    // are neighbours: a quantile of them would be exceeded long enough to alarm.
+    let sustained = sustained(&episodes, usize::from(MONITOR_PATIENCE));
+    let alarm = quantile(&scores, ALARM_QUANTILE).max(sustained);
+    section.extend([quantile(&scores, WARN_QUANTILE), alarm]);
     section
+}
+
+/// The largest level that `patience` scores in a row of an episode reach: above it nothing would have
+/// alarmed at export.
+fn sustained(episodes: &[Vec<f32>], patience: usize) -> f32 {
+    let windows = episodes.iter().flat_map(|scores| scores.windows(patience));
+    windows.map(|window| window.iter().copied().fold(f32::INFINITY, f32::min)).fold(0.0, f32::max)
 }
 
 /// The next normalised observation of each decision but the last, and its prediction.
@@ -91,6 +106,15 @@ mod tests {
         assert_eq!(quantile(&numbers, 0.99), 990.0);
         assert_eq!(quantile(&numbers, 0.999), 999.0);
         assert_eq!(quantile(&[], 0.99), SMALLEST);
+    }
+
+    #[test]
+    fn an_alarm_of_the_episodes_at_export_is_above_what_lasts_in_them() {
+        // Three in a row: 5, 7, 6 of the first; the neighbours across episodes do not count.
+        let episodes = [vec![1.0, 5.0, 7.0, 6.0, 2.0, 9.0], vec![9.0, 9.0], vec![9.0, 1.0, 9.0]];
+        assert_eq!(sustained(&episodes, 3), 5.0);
+        assert_eq!(sustained(&episodes, 1), 9.0);
+        assert_eq!(sustained(&episodes, 7), 0.0);
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! Every command in the documentation is one that the programs understand, and those that plan are run.
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::{fmt, fs};
 use tests::{host_trainer, root, run, xtask};
 
 /// A command of a page: the page, the line, the words.
-#[derive(Debug)]
 struct Documented {
     page: String,
     line: usize,
     words: Vec<String>,
+}
+
+impl fmt::Display for Documented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.page, self.line, self.words.join(" "))
+    }
 }
 
 /// Splits a line as a shell would, up to a comment, a pipe, a redirection or a `;`.
@@ -117,7 +122,7 @@ fn every_command_in_the_documentation_is_understood() {
             }
             let outcome = run(command.arg("--help"));
             if outcome.code != 0 {
-                wrong.push(format!("{found:?}: {}", outcome.stderr));
+                wrong.push(format!("{found}: {}", outcome.stderr));
             }
         }
     }
@@ -137,7 +142,7 @@ fn documented_experiments_and_tests_exist() {
             {
                 let mut command = asked(&found.words).unwrap();
                 let outcome = run(command.arg("--plan"));
-                assert_eq!(outcome.code, 0, "{found:?}: {}", outcome.stderr);
+                assert_eq!(outcome.code, 0, "{found}: {}", outcome.stderr);
                 planned += 1;
             }
             // `cargo test -p tests --test NAME` names a file.
@@ -146,7 +151,7 @@ fn documented_experiments_and_tests_exist() {
                 && words.contains(&"tests")
             {
                 let file = root().join("tests/tests").join(words[at + 1]).with_extension("rs");
-                assert!(file.exists(), "{found:?}");
+                assert!(file.exists(), "{found}");
             }
         }
     }
