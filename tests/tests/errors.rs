@@ -57,7 +57,7 @@ fn every_command_says_what_is_wrong_in_one_line() {
         (&["evaluate", "good.daa", "--trajectories", "no/such/file.csv"], &["no/such"]),
         (&["inspect", "nothing.daa"], &["nothing.daa"]),
         (&["inspect", "flipped.daa"], &["flipped.daa", "CRC-32"]),
-        (&["export", "good.daa"], &["good.daa is no run"]),
+        (&["export", "good.daa"], &["good.daa is an image already", "--onnx"]),
         (&["export", "run", "-o", "folder"], &["folder"]),
         (&["export", "run", "-o", "no/such/place.daa"], &["no/such"]),
         (&["export", "run", "--seed", "77"], &["no seed 77"]),

@@ -140,7 +140,7 @@ fn the_training_benchmark_counts_every_phase() {
     let of = |phase: &str, key: &str| -> f64 {
         costs.iter().find(|c| c["phase"] == phase).unwrap()[key].as_f64().unwrap()
     };
-    let phases = ["acting", "preparing", "model", "extra", "policy"];
+    let phases = ["acting", "environment", "preparing", "model", "extra", "policy"];
     let sum: f64 = phases.iter().map(|phase| of(phase, "cpu_seconds")).sum();
     assert!((of("all", "cpu_seconds") - sum).abs() < 1e-9 && sum > 0.0);
     // 10 epochs of 5-64-64-1 for actor and critic: forward 2 * 4480, backward 2 * 4480 + 2 * 4160.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | bytes that are flashed | flash, no two segments on the same byte |
 //! | what is written while it runs | SRAM |
-//! | what is executed | flash |
+//! | what is executed | flash; or the variables' part of SRAM, where the start copies it from flash, for code that erases flash cannot be read from it |
 //! | the first instruction | a segment that is executed |
 
 use std::ops::Range;
@@ -17,6 +17,8 @@ use object::read::elf::{FileHeader as _, ProgramHeader as _};
 const FLASH: Range<u64> = 0x0800_0000..0x0810_0000;
 /// Its SRAM1 and SRAM2. The core-coupled memory is not used: emulators do not have it.
 const SRAM: Range<u64> = 0x2000_0000..0x2002_0000;
+/// The part of it behind the stack.
+const VARIABLES: Range<u64> = 0x2001_8000..0x2002_0000;
 
 /// Each thing that is not where it must be, as a line; none when all is well.
 ///
@@ -50,7 +52,12 @@ pub(crate) fn misplaced(elf: &[u8]) -> Result<Vec<String>, object::Error> {
             expect(within(&run, &FLASH), &run, "is constant, but is not in flash");
         }
         if flags & PF_X != 0 {
-            expect(within(&run, &FLASH), &run, "is executed, but is not in flash");
+            let copied = stored == length && within(&run, &VARIABLES);
+            expect(
+                copied || within(&run, &FLASH),
+                &run,
+                "is executed, but is neither in flash nor copied from it to the variables",
+            );
             entered |= run.contains(&entry);
         }
         if stored > 0 {
@@ -104,16 +111,18 @@ mod tests {
 
     #[test]
     fn a_firmware_in_its_place_is_in_order() {
-        let lines = misplaced(&elf(&[CODE, DATA, ZERO, IMAGE])).unwrap();
+        let copied = (0x2001_9000, 0x0800_1000, 4, 4, READ | PF_W | PF_X);
+        let lines = misplaced(&elf(&[CODE, DATA, ZERO, IMAGE, copied])).unwrap();
         assert!(lines.is_empty(), "{lines:?}");
     }
 
     #[test]
     fn every_segment_out_of_its_place_is_noticed() {
-        let planted: [(&str, Segment); 8] = [
+        let planted: [(&str, Segment); 9] = [
             ("code in no memory", (0x0900_0000, 0x0900_0000, 4, 4, READ | PF_X)),
             ("code below flash", (0x07ff_fffc, 0x07ff_fffc, 8, 8, READ | PF_X)),
-            ("code in SRAM", (0x2000_0000, 0x0800_1000, 4, 4, READ | PF_W | PF_X)),
+            ("code in the stack", (0x2000_0000, 0x0800_1000, 4, 4, READ | PF_W | PF_X)),
+            ("code that nobody copied", (0x2001_9000, 0x0800_1000, 0, 4, READ | PF_W | PF_X)),
             ("an image beyond flash", (0x080e_0000, 0x080e_0000, 0x2_0004, 0x2_0004, READ)),
             ("variables beyond SRAM", (0x2001_fffc, 0x2001_fffc, 0, 8, READ | PF_W)),
             ("variables in core-coupled memory", (0x1000_0000, 0x1000_0000, 0, 8, READ | PF_W)),
