@@ -16,8 +16,8 @@ use crate::train::Trainer;
 use crate::variance::advice_file::AdviceFile;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How a run is trained, which changes nothing of what comes out.
@@ -70,6 +70,26 @@ pub struct Session {
     stop: Arc<AtomicBool>,
     /// Given back when the session is over.
     _lock: Lock,
+}
+
+/// What Ctrl-C and SIGTERM set. A process has one, however many sessions follow each other in it.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    static ASKED: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+    let mut slot = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(asked) = &*slot {
+        return Ok(Arc::clone(asked));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        // The second time nobody wants to wait for the end of an iteration.
+        if asked.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot watch for Ctrl-C")?;
+    *slot = Some(Arc::clone(&stop));
+    Ok(stop)
 }
 
 impl Session {
@@ -155,15 +175,8 @@ impl Session {
         options: Options,
         lock: Lock,
     ) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
-        ctrlc::set_handler(move || {
-            // The second time nobody wants to wait for the end of an iteration.
-            if asked.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        })
-        .context("cannot watch for Ctrl-C")?;
+        let stop = interruption()?;
+        stop.store(false, Ordering::SeqCst);
         Ok(Self { directory, trainer, options, stop, _lock: lock })
     }
 
