@@ -54,6 +54,9 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         // The trainer has said why, and how to go on.
         std::process::exit(status.code().unwrap_or(1));
     }
+    if arguments.train.iter().any(|word| word == "--help" || word == "-h") {
+        return Ok(());
+    }
     let summary = summary(project, &arguments.train, start)?;
     let image = project.root().join(&summary.image);
     say(format!("driving {EPISODES} episodes with the image in the emulated microcontroller"));
