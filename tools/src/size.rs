@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::emulate::firmware::{Elf, Kernels, Machine, Usage};
 use crate::emulate::qemu::Bench;
@@ -21,12 +21,15 @@ pub(crate) struct Arguments {
     image: Option<PathBuf>,
     #[command(flatten)]
     kernels: Kernels,
+    /// Only this one [default: both]
+    #[arg(long, value_enum)]
+    machine: Option<Machine>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Builds for both machines, holds the segments against the chip's memories, drives one episode to see how
+/// Builds for one machine or both, holds the segments against the chip's memories, drives one episode to see how
 /// deep the stack gets, and prints it all.
 ///
 /// # Errors
@@ -35,12 +38,39 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let image = arguments.image.as_deref().map(existing).transpose()?;
     let (image, kernels) = (image.as_deref(), arguments.kernels);
     setup::quietly(project)?;
-    let elf = Elf::build(project, Machine::Board, kernels, image)?;
-    in_place(&elf, Machine::Board)?;
-    let board = elf.usage()?;
-    let elf = Elf::build(project, Machine::Emulator, kernels, image)?;
-    in_place(&elf, Machine::Emulator)?;
-    let emulator = elf.usage()?;
+    let mut sizes = Vec::new();
+    let mut driven = None;
+    for machine in [Machine::Board, Machine::Emulator] {
+        if arguments.machine.is_some_and(|only| only != machine) {
+            continue;
+        }
+        let elf = Elf::build(project, machine, kernels, image)?;
+        in_place(&elf, machine)?;
+        sizes.push((machine, elf.usage()?));
+        driven = (machine == Machine::Emulator).then_some(elf);
+    }
+    let stack = driven.map(|elf| stack(project, kernels, &elf)).transpose()?;
+    if arguments.json {
+        let mut object: Map<String, Value> =
+            sizes.iter().map(|(machine, usage)| (machine.name().into(), object(usage))).collect();
+        object.extend(stack.map(|stack| ("stack_high_water_bytes".into(), stack.into())));
+        println!("{}", Value::Object(object));
+        return Ok(());
+    }
+    println!("{:<10} {:>8} {:>8} {:>8}", "bytes", "flash", "RAM", ".policy");
+    for (machine, Usage { flash, ram, policy }) in sizes {
+        println!("{:<10} {flash:>8} {ram:>8} {policy:>8}", machine.name());
+    }
+    if let Some(stack) = stack {
+        println!(
+            "stack      {stack:>8} at most, in the emulator over one episode (RAM is without it)"
+        );
+    }
+    Ok(())
+}
+
+/// How deep the stack gets in one episode.
+fn stack(project: &Project, kernels: Kernels, elf: &Elf) -> Result<u64> {
     let host = HostTrainer::build(project)?;
     // The build chose the image; the episode is driven with that very one.
     let bench = Bench::new()?;
@@ -56,21 +86,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         kernels,
     };
     let (_, report) = drive.run(project, &host)?;
-    let stack = report.stack_high_water_bytes;
-    if arguments.json {
-        let object = json!({
-            "board": object(&board), "emulator": object(&emulator), "stack_high_water_bytes": stack,
-        });
-        println!("{object}");
-        return Ok(());
-    }
-    println!("{:<10} {:>8} {:>8} {:>8}", "bytes", "flash", "RAM", ".policy");
-    for (machine, usage) in [(Machine::Board, board), (Machine::Emulator, emulator)] {
-        let Usage { flash, ram, policy } = usage;
-        println!("{:<10} {flash:>8} {ram:>8} {policy:>8}", machine.name());
-    }
-    println!("stack      {stack:>8} at most, in the emulator over one episode (RAM is without it)");
-    Ok(())
+    Ok(report.stack_high_water_bytes)
 }
 
 /// Refuses a firmware that leaves the chip's memories.

@@ -60,15 +60,17 @@ impl WeightType {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum IntegerError {
+    /// Floats are no integer weights.
+    Floats,
     /// Integer weights go with ReLU and leaky ReLU.
     Activation,
     /// The hidden width is not a multiple of four.
     Width,
-    /// The words are not as many as the shape has.
+    /// The words, or the floats to be quantised, are not as many as the shape has.
     WrongLength {
-        /// Words the shape has.
+        /// As many as the shape has.
         expected: usize,
-        /// Words there are.
+        /// As many as there are.
         found: usize,
     },
     /// A sum could overflow.
@@ -85,10 +87,11 @@ pub enum IntegerError {
 impl core::fmt::Display for IntegerError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
+            Self::Floats => write!(f, "f32 is no type of integer weights: use i8 or i16"),
             Self::Activation => write!(f, "integer weights need relu or leaky_relu: use f32"),
             Self::Width => write!(f, "integer weights need a hidden width that is a multiple of 4"),
             Self::WrongLength { expected, found } => {
-                write!(f, "the integer network has {expected} words, but {found} were given")
+                write!(f, "the integer network has {expected} numbers, but {found} were given")
             }
             Self::Overflow { layer, output } => {
                 write!(f, "output {output} of integer layer {layer} could overflow")
@@ -146,11 +149,14 @@ impl<'w> IntegerMlp<'w> {
             Activation::LeakyRelu => true,
             _ => return Err(IntegerError::Activation),
         };
+        if weights == WeightType::F32 {
+            return Err(IntegerError::Floats);
+        }
         if !shape.hidden.is_multiple_of(4) {
             return Err(IntegerError::Width);
         }
         let (expected, found) = (network_words(weights, shape), words.len());
-        if expected != found || weights == WeightType::F32 {
+        if expected != found {
             return Err(IntegerError::WrongLength { expected, found });
         }
         let network = Self { shape, weights, leaky, words };
@@ -231,11 +237,15 @@ impl<'w> IntegerMlp<'w> {
         integer_words(shape.input) + 2 * integer_words(shape.hidden)
     }
 
-    /// Writes the outputs for the inputs `z` into `y`. Cost: [`MlpShape::multiply_adds`].
+    /// Writes the outputs for the inputs `z` into `y`; NaN, which the [guard](crate::guard) refuses, when these
+    /// are not as many as the shape has. Cost: [`MlpShape::multiply_adds`].
     ///
     /// # Panics
     /// When `scratch` is shorter than [`scratch_words`](Self::scratch_words).
     pub fn forward(&self, z: &[f32], scratch: &mut [u32], y: &mut [f32]) {
+        if z.len() != self.shape.input || y.len() != self.shape.output {
+            return y.fill(f32::NAN);
+        }
         let (q, rest) = scratch.split_at_mut(integer_words(self.shape.input));
         let (h1, rest) = rest.split_at_mut(integer_words(self.shape.hidden));
         let h2 = &mut rest[..integer_words(self.shape.hidden)];

@@ -29,9 +29,14 @@ pub fn quantise(
     limits: &Limits,
     words: &mut [u32],
 ) -> Result<(), IntegerError> {
-    let (expected, found) = (network_words(kind, shape), words.len());
-    if expected != found || weights.len() != shape.params() {
-        return Err(IntegerError::WrongLength { expected, found });
+    if kind == WeightType::F32 {
+        return Err(IntegerError::Floats);
+    }
+    let lengths = [(network_words(kind, shape), words.len()), (shape.params(), weights.len())];
+    for (expected, found) in lengths {
+        if expected != found {
+            return Err(IntegerError::WrongLength { expected, found });
+        }
     }
     let bounds = [limits.input, limits.hidden[0], limits.hidden[1]];
     if weights.iter().any(|w| !w.is_finite()) || bounds.iter().any(|b| !(b.is_finite() && *b > 0.0))

@@ -114,6 +114,26 @@ fn what_cannot_be_is_refused() {
     let mut words = std::vec![0; good.len()];
     let refused = quantise(SHAPE, WeightType::I16, Activation::Relu, &bad, &LIMITS, &mut words);
     assert_eq!(refused, Err(IntegerError::Unit));
+    let refused =
+        quantise(SHAPE, WeightType::I16, Activation::Relu, &bad[1..], &LIMITS, &mut words);
+    let (expected, found) = (SHAPE.params(), SHAPE.params() - 1);
+    assert_eq!(refused, Err(IntegerError::WrongLength { expected, found }));
+    let floats = IntegerMlp::new(SHAPE, WeightType::F32, Activation::Relu, &words).unwrap_err();
+    assert_eq!(floats, IntegerError::Floats);
+    let refused = quantise(SHAPE, WeightType::F32, Activation::Relu, &bad, &LIMITS, &mut words);
+    assert_eq!(refused, Err(IntegerError::Floats));
+}
+
+#[test]
+fn inputs_or_outputs_of_another_number_give_nan() {
+    let words = words(SHAPE, WeightType::I8, Activation::Relu, &weights(SHAPE, 1));
+    let network = IntegerMlp::new(SHAPE, WeightType::I8, Activation::Relu, &words).unwrap();
+    let mut scratch = std::vec![0; IntegerMlp::scratch_words(SHAPE)];
+    for (inputs, outputs, wrong) in [(5, 3, false), (4, 3, true), (6, 3, true), (5, 2, true)] {
+        let mut y = std::vec![0.0; outputs];
+        network.forward(&[0.5; 6][..inputs], &mut scratch, &mut y);
+        assert!(y.iter().all(|y| y.is_nan() == wrong), "{inputs} inputs, {outputs} outputs: {y:?}");
+    }
 }
 
 #[test]

@@ -101,10 +101,14 @@ pub fn hidden(weights: WeightType, leaky: bool, mut stream: &[u32], x: &[u32], y
     }
 }
 
-/// The last layer: writes `sum as f32 * unit`.
+/// The last layer: writes `sum as f32 * unit`; a stream shorter than the layer gives NaN there, which the
+/// [guard](crate::guard) refuses.
 pub fn last(weights: WeightType, mut stream: &[u32], x: &[u32], y: &mut [f32]) {
     fn one<const B: usize>(weights: WeightType, stream: &mut &[u32], x: &[u32], y: &mut [f32]) {
         let (sums, units) = block::<B>(weights, stream, x);
+        if units.len() < y.len() {
+            return y.fill(f32::NAN);
+        }
         for ((y, sum), unit) in y.iter_mut().zip(sums).zip(units) {
             *y = sum as f32 * f32::from_bits(*unit);
         }
@@ -147,6 +151,9 @@ mod tests {
         let words = [10 | 20 << 16, u32::from((-30i16) as u16) | 40 << 16];
         last(WeightType::I16, &[5, words[0], words[1], half], &x, &mut y);
         assert_eq!(y, [-137.5]);
+        // A stream that ends too early.
+        last(WeightType::I16, &[5, words[0], words[1]], &x, &mut y);
+        assert!(y[0].is_nan());
         // A hidden layer of four outputs with no weights and biases 300, -300, 10^9, -10^9, a half.
         let stream = |bias: [i32; 4]| {
             let mut stream = [0u32; 16];

@@ -22,9 +22,11 @@ pub(crate) const POLICY_BYTES: usize = 384 * 1024 - 256;
 const POLICY_SECTION: &str = ".policy";
 
 /// The machine that the firmware is built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Machine {
+    /// The one with actuators, and as many actions as it has pins for
     Board,
+    /// The one in QEMU
     Emulator,
 }
 
@@ -241,11 +243,14 @@ pub(crate) struct Usage {
     pub(crate) policy: u64,
 }
 
-/// The line in which the firmware's build script refuses an image.
+/// The line in which the firmware's build script, or an assertion in the firmware, refuses an image.
 fn refusal(cargo: &str) -> Option<&str> {
-    let line =
-        cargo.lines().find(|line| line.starts_with("error: ") && line.contains("policy image"))?;
-    line.split_once("policy image").map(|(_, rest)| rest.trim())
+    cargo.lines().filter(|line| line.starts_with("error")).find_map(|line| {
+        let (_, reason) = ["policy image ", "evaluation panicked: "]
+            .into_iter()
+            .find_map(|mark| line.split_once(mark))?;
+        Some(reason.trim())
+    })
 }
 
 #[cfg(test)]
@@ -258,6 +263,9 @@ mod tests {
                     error: firmware@0.1.0: policy image a.daa: checksum does not match\n\
                     error: build script logged errors\n";
         assert_eq!(refusal(text), Some("a.daa: checksum does not match"));
+        let text =
+            "error[E0080]: evaluation panicked: this board has four pins\n  --> src/board.rs\n";
+        assert_eq!(refusal(text), Some("this board has four pins"));
         assert_eq!(refusal("error[E0425]: cannot find value `x`\n"), None);
     }
 
