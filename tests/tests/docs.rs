@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use tests::pages::{Documented, commands, pages};
+use tests::pages::{Documented, blocks, commands, pages};
 use tests::rehearsal::{Fate, Program, Step, fate, folder, ours, rehearse, stale_exceptions};
 use tests::{host_trainer, root, run};
 
@@ -112,6 +112,27 @@ fn documented_tests_exist() {
         }
     }
     assert!(named > 5, "{named}");
+}
+
+/// Lines with a command of ours that stand outside of the blocks marked `sh`, where nobody would run them.
+fn unmarked(text: &str) -> Vec<&str> {
+    let ours = |line: &&str| {
+        ["host-trainer ", "cargo ", "$ ", "python3 "].iter().any(|start| line.starts_with(start))
+    };
+    let inside = blocks(text);
+    let wrong = inside.iter().filter(|block| block.mark.is_empty());
+    let fenced = wrong.flat_map(|block| block.lines.iter().copied()).filter(ours);
+    let indented = text.lines().filter_map(|line| line.strip_prefix("    "));
+    fenced.chain(indented.filter(ours)).collect()
+}
+
+#[test]
+fn commands_stand_in_blocks_that_are_marked() {
+    for (page, text) in pages() {
+        assert_eq!(unmarked(&text), [""; 0], "{page}");
+    }
+    let text = "```\nhost-trainer a\n```\n\n    cargo b\n\n```sh\ncargo c\n```\n";
+    assert_eq!(unmarked(text), ["host-trainer a", "cargo b"]);
 }
 
 /// Rows of a page's tables of options: the key, its default, its value in each preset (or empty).
