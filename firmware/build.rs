@@ -6,7 +6,8 @@
 #[path = "build/untrained.rs"]
 mod untrained;
 
-use daa_core::image::Image;
+use daa_core::image::{Image, Section};
+use daa_core::integer::WeightType;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -38,17 +39,14 @@ fn generate() -> Result<(), String> {
 
     let (origin, bytes) = image()?;
     let refused = |message: &dyn std::fmt::Display| format!("policy image {origin}: {message}");
-    if bytes.len() > SLOT_LEN {
-        return Err(refused(&format_args!(
-            "{} bytes are more than the flash slot of {SLOT_LEN}: train smaller networks",
-            bytes.len()
-        )));
-    }
     // Weights are read in place, as floats: the bytes must be aligned, which a Vec<u8> is not.
     let mut words = vec![0u32; bytes.len().div_ceil(4)];
     let aligned: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut words)[..bytes.len()];
     aligned.copy_from_slice(&bytes);
     let image = Image::open(aligned).map_err(|error| refused(&error))?;
+    if bytes.len() > SLOT_LEN {
+        return Err(refused(&too_large(&image)));
+    }
 
     save("policy.daa", &bytes)?;
     // `Debug` prints Rust here, once the enums' variants are in scope.
@@ -57,6 +55,27 @@ fn generate() -> Result<(), String> {
         image.architecture()
     );
     save("architecture.in", architecture.as_bytes())
+}
+
+/// What takes the room, and what would help.
+fn too_large(image: &Image<'_>) -> String {
+    let bytes = |sections: &[Section]| -> usize {
+        sections.iter().map(|section| 4 * image.section(*section).len()).sum()
+    };
+    let policy = bytes(&[Section::Policy]);
+    let model = bytes(&[Section::Transition, Section::Reward, Section::Critic]);
+    let small = image.architecture().policy_weights == WeightType::I8;
+    let help = match (model > 0, small) {
+        (true, _) if image.total_len() - model <= SLOT_LEN => "export it with --policy-only",
+        (true, false) => "export it with --policy-only --dtype i8",
+        (false, false) => "export it with --dtype i8",
+        (_, true) => "train a policy with fewer hidden units",
+    };
+    format!(
+        "{} bytes (policy {policy}; dynamics, reward and critic {model}) are more than the flash slot of \
+         {SLOT_LEN}: {help}",
+        image.total_len()
+    )
 }
 
 /// The image's bytes, and where they are from.

@@ -2,7 +2,7 @@
 //!
 //! DAA trains a transition network to imagine actions. Here it watches: each tick's observation is
 //! compared with the one that was predicted from the last observation and the last command. The error,
-//! in units of the errors seen at export, is held against two of their quantiles, stored in the image.
+//! in units of the errors seen at export, is held against two levels, stored in the image.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
@@ -14,7 +14,8 @@ use nalgebra::SVector;
 
 /// Quantile of the scores at export above which a tick counts towards a warning.
 pub const WARN_QUANTILE: f64 = 0.99;
-/// Quantile of the scores at export above which a tick counts towards an alarm.
+/// Quantile of the scores at export above which a tick counts towards an alarm, unless scores in a row
+/// reached half of more: the largest errors of an episode are neighbours.
 pub const ALARM_QUANTILE: f64 = 0.999;
 
 /// What the monitor thinks of the present tick.
@@ -36,7 +37,7 @@ pub enum Verdict {
 pub struct Levels {
     /// [`WARN_QUANTILE`] of the scores at export.
     pub warn: f32,
-    /// [`ALARM_QUANTILE`] of the scores at export.
+    /// [`ALARM_QUANTILE`] of the scores at export, or twice what lasted there.
     pub alarm: f32,
 }
 

@@ -5,7 +5,9 @@ use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
 use crate::slots::Store;
 use crate::{events, stack};
+use core::sync::atomic::{AtomicU32, Ordering};
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
+use cortex_m_rt::exception;
 use daa_core::guard::{ActuatorRange, Command};
 use daa_core::ladder::Patience;
 use daa_core::link::Transfer;
@@ -22,8 +24,17 @@ mod watchdog;
 pub use memory::Memory;
 pub(crate) use watchdog::{INTERRUPT as WATCHDOG_INTERRUPT, bite};
 
-/// The SysTick counter has 24 bits and counts down.
-const COUNTER_MASK: u32 = 0x00FF_FFFF;
+/// The SysTick counter has 24 bits and counts down: 780 000 instructions, fewer than a wide policy has.
+const COUNTER_BITS: u32 = 24;
+const COUNTER_MASK: u32 = (1 << COUNTER_BITS) - 1;
+
+/// How often the counter began anew.
+static WRAPS: AtomicU32 = AtomicU32::new(0);
+
+#[exception]
+fn SysTick() {
+    WRAPS.fetch_add(1, Ordering::Relaxed);
+}
 
 /// What the actuators are told. The simulator behind the link takes actions as they are.
 pub const ACTUATORS: [ActuatorRange; ACT] = [ActuatorRange { at_low: 0.0, at_high: 1.0 }; ACT];
@@ -54,6 +65,7 @@ impl Machine {
             core.SYST.set_clock_source(SystClkSource::Core);
             core.SYST.set_reload(COUNTER_MASK);
             core.SYST.clear_current();
+            core.SYST.enable_interrupt();
             core.SYST.enable_counter();
         }
         Self {
@@ -201,12 +213,19 @@ pub fn abort(exit: Exit) -> ! {
 #[must_use]
 #[inline]
 pub fn ticks() -> u32 {
-    SYST::get_current()
+    loop {
+        let wraps = WRAPS.load(Ordering::Relaxed);
+        let counted = SYST::get_current().wrapping_neg() & COUNTER_MASK;
+        // Else it began anew in between.
+        if wraps == WRAPS.load(Ordering::Relaxed) {
+            return wraps << COUNTER_BITS | counted;
+        }
+    }
 }
 
-/// Ticks since `begin`, which lies at most 2^24 ticks back.
+/// Ticks since `begin`, which lies less than 2^32 ticks back: 199 million instructions.
 #[must_use]
 #[inline]
 pub fn ticks_since(begin: u32) -> u32 {
-    begin.wrapping_sub(SYST::get_current()) & COUNTER_MASK
+    ticks().wrapping_sub(begin)
 }

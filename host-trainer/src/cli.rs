@@ -6,7 +6,7 @@
 use crate::agent::Agent;
 use crate::config;
 use crate::evaluate::{Actions, Evaluation, Summary, evaluate, trajectories_csv};
-use crate::export::{AlignedImage, agent_of, export_as};
+use crate::export::{AlignedImage, Choice, agent_of, export_as};
 use crate::integers::Dtype;
 use crate::interchange;
 use crate::output;
@@ -183,6 +183,10 @@ struct ExportArgs {
     /// Type of the policy's weights; integers are calibrated on visited observations
     #[arg(long, value_enum, default_value_t)]
     dtype: Dtype,
+    /// Leave out dynamics, reward and critic: the firmware then has no monitor and no --best-of, and a policy of
+    /// 512 hidden units (with --dtype i8) fits the chip's flash
+    #[arg(long)]
+    policy_only: bool,
     #[command(flatten)]
     formats: interchange::Formats,
     /// Print JSON
@@ -424,7 +428,8 @@ fn export_command(args: &ExportArgs) -> Result<()> {
         }
     };
     let path = args.output.clone().unwrap_or_else(|| directory.image());
-    let exported = export_as(&trainer, seed_index, &path, args.dtype.into())?;
+    let choice = Choice { weights: args.dtype.into(), policy_only: args.policy_only };
+    let exported = export_as(&trainer, seed_index, &path, choice)?;
     record_latest(&path)?;
     let formats = args.formats.write(&path)?;
     if args.json {
@@ -457,8 +462,10 @@ fn export_command(args: &ExportArgs) -> Result<()> {
 fn convert(args: &ExportArgs) -> Result<()> {
     let image = args.run.display();
     let of_a_run = args.output.is_some() || args.seed.is_some() || args.dtype != Dtype::default();
-    if of_a_run || args.checkpoint != Which::Newest {
-        bail!("{image} is an image: --output, --seed, --checkpoint and --dtype are for runs");
+    if of_a_run || args.policy_only || args.checkpoint != Which::Newest {
+        bail!(
+            "{image} is an image: --output, --seed, --checkpoint, --dtype and --policy-only are for runs"
+        );
     }
     if args.formats.is_empty() {
         bail!("{image} is an image already: say --onnx, --safetensors or --c-header FILE");

@@ -153,6 +153,14 @@ impl Link {
         }
     }
 
+    /// An episode is a flight of its own: what the controller thought of the last one ends with it.
+    fn begin_again(&mut self) -> Result<()> {
+        match self.ask(&Request::Disarm)? {
+            Reply::Status(status) if status.mode == Mode::Safe => self.arm(),
+            other => bail!("an unexpected reply to Disarm: {other:?}"),
+        }
+    }
+
     fn plan(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<Planned> {
         match self.ask(request)? {
             Reply::Planned(Some(planned)) => Ok(planned),
@@ -257,6 +265,9 @@ pub fn drive(
         };
         let host = run_episode(&what, index, &mut on_host).map_err(|DriveError(error)| error)?;
         let (mut differing, mut spent) = (0, 0.0);
+        if index > 0 {
+            link.begin_again()?;
+        }
         let mcu = run_episode(&what, index, |observation, action| {
             on_host(observation, action)?;
             sequence = sequence.wrapping_add(1);

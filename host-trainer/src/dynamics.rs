@@ -135,6 +135,7 @@ impl WorldModel {
             let mut rngs: Vec<_> = config.seeds.iter().map(rng).collect();
             let shape = MlpShape::new(observations + actions, hidden, output);
             Network::new(&mut rngs, shape, config.model_activation, 1.0, (0, 0.0), options, device)
+                .with_bf16(config.model_bf16)
         };
         let networks = if config.common_trunk {
             vec![(Head::Both, network(2, config.transition_hidden, observations + 1))]
@@ -171,6 +172,12 @@ impl WorldModel {
     #[must_use]
     pub fn activation(&self) -> Activation {
         self.networks[0].1.activation()
+    }
+
+    /// Whether what is imagined is rounded to bfloat16.
+    #[must_use]
+    pub fn bf16(&self) -> bool {
+        self.networks[0].1.bf16()
     }
 
     /// One seed's transition network, laid out as in an image.

@@ -13,7 +13,6 @@ use crate::statistics::ObservationScale;
 use crate::task::Task;
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
-use daa_core::MlpSlice;
 use daa_core::dynamics::TransitionSlice;
 use daa_core::image::{
     ActionSignal, Architecture, Contents, Image, MAX_ACTIONS, MAX_OBSERVATIONS, Model,
@@ -21,6 +20,7 @@ use daa_core::image::{
 };
 use daa_core::integer::WeightType;
 use daa_core::policy::ActionLimits;
+use daa_core::{MlpShape, MlpSlice};
 use rand::RngExt as _;
 use std::path::Path;
 use tch::Tensor;
@@ -33,6 +33,16 @@ const GOLDEN_VISITED: usize = 32;
 const CHECKED: usize = 1000;
 /// Largest difference between the two means, both within -1 to 1.
 const TOLERANCE: f32 = 1e-4;
+
+/// What goes into an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Type of the policy's weights. Integers are calibrated on the visited observations, and the return in
+    /// the passport is theirs.
+    pub weights: WeightType,
+    /// Leave the model and the critic out: no monitor, no planning, but flash for a wide policy.
+    pub policy_only: bool,
+}
 
 /// What was exported.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -59,11 +69,10 @@ pub struct Exported {
 /// Refuses weights that are not finite, observations outside their declared ranges, and a file that
 /// does not read back; nothing is written then.
 pub fn export(trainer: &Trainer, seed_index: usize, path: &Path) -> Result<Exported> {
-    export_as(trainer, seed_index, path, WeightType::F32)
+    export_as(trainer, seed_index, path, Choice::default())
 }
 
-/// [`export()`] with weights of this type: integers are calibrated on the visited observations, and the
-/// return in the passport is theirs.
+/// [`export()`] of a part, or with integer weights.
 ///
 /// # Errors
 /// As [`export()`], and when the policy cannot have integer weights.
@@ -71,7 +80,7 @@ pub fn export_as(
     trainer: &Trainer,
     seed_index: usize,
     path: &Path,
-    weights: WeightType,
+    Choice { weights, policy_only }: Choice,
 ) -> Result<Exported> {
     let config = trainer.config();
     let seed = *config.seeds.get(seed_index).context("no such seed in this run")?;
@@ -107,7 +116,13 @@ pub fn export_as(
     }
     let golden = golden_vectors(trainer.task(), &agent, &visited)?;
     let passport = passport(trainer, &agent, seed_index, summary)?;
-    let image = build(trainer, seed_index, &agent, &passport, (&golden, &episodes))?;
+    // The reward network goes with the transition network, and the critic with both: an image has all or none.
+    let networks = trainer
+        .model
+        .as_ref()
+        .filter(|_| !policy_only)
+        .map(|model| (model.transition(seed_index), model.reward(seed_index)));
+    let image = build(trainer, seed_index, &agent, &passport, networks, (&golden, &episodes))?;
     write_atomically(path, &image)?;
     read_back(path, &image)?;
     let pair = agent.shape.input + agent.shape.output;
@@ -293,12 +308,16 @@ fn passport<'a>(
     })
 }
 
-/// The image's bytes; `core` has read them back.
+/// A network's shape and its weights.
+type Weights = (MlpShape, Vec<f32>);
+
+/// The image's bytes; `core` has read them back. `networks` are transition and reward.
 fn build(
     trainer: &Trainer,
     seed_index: usize,
     agent: &Agent,
     passport: &Passport<'_>,
+    networks: Option<(Weights, Weights)>,
     (golden, episodes): (&[f32], &[Episode]),
 ) -> Result<Vec<u8>> {
     let config = trainer.config();
@@ -306,10 +325,6 @@ fn build(
         u16::try_from(size).with_context(|| format!("{what} is too large for an image"))
     };
     let units = trainer.units();
-    let networks = trainer
-        .model
-        .as_ref()
-        .map(|model| (model.transition(seed_index), model.reward(seed_index)));
     let model_size = |size: usize| if networks.is_some() { size } else { 0 };
     let reward_hidden = networks.as_ref().map_or(0, |(_, (reward, _))| reward.hidden);
     let architecture = Architecture {
@@ -440,6 +455,7 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use daa_core::image::Section;
     use tch::Device;
 
     fn trainer() -> Trainer {
@@ -469,13 +485,34 @@ mod tests {
         assert_eq!(image.golden().len(), exported.golden_vectors);
         assert_eq!(exported.golden_vectors, 36);
         assert_eq!(agent_of(&image), trainer.agent(0));
-        assert_eq!(image.section(daa_core::image::Section::Critic), trainer.critic.seed_params(0));
+        assert_eq!(image.section(Section::Critic), trainer.critic.seed_params(0));
         let levels = image.monitor_levels().unwrap();
         assert!(levels.alarm >= levels.warn && levels.warn > 1.0, "{levels:?}");
         // The microcontroller's types compute the golden actions to the bit.
         let policy = image.policy::<5, 64, 1>().unwrap();
         assert_eq!(daa_core::image::replay(&image, &policy), Ok(36));
         assert!(exported.largest_difference < 1e-5);
+    }
+
+    #[test]
+    fn a_policy_without_its_model_is_the_same_policy_in_a_smaller_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, alone) = (folder.path().join("whole.daa"), folder.path().join("alone.daa"));
+        let trainer = trainer();
+        let with = export(&trainer, 0, &whole).unwrap();
+        let choice = Choice { policy_only: true, ..Choice::default() };
+        let without = export_as(&trainer, 0, &alone, choice).unwrap();
+        let (whole, alone) =
+            (AlignedImage::read(&whole).unwrap(), AlignedImage::read(&alone).unwrap());
+        let (whole, alone) = (whole.open().unwrap(), alone.open().unwrap());
+        assert_eq!(agent_of(&alone), agent_of(&whole));
+        assert_eq!(alone.section(Section::Golden), whole.section(Section::Golden));
+        for section in [Section::Transition, Section::Reward, Section::Critic, Section::Monitor] {
+            assert!(alone.section(section).is_empty() && !whole.section(section).is_empty());
+        }
+        let left_out = [Section::Transition, Section::Reward, Section::Critic, Section::Monitor]
+            .map(|section| 4 * whole.section(section).len());
+        assert_eq!(with.bytes - without.bytes, left_out.iter().sum::<usize>());
     }
 
     #[test]

@@ -11,6 +11,9 @@ use daa_core::dynamics::TransitionSlice;
 use daa_core::monitor::{ALARM_QUANTILE, WARN_QUANTILE, score};
 use daa_core::supervisor::MONITOR_PATIENCE;
 
+/// How far above what lasted at export an alarm is: the worst of 20 episodes alone would be exceeded in
+/// one of the next 21. In units of the error it is the root of this.
+const ALARM_MARGIN: f32 = 2.0;
 /// No residual or level is smaller: a model that is exact on all of few states is still no oracle.
 const SMALLEST: f32 = 1e-6;
 
@@ -39,7 +42,7 @@ pub fn levels(transition: &TransitionSlice<'_>, agent: &Agent, episodes: &[Episo
     // Where the hard part of an episode is short, as a recovery before a hover, all of the largest errors
     // are neighbours: a quantile of them would be exceeded long enough to alarm.
     let sustained = sustained(&episodes, usize::from(MONITOR_PATIENCE));
-    let alarm = quantile(&scores, ALARM_QUANTILE).max(sustained);
+    let alarm = quantile(&scores, ALARM_QUANTILE).max(ALARM_MARGIN * sustained);
     section.extend([quantile(&scores, WARN_QUANTILE), alarm]);
     section
 }

@@ -5,7 +5,7 @@ use daa_core::image::{Image, ImageError};
 use serde_json::Value;
 use std::path::Path;
 use tests::foreign::Tensors;
-use tests::{Aligned, host_trainer, narrow_image, run, small_image, succeed, xtask};
+use tests::{Aligned, host_trainer, narrow_image, refuse, run, small_image, succeed, xtask};
 
 /// The firmware is built once for one image: these tests share the build folder and take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -15,9 +15,13 @@ fn turn() -> std::sync::MutexGuard<'static, ()> {
 }
 
 fn emulate(image: &Path, episodes: &str) -> Value {
-    let output =
-        succeed(xtask().arg("emulate").arg(image).args(["--episodes", episodes, "--json"]));
-    serde_json::from_str(&output).unwrap()
+    emulate_with(image, episodes, &[])
+}
+
+fn emulate_with(image: &Path, episodes: &str, options: &[&str]) -> Value {
+    let mut command = xtask();
+    command.arg("emulate").arg(image).args(["--episodes", episodes, "--json"]).args(options);
+    serde_json::from_str(&succeed(&mut command)).unwrap()
 }
 
 #[test]
@@ -45,6 +49,74 @@ fn the_microcontroller_chooses_the_bits_that_the_workstation_chooses() {
     );
     // Counted, not timed: every run gives the same figures.
     assert_eq!(emulate(small_image(), "2"), report);
+}
+
+#[test]
+fn the_whole_firmware_with_kernels_in_assembly_chooses_the_same_bits_in_fewer_instructions() {
+    let _turn = turn();
+    let of = |report: &Value, key: &str| report["episodes"][0][key].as_f64().unwrap();
+    let plain = emulate(small_image(), "1");
+    let mut instructions = of(&plain, "instructions_per_decision");
+    // From the slowest to the fastest build: an option without effect would not be faster.
+    for asm in ["--asm=vmul", "--asm"] {
+        let report = emulate_with(small_image(), "1", &[asm]);
+        assert_eq!(of(&report, "differing_actions"), 0.0, "{asm}: {report}");
+        assert_eq!(of(&report, "decisions"), 250.0);
+        for key in ["host_return", "mcu_return"] {
+            assert_eq!(report["episodes"][0][key], plain["episodes"][0][key], "{asm}");
+        }
+        assert!(report["golden_vectors"].as_u64().unwrap() >= 32);
+        let fewer = of(&report, "instructions_per_decision");
+        assert!(fewer < instructions, "{asm}: {fewer}, not fewer than {instructions}");
+        instructions = fewer;
+    }
+    assert!(instructions < 2.0 * 4480.0, "{instructions} instructions for 4480 multiply-adds");
+    // The comparison sees actions that differ: the workstation has no clock to save on candidates.
+    let hurried = ["--asm", "--best-of", "8", "--budget", "1"];
+    let report = emulate_with(small_image(), "1", &hurried);
+    assert!(of(&report, "differing_actions") > 0.0, "{report}");
+}
+
+#[test]
+fn a_policy_of_the_papers_width_fits_in_bytes_and_is_done_within_its_period() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    // What is shown is fit, bits and time: for these it need not be a good policy.
+    let mut train = host_trainer(folder.path());
+    train.args([
+        "train",
+        "--preset",
+        "paper-2022",
+        "--task",
+        "cheetah-run",
+        "--threads",
+        "1",
+        "-q",
+    ]);
+    train.args(["--set", "decisions=2048", "--set", "evaluate_episodes=1", "--run-dir", "wide"]);
+    let _ = succeed(&mut train);
+    let floats = folder.path().join("wide/policy.daa");
+    refuse(xtask().arg("emulate").arg(floats), &["flash slot", "--policy-only --dtype i8"]);
+    let mut export = host_trainer(folder.path());
+    let _ =
+        succeed(export.args(["export", "wide", "--policy-only", "--dtype", "i8", "-o", "i8.daa"]));
+    let image = folder.path().join("i8.daa");
+    let multiply_adds = 17 * 512 + 512 * 512 + 512 * 6;
+    let cost = |options: &[&str]| {
+        let report = emulate_with(&image, "1", options);
+        let episode = &report["episodes"][0];
+        let (differing, decisions) = (&episode["differing_actions"], &episode["decisions"]);
+        assert_eq!((differing, decisions), (&0.into(), &250.into()), "{options:?}: {report}");
+        assert_eq!(report["network"]["multiply_adds"], multiply_adds);
+        // The period is 40 ms, of 168 MHz: enough at three cycles an instruction, which no kernel has.
+        let instructions = episode["instructions_per_decision"].as_f64().unwrap();
+        assert!(3.0 * instructions < 40e-3 * 168e6, "{options:?}: {report}");
+        instructions / f64::from(multiply_adds)
+    };
+    let (plain, assembly) = (cost(&[]), cost(&["--asm"]));
+    // More than the counter of 24 bits holds: it was not counted modulo 780 000 instructions.
+    assert!((2.9..3.2).contains(&plain), "{plain} instructions per multiply-add");
+    assert!((1.0..1.3).contains(&assembly), "{assembly} instructions per multiply-add");
 }
 
 #[test]

@@ -180,11 +180,12 @@ fn what_cannot_be_exported_is_refused_with_the_cause() {
     let folder = tempfile::tempdir().unwrap();
     let image = small_image().to_str().unwrap();
     std::fs::write(folder.path().join("text.daa"), "not an image at all").unwrap();
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 8] = [
         (&[image], &["is an image already", "--onnx"]),
         (&[image, "--onnx", "x", "-o", "y"], &["--output", "for runs"]),
         (&[image, "--onnx", "x", "--seed", "1"], &["--seed", "for runs"]),
         (&[image, "--onnx", "x", "--dtype", "i8"], &["--dtype", "for runs"]),
+        (&[image, "--onnx", "x", "--policy-only"], &["--policy-only", "for runs"]),
         (&["text.daa", "--onnx", "x"], &["text.daa", "not a policy image"]),
         (&["none", "--onnx", "x"], &["none"]),
         (&[image, "--onnx", "no/folder/x"], &["no/folder"]),

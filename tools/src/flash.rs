@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, anyhow, bail};
 
 use crate::emulate::existing;
-use crate::emulate::firmware::{Elf, Machine};
+use crate::emulate::firmware::{Elf, Kernels, Machine};
 use crate::emulate::qemu::Bench;
 use crate::host::HostTrainer;
 use crate::project::Project;
@@ -55,7 +55,8 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         command.arg("--disarm");
     }
     if let Some(old) = &arguments.emulator {
-        let elf = Elf::build(project, Machine::Emulator, Some(&existing(old)?))?;
+        let elf =
+            Elf::build(project, Machine::Emulator, Kernels::default(), Some(&existing(old)?))?;
         let bench = Bench::new()?;
         let (request, reply) = bench.pipes()?;
         let emulator = bench.start(elf.bytes(), None)?;

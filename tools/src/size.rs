@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::emulate::firmware::{Elf, Machine, Usage};
+use crate::emulate::firmware::{Elf, Kernels, Machine, Usage};
 use crate::emulate::qemu::Bench;
 use crate::emulate::{Drive, existing};
 use crate::host::HostTrainer;
@@ -19,23 +19,26 @@ use crate::setup::place;
 pub(crate) struct Arguments {
     /// The image [default: the last exported one, else an untrained one]
     image: Option<PathBuf>,
+    #[command(flatten)]
+    kernels: Kernels,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Builds for both machines, holds the segments against the chip's memories, drives one episode to see how deep the stack gets, and prints it all.
+/// Builds for both machines, holds the segments against the chip's memories, drives one episode to see how
+/// deep the stack gets, and prints it all.
 ///
 /// # Errors
 /// When something does not build, lies outside the chip's memories, or the episode fails.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let image = arguments.image.as_deref().map(existing).transpose()?;
-    let image = image.as_deref();
+    let (image, kernels) = (image.as_deref(), arguments.kernels);
     setup::quietly(project)?;
-    let elf = Elf::build(project, Machine::Board, image)?;
+    let elf = Elf::build(project, Machine::Board, kernels, image)?;
     in_place(&elf, Machine::Board)?;
     let board = elf.usage()?;
-    let elf = Elf::build(project, Machine::Emulator, image)?;
+    let elf = Elf::build(project, Machine::Emulator, kernels, image)?;
     in_place(&elf, Machine::Emulator)?;
     let emulator = elf.usage()?;
     let host = HostTrainer::build(project)?;
@@ -50,6 +53,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         verbose: false,
         task_file: None,
         planning: &[],
+        kernels,
     };
     let (_, report) = drive.run(project, &host)?;
     let stack = report.stack_high_water_bytes;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::emulate::firmware::{Elf, Machine};
+use crate::emulate::firmware::{Elf, Kernels, Machine};
 use crate::fuzz;
 use crate::project::Project;
 use crate::report::say;
@@ -55,7 +55,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         step(&what, &mut command, &what)?;
     }
     for machine in [Machine::Board, Machine::Emulator] {
-        Elf::build(project, machine, None)?;
+        Elf::build(project, machine, Kernels::default(), None)?;
     }
 
     let mut decoder = run::cargo(&project.root().join("tools/firmware-log"));

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::emulate::Drive;
+use crate::emulate::firmware::Kernels;
 use crate::host::HostTrainer;
 use crate::project::Project;
 use crate::report::say;
@@ -66,6 +67,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         verbose: false,
         task_file: None,
         planning: &[],
+        kernels: Kernels::default(),
     };
     let (_, report) = drive.run(project, &host)?;
     let (differing, actions) = report.differing();

@@ -13,7 +13,7 @@ use cortex_m_rt::entry;
 use daa_core::integer::{FixedIntegerMlp, WeightType};
 use daa_core::{Activation, Mlp, SVector};
 use semihosting::process;
-use support::{numbers, report, ticks};
+use support::{numbers, report, ticks, words};
 
 /// A function of its own name for each network, and the measurement of all of them.
 macro_rules! networks {
@@ -83,11 +83,6 @@ macro_rules! integers {
     };
 }
 
-fn words(numbers: &'static [f32]) -> &'static [u32] {
-    // SAFETY: both are four bytes without meaning of their own, aligned alike.
-    unsafe { core::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) }
-}
-
 integers! { integers:
     forward_i8_5_64_64_1 "5-64-64-1.i8" I8 5 64 1
     forward_i8_17_64_64_6 "17-64-64-6.i8" I8 17 64 6
@@ -101,7 +96,7 @@ integers! { integers:
 
 // A policy of the paper's width. Without assembly it takes longer than the clock counts.
 #[cfg(feature = "asm")]
-integers! { wide: forward_i8_24_512_512_6 "24-512-512-6.i8" I8 24 512 6 }
+integers! { wide: forward_i8_17_512_512_6 "17-512-512-6.i8" I8 17 512 6 }
 
 /// As a policy calls it, without the caller's room.
 #[unsafe(no_mangle)]

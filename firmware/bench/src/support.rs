@@ -28,6 +28,13 @@ pub(crate) fn floats(bytes: &'static [u8]) -> &'static [f32] {
 
 pub(crate) use numbers;
 
+/// The same bits as integers.
+#[allow(dead_code, reason = "not every program has networks of integers")]
+pub(crate) fn words(numbers: &'static [f32]) -> &'static [u32] {
+    // SAFETY: both are four bytes without meaning of their own, aligned alike.
+    unsafe { core::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) }
+}
+
 /// The SysTick counter has 24 bits and counts down.
 const COUNTER_MASK: u32 = 0x00FF_FFFF;
 

@@ -111,8 +111,16 @@ fn defaults() -> Result<Table, ConfigError> {
     })
 }
 
+/// A message repeats what it was given: line ends and the like are written as in a string.
+fn one_line(text: &str) -> String {
+    let escape =
+        |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
 fn value_error(source_name: &str, error: &toml::de::Error) -> ConfigError {
-    ConfigError::Value { source_name: source_name.to_owned(), message: error.message().to_owned() }
+    let (source_name, message) = (one_line(source_name), one_line(error.message()));
+    ConfigError::Value { source_name, message }
 }
 
 /// Lays `layer` over `base`, and checks that the result still is a configuration.
@@ -122,7 +130,7 @@ fn lay_over(base: &mut Table, layer: Table, source_name: &str) -> Result<(), Con
             let nearest = nearest(&key, base.keys().map(String::as_str)).to_owned();
             return Err(ConfigError::UnknownKey {
                 key,
-                source_name: source_name.to_owned(),
+                source_name: one_line(source_name),
                 nearest,
             });
         };
@@ -138,10 +146,7 @@ fn lay_over(base: &mut Table, layer: Table, source_name: &str) -> Result<(), Con
 }
 
 fn read_table(text: &str, source_name: &str) -> Result<Table, ConfigError> {
-    text.parse().map_err(|error: toml::de::Error| ConfigError::Value {
-        source_name: source_name.to_owned(),
-        message: error.message().to_owned(),
-    })
+    text.parse().map_err(|error| value_error(source_name, &error))
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
@@ -261,6 +266,14 @@ mod tests {
 
     fn message(assignments: &[&str]) -> String {
         set(assignments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_repeats() {
+        for assignment in ["noise=\"\\nti\"", "no\nise=ti", "noise=t\ni", "task=a\n@b"] {
+            let message = message(&[assignment]);
+            assert!(!message.contains('\n') && message.contains("\\n"), "{message:?}");
+        }
     }
 
     #[test]

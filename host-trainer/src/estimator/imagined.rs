@@ -132,8 +132,8 @@ impl Learned<'_> {
             shard: shard.clone(),
             index,
             readers: Readers {
-                actor: context.actor.reader(shard),
-                critic: context.critic.reader(shard),
+                actor: context.actor.reader(shard).with_bf16(self.model.bf16()),
+                critic: context.critic.reader(shard).with_bf16(self.model.bf16()),
                 model: self.model.reader(shard, self.changes, self.observation_clip),
             },
             z: repeat(cut(&real.z)),

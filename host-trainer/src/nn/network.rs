@@ -13,6 +13,15 @@ pub struct Cache {
     x: Tensor,
     first: Hidden,
     second: Hidden,
+    /// The factors of the product between the hidden layers, where they were rounded.
+    rounded: Option<Rounded>,
+}
+
+/// The first hidden layer and the weights behind it, in bfloat16.
+#[derive(Debug)]
+struct Rounded {
+    first: Tensor,
+    weight: Tensor,
 }
 
 /// A hidden layer, before and after its activation.
@@ -29,6 +38,7 @@ pub struct Network {
     shape: MlpShape,
     activation: Activation,
     extra: i64,
+    bf16: bool,
     params: Tensor,
     grads: Tensor,
     adam: Adam,
@@ -40,6 +50,12 @@ pub struct Network {
 pub struct Reader(Network);
 
 impl Reader {
+    /// Rounds the product between the hidden layers, or not.
+    #[must_use]
+    pub fn with_bf16(self, bf16: bool) -> Self {
+        Self(self.0.with_bf16(bf16))
+    }
+
     /// Outputs `[S, B, out]` for inputs `[S, B, in]`.
     pub fn predict(&self, x: &Tensor) -> Tensor {
         self.0.predict(x)
@@ -75,6 +91,15 @@ fn affine(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
         bias.squeeze_dim(0).addmm(&x.squeeze_dim(0), &weight.squeeze_dim(0)).unsqueeze(0)
     } else {
         bias.baddbmm(x, weight, 1, 1)
+    }
+}
+
+/// `x W` for every seed.
+fn product(x: &Tensor, weight: &Tensor) -> Tensor {
+    if x.size()[0] == 1 {
+        x.squeeze_dim(0).mm(&weight.squeeze_dim(0)).unsqueeze(0)
+    } else {
+        x.bmm(weight)
     }
 }
 
@@ -148,7 +173,17 @@ impl Network {
         params.copy_(&values);
         let grads = aligned_rows(rngs.len(), width, device);
         let adam = Adam::new(&params, options);
-        Self { shape, activation, extra: extra as i64, params, grads, adam }
+        Self { shape, activation, extra: extra as i64, bf16: false, params, grads, adam }
+    }
+
+    /// Rounds the factors of the product between the hidden layers, forward and backward, to bfloat16;
+    /// it is summed in float32. That product is most of the work of wide networks. What is narrow (the
+    /// first and the last layer) and what is summed up over many steps (parameters, moments) stays
+    /// float32.
+    #[must_use]
+    pub fn with_bf16(mut self, bf16: bool) -> Self {
+        self.bf16 = bf16;
+        self
     }
 
     /// Sizes of the layers.
@@ -159,6 +194,11 @@ impl Network {
     /// Function between the layers.
     pub fn activation(&self) -> Activation {
         self.activation
+    }
+
+    /// Whether the product between the hidden layers is rounded.
+    pub fn bf16(&self) -> bool {
+        self.bf16
     }
 
     /// Number of seeds, S.
@@ -184,15 +224,19 @@ impl Network {
 
     /// Outputs `[S, B, out]` for inputs `[S, B, in]`, and what the backward pass needs.
     pub fn forward(&self, x: &Tensor) -> (Tensor, Cache) {
-        let hidden = |layer: usize, x: &Tensor| {
-            let (weight, bias) = self.layer(&self.params, layer);
-            activate(self.activation, affine(x, &weight, &bias))
+        let [(w1, b1), (w2, b2), (w3, b3)] = [0, 1, 2].map(|i| self.layer(&self.params, i));
+        let first = activate(self.activation, affine(x, &w1, &b1));
+        let rounded = self.bf16.then(|| Rounded {
+            first: first.after.to_kind(Kind::BFloat16),
+            weight: w2.to_kind(Kind::BFloat16),
+        });
+        let before = match &rounded {
+            Some(Rounded { first, weight }) => &b2 + product(first, weight),
+            None => affine(&first.after, &w2, &b2),
         };
-        let first = hidden(0, x);
-        let second = hidden(1, &first.after);
-        let (weight, bias) = self.layer(&self.params, 2);
-        let y = affine(&second.after, &weight, &bias);
-        (y, Cache { x: x.shallow_clone(), first, second })
+        let second = activate(self.activation, before);
+        let y = affine(&second.after, &w3, &b3);
+        (y, Cache { x: x.shallow_clone(), first, second, rounded })
     }
 
     /// Outputs alone.
@@ -209,16 +253,16 @@ impl Network {
     pub fn reader(&self, shard: &Shard) -> Reader {
         let adam = Adam::empty(self.adam.options());
         let (params, grads) = (of_shard(&self.params, shard), of_shard(&self.grads, shard));
-        let (shape, activation, extra) = (self.shape, self.activation, self.extra);
-        Reader(Self { shape, activation, extra, params, grads, adam })
+        let Self { shape, activation, extra, bf16, .. } = *self;
+        Reader(Self { shape, activation, extra, bf16, params, grads, adam })
     }
 
     /// The network of some of the seeds, as views: what it learns, this one learns. Give it back to
     /// [`rejoin`](Self::rejoin) when it has made its steps.
     pub fn shard(&self, shard: &Shard) -> Self {
         let (params, grads) = (of_shard(&self.params, shard), of_shard(&self.grads, shard));
-        let (shape, activation, extra) = (self.shape, self.activation, self.extra);
-        Self { shape, activation, extra, params, grads, adam: self.adam.shard(shard) }
+        let Self { shape, activation, extra, bf16, .. } = *self;
+        Self { shape, activation, extra, bf16, params, grads, adam: self.adam.shard(shard) }
     }
 
     /// Takes over the number of steps that a shard has made: that of every shard.
@@ -235,14 +279,22 @@ impl Network {
             let _ = gradient.sum_intlist_out(&bias, &[1i64][..], true, Kind::Float);
         };
         write(2, &cache.second.after, dy);
-        let back = |layer: usize, hidden: &Hidden, gradient: &Tensor| {
-            let (weight, _) = self.layer(&self.params, layer);
-            derive(self.activation, hidden, &product_transposed(gradient, &weight))
+        let weight = |layer: usize| self.layer(&self.params, layer).0;
+        let second = derive(self.activation, &cache.second, &product_transposed(dy, &weight(2)));
+        let before = match &cache.rounded {
+            Some(rounded) => {
+                let gradient = second.to_kind(Kind::BFloat16);
+                let (mut slot, bias) = self.layer(&self.grads, 1);
+                slot.copy_(&product(&rounded.first.transpose(1, 2), &gradient));
+                let _ = second.sum_intlist_out(&bias, &[1i64][..], true, Kind::Float);
+                product_transposed(&gradient, &rounded.weight).to_kind(Kind::Float)
+            }
+            None => {
+                write(1, &cache.first.after, &second);
+                product_transposed(&second, &weight(1))
+            }
         };
-        let second = back(2, &cache.second, dy);
-        write(1, &cache.first.after, &second);
-        let first = back(1, &cache.first, &second);
-        write(0, &cache.x, &first);
+        write(0, &cache.x, &derive(self.activation, &cache.first, &before));
         if self.extra > 0 {
             let mut slot = self.grads.narrow(1, self.shape.params() as i64, self.extra);
             match extra {
@@ -456,6 +508,30 @@ mod tests {
             alone.backward(&cache, &y, None);
             alone.step(1e-2, Some(0.5));
             close(&together.params.get(seed), &alone.params.get(0), 1e-6);
+        }
+    }
+
+    #[test]
+    fn rounded_products_are_those_of_rounded_factors() {
+        tch::manual_seed(4);
+        for seeds in [1, 2] {
+            let mut exact = network(seeds, MlpShape::new(5, 48, 3), Activation::Tanh);
+            let mut rounded = network(seeds, MlpShape::new(5, 48, 3), Activation::Tanh);
+            rounded.set_params(exact.params());
+            rounded = rounded.with_bf16(true);
+            let x = Tensor::randn([seeds as i64, 33, 5], (Kind::Float, Device::Cpu));
+            let gradient = |network: &mut Network| {
+                let (y, cache) = network.forward(&x);
+                network.backward(&cache, &y.ones_like(), None);
+                (y, network.grads.copy())
+            };
+            let [(y, grads), (y_rounded, grads_rounded)] = [&mut exact, &mut rounded].map(gradient);
+            // 8 bits of mantissa: a relative error of at most 2^-9 a rounding, three of them.
+            let off = |a: &Tensor, b: &Tensor| ((a - b).norm() / a.norm()).double_value(&[]);
+            for difference in [off(&y, &y_rounded), off(&grads, &grads_rounded)] {
+                assert!((1e-5..3.0 / 512.0).contains(&difference), "{difference}");
+            }
+            assert_eq!(y_rounded.kind(), Kind::Float);
         }
     }
 

@@ -202,7 +202,8 @@ impl fmt::Display for UnknownTask {
             Some((name, _)) => write!(
                 f,
                 "the files of task {} are not here, or were changed: bring {name}.toml and its model as they were with --task-file {name}.toml",
-                self.name
+                self.name.escape_debug(),
+                name = name.escape_debug()
             ),
             None => write!(f, "unknown task {:?}: did you mean {}?", self.name, self.nearest),
         }

@@ -59,7 +59,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
                 let function = format!("{}_{}", family.prefix, name.replace('-', "_"));
                 let Some(found) = measured.iter().find(|found| found.function == function) else {
                     if network == networks::WIDE {
-                        continue; // As floats it does not fit the flash.
+                        continue; // Too large as floats, too slow for the clock without assembly.
                     }
                     bail!("{} has no function {function}", project.shorten(&elf));
                 };

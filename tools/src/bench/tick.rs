@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::networks::{WIDE, name};
 use super::trace::{self, Measured};
 use crate::host::HostTrainer;
 use crate::project::Project;
@@ -16,7 +17,7 @@ const HERTZ: f64 = 168e6;
 const ACTION_REPEAT: f64 = 4.0;
 
 /// A task as the trainer lists it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Task {
     name: String,
     observations: usize,
@@ -24,10 +25,15 @@ struct Task {
     control_timestep: f64,
 }
 
+/// The task whose policy of the paper's width is measured, too.
+const WIDE_TASK: &str = "cheetah-run";
+
 /// A task's tick in plain Rust and with the kernels in assembly.
 pub(crate) struct Tick {
     task: Task,
-    plain: Measured,
+    policy: String,
+    /// None where it takes longer than the program's clock counts.
+    plain: Option<Measured>,
     assembly: Measured,
 }
 
@@ -47,21 +53,31 @@ pub(crate) fn measure(project: &Project) -> Result<Vec<Tick>> {
         serde_json::from_slice(&output.stdout).context("reading the list of tasks")?;
     let run = |features| trace::run(&super::subject::ours(project, "tick", features)?);
     let (plain, assembly) = (run("")?, run("asm")?);
+    let wide = tasks.iter().find(|task| task.name == WIDE_TASK).cloned();
+    let wide = wide.with_context(|| format!("host-trainer knows no {WIDE_TASK}"))?;
     let ticks = tasks.into_iter().map(|task| {
-        Ok(Tick { plain: find(&plain, &task)?, assembly: find(&assembly, &task)?, task })
+        let Task { observations, actions, .. } = task;
+        let policy = name((observations, 64, actions));
+        let of = |measured| find(measured, &format!("tick_{observations}_{actions}"), &task, true);
+        Ok(Tick { plain: Some(of(&plain)?), assembly: of(&assembly)?, policy, task })
     });
-    ticks.collect()
+    let mut ticks: Vec<Tick> = ticks.collect::<Result<_>>()?;
+    let function = format!("tick_{}_{}_{}", WIDE.0, WIDE.1, WIDE.2);
+    let assembly = find(&assembly, &function, &wide, false)?;
+    let policy = format!("{} in i8", name(WIDE));
+    ticks.push(Tick { task: wide, policy, plain: None, assembly });
+    Ok(ticks)
 }
 
-/// The measurement of a task's sizes.
-fn find(measured: &[Measured], task: &Task) -> Result<Measured> {
-    let function = format!("tick_{}_{}", task.observations, task.actions);
+/// The measurement of a task's sizes, with a `model` to compare predictions of or without.
+fn find(measured: &[Measured], function: &str, task: &Task, model: bool) -> Result<Measured> {
     let found = measured.iter().find(|found| found.function == function);
     let found = found.with_context(|| {
         format!("{} has sizes that firmware/bench/src/bin/tick.rs lacks: add {function}", task.name)
     })?;
     // In RUN, with a prediction compared, and with a reply.
-    if !matches!(found.outputs[..], [1.0, 1.0, length] if length > 0.0) {
+    let compared = f32::from(model);
+    if !matches!(found.outputs[..], [1.0, c, length] if c == compared && length > 0.0) {
         bail!("{function} did not do a whole tick: {:?}", found.outputs);
     }
     Ok(found.clone())
@@ -74,8 +90,13 @@ impl Tick {
 
     /// Model cycles of the slower of both as a share of the period.
     fn share(&self) -> f64 {
-        let cycles = self.plain.model_cycles.max(self.assembly.model_cycles);
-        cycles as f64 / (HERTZ * self.period())
+        let plain = self.plain.as_ref().map_or(0, |plain| plain.model_cycles);
+        plain.max(self.assembly.model_cycles) as f64 / (HERTZ * self.period())
+    }
+
+    /// A figure of the build in plain Rust, or what stands for it where there is none.
+    fn plain(&self, figure: impl Fn(&Measured) -> u64, none: &str) -> String {
+        self.plain.as_ref().map_or_else(|| none.to_owned(), |plain| figure(plain).to_string())
     }
 }
 
@@ -85,13 +106,14 @@ pub(crate) fn table(ticks: &[Tick]) -> String {
                     |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for tick in ticks {
-        let Task { name, observations, actions, .. } = &tick.task;
         let _ = writeln!(
             text,
-            "| {name} | {observations}-64-64-{actions} | {} | {} | {} | {} | {:.0} ms | {:.3} % |",
-            tick.plain.instructions,
+            "| {} | {} | {} | {} | {} | {} | {:.0} ms | {:.3} % |",
+            tick.task.name,
+            tick.policy,
+            tick.plain(|plain| plain.instructions, "-"),
             tick.assembly.instructions,
-            tick.plain.model_cycles,
+            tick.plain(|plain| plain.model_cycles, "-"),
             tick.assembly.model_cycles,
             1e3 * tick.period(),
             100.0 * tick.share()
@@ -102,19 +124,19 @@ pub(crate) fn table(ticks: &[Tick]) -> String {
 
 /// One line a task.
 pub(crate) fn csv(ticks: &[Tick]) -> String {
-    let mut text =
-        "task,observations,actions,period_ms,instructions,instructions_asm,model_cycles,\
+    let mut text = "task,policy,period_ms,instructions,instructions_asm,model_cycles,\
                     model_cycles_asm,share_of_period\n"
-            .to_owned();
+        .to_owned();
     for tick in ticks {
-        let Task { name, observations, actions, .. } = &tick.task;
         let _ = writeln!(
             text,
-            "{name},{observations},{actions},{:.0},{},{},{},{},{:.6}",
+            "{},{},{:.0},{},{},{},{},{:.6}",
+            tick.task.name,
+            tick.policy,
             1e3 * tick.period(),
-            tick.plain.instructions,
+            tick.plain(|plain| plain.instructions, ""),
             tick.assembly.instructions,
-            tick.plain.model_cycles,
+            tick.plain(|plain| plain.model_cycles, ""),
             tick.assembly.model_cycles,
             tick.share()
         );
@@ -140,16 +162,24 @@ mod tests {
         let (plain, mut assembly) = (measured(&[]), measured(&[]));
         assembly.model_cycles = 1;
         // 67 200 cycles are 0.4 ms, of 40.
-        let tick = Tick { task: task(5), plain, assembly };
+        let mut tick = Tick { task: task(5), policy: String::new(), plain: Some(plain), assembly };
         assert!((tick.share() - 0.01).abs() < 1e-12);
+        assert_eq!(tick.plain(|plain| plain.model_cycles, "-"), "67200");
+        // Where only the assembly was measured, it is the slower one.
+        tick.plain = None;
+        assert!((tick.share() - 1.0 / 6.72e6).abs() < 1e-12);
+        assert_eq!(tick.plain(|plain| plain.model_cycles, "-"), "-");
     }
 
     #[test]
     fn a_task_that_is_not_measured_and_a_tick_that_is_none_are_noticed() {
-        assert!(find(&[measured(&[1.0, 1.0, 24.0])], &task(5)).is_ok());
-        assert!(find(&[measured(&[1.0, 1.0, 24.0])], &task(15)).is_err());
+        let of = |outputs: &[f32], name, model| find(&[measured(outputs)], name, &task(5), model);
+        assert!(of(&[1.0, 1.0, 24.0], "tick_5_1", true).is_ok());
+        assert!(of(&[1.0, 1.0, 24.0], "tick_15_1", true).is_err());
+        assert!(of(&[1.0, 0.0, 24.0], "tick_5_1", false).is_ok());
+        assert!(of(&[1.0, 1.0, 24.0], "tick_5_1", false).is_err());
         for outputs in [[0.0, 1.0, 24.0], [1.0, 0.0, 24.0], [1.0, 1.0, 0.0]] {
-            assert!(find(&[measured(&outputs)], &task(5)).is_err());
+            assert!(of(&outputs, "tick_5_1", true).is_err());
         }
     }
 }

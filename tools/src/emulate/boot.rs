@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::firmware::{Elf, Machine, POLICY_BYTES};
+use super::firmware::{Elf, Kernels, Machine, POLICY_BYTES};
 use super::log::{Decoder, Line};
 use super::qemu::Bench;
 use crate::project::Project;
@@ -27,6 +27,8 @@ pub(crate) struct Arguments {
     /// Bytes that lie in the policy's flash sector instead; may be given several times
     #[arg(long, value_name = "FILE")]
     flash: Vec<PathBuf>,
+    #[command(flatten)]
+    kernels: Kernels,
     /// Print {"exit_code", "log"}, one object for each boot
     #[arg(long)]
     json: bool,
@@ -39,7 +41,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let image = super::existing(&arguments.image)?;
     setup::quietly(project)?;
-    let elf = Elf::build(project, Machine::Emulator, Some(&image))?;
+    let elf = Elf::build(project, Machine::Emulator, arguments.kernels, Some(&image))?;
     let decoder = Decoder::build(project)?;
     if arguments.flash.is_empty() {
         let (code, lines) = boot(elf.bytes(), None, &decoder)?;

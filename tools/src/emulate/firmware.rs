@@ -28,13 +28,48 @@ pub(crate) enum Machine {
     Emulator,
 }
 
+/// The instructions of the kernels' assembly; the bits are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Assembly {
+    /// Fewer instructions
+    Vmla,
+    /// Fewer cycles by the manual
+    Vmul,
+}
+
+/// The choice of kernels, for every command that builds the firmware.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct Kernels {
+    /// Build the firmware with the kernels in assembly (its feature `asm`, or `asm-vmul`): the same bits
+    /// in fewer instructions
+    #[arg(
+        long,
+        value_enum,
+        value_name = "vmla|vmul",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "vmla"
+    )]
+    asm: Option<Assembly>,
+}
+
+impl Kernels {
+    fn feature(self) -> Option<&'static str> {
+        self.asm.map(|assembly| match assembly {
+            Assembly::Vmla => "asm",
+            Assembly::Vmul => "asm-vmul",
+        })
+    }
+}
+
 impl Machine {
-    /// The cargo arguments that choose this machine.
-    pub(crate) fn features(self) -> &'static [&'static str] {
-        match self {
-            Self::Board => &[],
-            Self::Emulator => &["--no-default-features", "--features", "emulator"],
-        }
+    /// The cargo arguments that choose this machine and these kernels.
+    fn features(self, kernels: Kernels) -> Vec<String> {
+        // The board is the default, as for `cargo embed`.
+        let defaults = (self == Self::Emulator).then(|| "--no-default-features".to_owned());
+        let features = [Some(self.name()), kernels.feature()].into_iter().flatten();
+        let features = ["--features".to_owned(), features.collect::<Vec<_>>().join(",")];
+        defaults.into_iter().chain(features).collect()
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -51,12 +86,17 @@ pub(crate) struct Elf {
 }
 
 impl Elf {
-    /// Builds the firmware for `machine` around `image`, an absolute path; without one, around what the firmware's build
-    /// takes by itself.
+    /// Builds the firmware for `machine` around `image`, an absolute path; without one, around what the
+    /// firmware's build takes by itself.
     ///
     /// # Errors
     /// The build's own line when it refuses the image; after cargo's output for anything else.
-    pub(crate) fn build(project: &Project, machine: Machine, image: Option<&Path>) -> Result<Self> {
+    pub(crate) fn build(
+        project: &Project,
+        machine: Machine,
+        kernels: Kernels,
+        image: Option<&Path>,
+    ) -> Result<Self> {
         let firmware = project.firmware();
         let target_dir = firmware.join("target");
         fs::create_dir_all(&target_dir).map_err(|error| explain(error, &target_dir))?;
@@ -65,9 +105,11 @@ impl Elf {
         let lock = File::create(&path).map_err(|error| explain(error, &path))?;
         lock.lock().map_err(|error| explain(error, &path))?;
 
-        let step = Step::spinner(format!("building the firmware ({})", machine.name()));
+        let features: Vec<_> =
+            [Some(machine.name()), kernels.feature()].into_iter().flatten().collect();
+        let step = Step::spinner(format!("building the firmware ({})", features.join(", ")));
         let mut cargo = run::firmware_cargo(&firmware);
-        cargo.args(["build", "--release", "--bin", "firmware"]).args(machine.features());
+        cargo.args(["build", "--release", "--bin", "firmware"]).args(machine.features(kernels));
         cargo.arg("--target-dir").arg(&target_dir).stdin(Stdio::null());
         match image {
             Some(image) => cargo.env("POLICY", image),
@@ -217,6 +259,14 @@ mod tests {
                     error: build script logged errors\n";
         assert_eq!(refusal(text), Some("a.daa: checksum does not match"));
         assert_eq!(refusal("error[E0425]: cannot find value `x`\n"), None);
+    }
+
+    #[test]
+    fn the_kernels_are_a_feature_beside_the_machine() {
+        let features = |asm| Machine::Emulator.features(Kernels { asm }).pop().unwrap();
+        assert_eq!(features(None), "emulator");
+        assert_eq!(features(Some(Assembly::Vmla)), "emulator,asm");
+        assert_eq!(features(Some(Assembly::Vmul)), "emulator,asm-vmul");
     }
 
     #[test]

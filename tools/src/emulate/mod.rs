@@ -21,13 +21,14 @@ use crate::report::{Step, say};
 use crate::run;
 use crate::setup;
 use crate::setup::place::explain;
-use firmware::{Elf, Machine};
+use firmware::{Elf, Kernels, Machine};
 use log::{Decoder, Line};
 use qemu::{Bench, Emulator};
 use report::Report;
 
-/// How long one side may outlive the other: it has only to end.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long one side may outlive the other, which has hung up on it: on a busy machine it still says why it
+/// ends, and one that hangs is not waited for.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What to drive, and how long.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,8 @@ pub(crate) struct Arguments {
     /// With --best-of: only report the advantages
     #[arg(long, requires = "best_of")]
     telemetry: bool,
+    #[command(flatten)]
+    kernels: Kernels,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -79,6 +82,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         verbose: arguments.verbose,
         task_file: task_file.as_deref(),
         planning: &arguments.planning(),
+        kernels: arguments.kernels,
     };
     let (text, report) = what.run(project, &host)?;
     if arguments.json {
@@ -121,6 +125,7 @@ pub(crate) struct Drive<'a> {
     pub(crate) task_file: Option<&'a Path>,
     /// Further options of `host-trainer drive`.
     pub(crate) planning: &'a [String],
+    pub(crate) kernels: Kernels,
 }
 
 impl Drive<'_> {
@@ -131,7 +136,7 @@ impl Drive<'_> {
     pub(crate) fn run(&self, project: &Project, host: &HostTrainer) -> Result<(String, Report)> {
         let image = self.image;
         host.check_image(project, image)?;
-        let elf = Elf::build(project, Machine::Emulator, Some(image))?;
+        let elf = Elf::build(project, Machine::Emulator, self.kernels, Some(image))?;
         let decoder = Decoder::build(project)?;
         let bench = Bench::new()?;
         let (request, reply) = bench.pipes()?;
@@ -151,7 +156,7 @@ impl Drive<'_> {
         let step = Step::spinner(format!("driving {} episodes", self.episodes));
         let child = command.spawn().map_err(|error| run::not_started(&command, &error))?;
         let mut driver = Driver::new(child);
-        let ended = watch(&mut emulator, &mut driver)?;
+        let ended = watch(&bench, &mut emulator, &mut driver)?;
         let lines = emulator.log(&decoder)?;
         let (text, errors) = driver.finish()?;
         if !ended.driver.is_some_and(|status| status.success()) {
@@ -172,24 +177,30 @@ impl Drive<'_> {
 struct Ended {
     driver: Option<ExitStatus>,
     firmware: Option<ExitStatus>,
+    /// Then the firmware's words are about a closed link.
+    driver_first: bool,
 }
 
-/// Waits for both programs. Whichever fails first, the other cannot go on for long: a firmware that
-/// stopped at boot leaves the driver waiting at a pipe that nobody opens.
-fn watch(emulator: &mut Emulator, driver: &mut Driver) -> Result<Ended> {
+/// Waits for both programs. When one has failed, the other finds the link closed and ends by itself, with its
+/// own words: also one that waits at a pipe that the first has not opened.
+fn watch(bench: &Bench, emulator: &mut Emulator, driver: &mut Driver) -> Result<Ended> {
     let mut since: Option<Instant> = None;
+    let mut driver_first = false;
     loop {
         let ended = Ended {
             driver: driver.child.try_wait().context("waiting for host-trainer")?,
             firmware: emulator.ended()?,
+            driver_first,
         };
+        driver_first = ended.driver.is_some() && (driver_first || ended.firmware.is_none());
         let both = ended.driver.is_some() && ended.firmware.is_some();
         let success = ended.driver.is_some_and(|status| status.success());
         if both || success || since.is_some_and(|since| since.elapsed() > GRACE) {
             return Ok(ended);
         }
-        if since.is_none() && (ended.driver.is_some() || ended.firmware.is_some()) {
-            since = Some(Instant::now());
+        if ended.driver.is_some() || ended.firmware.is_some() {
+            since.get_or_insert_with(Instant::now);
+            bench.hang_up();
         }
         thread::sleep(Duration::from_millis(5));
     }
@@ -210,6 +221,7 @@ impl Ended {
             format!("the firmware stopped ({status}): {reason}")
         });
         match (driver, firmware) {
+            (Some(driver), Some(firmware)) if self.driver_first => anyhow!("{driver}; {firmware}"),
             (Some(driver), Some(firmware)) => anyhow!("{firmware}; the driver: {driver}"),
             (Some(driver), None) => anyhow!("{driver}"),
             (None, Some(firmware)) => anyhow!("{firmware}"),
@@ -273,13 +285,16 @@ mod tests {
     fn a_failure_names_what_both_sides_said() {
         let exit = |code: i32| Some(ExitStatus::from_raw(code << 8));
         let lines = [Line { level: "ERROR".into(), message: "image refused: damaged".into() }];
-        let boot = Ended { driver: None, firmware: exit(2) };
+        let boot = Ended { driver: None, firmware: exit(2), driver_first: false };
         let text = boot.explain(&lines, "", "").to_string();
         assert_eq!(text, "the firmware stopped (exit status: 2): image refused: damaged");
-        let both = Ended { driver: exit(1), firmware: exit(5) };
+        let both = Ended { driver: exit(1), firmware: exit(5), driver_first: false };
         let text = both.explain(&[], "error: hung up\n", "qemu: fatal").to_string();
         assert_eq!(text, "the firmware stopped (exit status: 5): qemu: fatal; the driver: hung up");
-        let driver = Ended { driver: exit(1), firmware: None };
+        let first = Ended { driver: exit(1), firmware: exit(4), driver_first: true };
+        let text = first.explain(&[], "error: no task\n", "closed").to_string();
+        assert_eq!(text, "no task; the firmware stopped (exit status: 4): closed");
+        let driver = Ended { driver: exit(1), firmware: None, driver_first: true };
         assert_eq!(driver.explain(&[], "error: no task\n", "").to_string(), "no task");
     }
 }

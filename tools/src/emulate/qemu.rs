@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,6 +65,17 @@ impl Bench {
             Ok(path)
         };
         Ok((pipe(REQUEST)?, pipe(REPLY)?))
+    }
+
+    /// Opens the pipes' four ends and closes them again: whoever waits until a pipe is open goes on and
+    /// finds it closed. Nobody else is disturbed.
+    pub(crate) fn hang_up(&self) {
+        for (pipe, write) in [(REQUEST, false), (REQUEST, true), (REPLY, false), (REPLY, true)] {
+            let mut end = File::options();
+            end.read(!write).write(write).custom_flags(libc::O_NONBLOCK);
+            // A writing end cannot be opened where nobody reads.
+            let _ = end.open(self.dir.join(pipe));
+        }
     }
 
     /// Starts the emulator with `elf` in flash; `flash`, when given, lies in the policy's sector.
@@ -169,6 +181,26 @@ mod tests {
         }
         remove_orphans(&parent);
         assert!(mine.exists() && other.exists() && !orphan.exists());
+    }
+
+    #[test]
+    fn who_waits_at_a_pipe_is_hung_up_on() {
+        use std::io::Read as _;
+        let bench = Bench::new().unwrap();
+        let (request, reply) = bench.pipes().unwrap();
+        // As the firmware does: requests first, then replies.
+        let firmware = std::thread::spawn(move || {
+            let mut requests = File::open(request).unwrap();
+            let _replies = File::options().write(true).open(reply).unwrap();
+            requests.read(&mut [0; 8]).unwrap()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(!firmware.is_finished(), "it waits until the other side opens");
+        while !firmware.is_finished() {
+            bench.hang_up();
+            std::thread::yield_now();
+        }
+        assert_eq!(firmware.join().unwrap(), 0, "the end of the link");
     }
 
     #[test]

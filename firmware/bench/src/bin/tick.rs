@@ -125,12 +125,10 @@ impl<const ACT: usize> Machine<ACT> for Wire {
     }
 }
 
-type Robot<const OBS: usize, const ACT: usize, const IN: usize> =
-    Session<Networks<OBS, ACT, IN>, LinearFeedback<OBS, ACT>, OBS, ACT, CAPACITY>;
+type Robot<B, const OBS: usize, const ACT: usize> =
+    Session<B, LinearFeedback<OBS, ACT>, OBS, ACT, CAPACITY>;
 
-fn robot<const OBS: usize, const ACT: usize, const IN: usize>(
-    pool: &'static [f32],
-) -> Option<Robot<OBS, ACT, IN>> {
+fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Robot<B, OBS, ACT> {
     let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
     // Weights at random predict nothing: levels that they do not reach.
     let levels = Levels { warn: 1e30, alarm: 1e30 };
@@ -152,7 +150,7 @@ fn robot<const OBS: usize, const ACT: usize, const IN: usize>(
         golden_vectors: 0,
     };
     let fallback = LinearFeedback::neutral(&limits);
-    Some(Session::new(Supervisor::new(Networks::new(pool)?, fallback, settings), identity))
+    Session::new(Supervisor::new(brain, fallback, settings), identity)
 }
 
 fn put<const OBS: usize>(wire: &mut Wire, request: &Request<OBS>) {
@@ -166,46 +164,102 @@ fn observe<const OBS: usize>(wire: &mut Wire, sequence: u32, observation: &[f32]
     put::<OBS>(wire, &Request::Decide { sequence, observation });
 }
 
+/// Runs a brain until it is in its stride, and then the measured tick.
+fn measure<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(
+    brain: B,
+    observation: &[f32],
+    (name, tick): (&str, fn(&mut Robot<B, OBS, ACT>, &mut Wire)),
+) {
+    let mut wire = Wire { now: 0, frame: [0; CAPACITY], waiting: 0, replied: 0, actuated: 0 };
+    let mut robot = robot(brain);
+    put::<OBS>(&mut wire, &Request::Arm);
+    let Ok(()) = robot.step(&mut wire);
+    for sequence in 0..BEFORE {
+        observe::<OBS>(&mut wire, sequence, observation);
+        let Ok(()) = robot.step(&mut wire);
+        let Ok(()) = robot.step(&mut wire);
+    }
+    observe::<OBS>(&mut wire, BEFORE, observation);
+    wire.replied = 0;
+    let ticks = ticks(|| tick(&mut robot, &mut wire));
+    let supervisor = robot.supervisor();
+    let runs = supervisor.mode() == Mode::Run && wire.actuated == BEFORE + 1;
+    let compared = supervisor.score().is_some_and(|score| score > 0.0);
+    // What it says is checked elsewhere; here, that it ran and says something.
+    report(name, ticks, &[f32::from(runs), f32::from(compared), wire.replied as f32]);
+}
+
+macro_rules! ticks {
+    ($brain:ty: $function:ident $observations:literal $actions:literal) => {
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        fn $function(robot: &mut Robot<$brain, $observations, $actions>, wire: &mut Wire) {
+            // The message, then the tick that it is the occasion of.
+            let Ok(()) = robot.step(wire);
+            let Ok(()) = robot.step(wire);
+        }
+    };
+}
+
 macro_rules! sizes {
     ($($function:ident $observations:literal $actions:literal)*) => {
-        $(
-            #[unsafe(no_mangle)]
-            #[inline(never)]
-            fn $function(
-                robot: &mut Robot<$observations, $actions, { $observations + $actions }>,
-                wire: &mut Wire,
-            ) {
-                // The message, then the tick that it is the occasion of.
-                let Ok(()) = robot.step(wire);
-                let Ok(()) = robot.step(wire);
-            }
-        )*
+        $(ticks! {
+            Networks<$observations, $actions, { $observations + $actions }>:
+            $function $observations $actions
+        })*
 
         fn run(pool: &'static [f32], observation: &[f32]) {
-            $({
-                let frame = [0; CAPACITY];
-                let mut wire = Wire { now: 0, frame, waiting: 0, replied: 0, actuated: 0 };
-                if let Some(mut robot) = robot::<$observations, $actions, _>(pool) {
-                    put::<$observations>(&mut wire, &Request::Arm);
-                    let Ok(()) = robot.step(&mut wire);
-                    for sequence in 0..BEFORE {
-                        observe::<$observations>(&mut wire, sequence, observation);
-                        let Ok(()) = robot.step(&mut wire);
-                        let Ok(()) = robot.step(&mut wire);
-                    }
-                    observe::<$observations>(&mut wire, BEFORE, observation);
-                    wire.replied = 0;
-                    let ticks = ticks(|| $function(&mut robot, &mut wire));
-                    let supervisor = robot.supervisor();
-                    let runs = supervisor.mode() == Mode::Run && wire.actuated == BEFORE + 1;
-                    let compared = supervisor.score().is_some_and(|score| score > 0.0);
-                    // What it says is checked elsewhere; here, that it ran and says something.
-                    let checks = [f32::from(runs), f32::from(compared), wire.replied as f32];
-                    report(stringify!($function), ticks, &checks);
-                }
+            $(if let Some(brain) = Networks::new(pool) {
+                measure(brain, observation, (stringify!($function), $function));
             })*
         }
     };
+}
+
+/// A policy of the paper's width in bytes, without a model: as floats none fits beside it. Without
+/// assembly it takes longer than the clock counts.
+#[cfg(feature = "asm")]
+mod wide {
+    use super::*;
+    use daa_core::integer::{FixedIntegerMlp, WeightType};
+    use daa_core::policy::Network;
+
+    struct Wide(Policy<'static, 17, 512, 6>);
+
+    impl Brain<17, 6> for Wide {
+        #[inline(never)]
+        fn act(&self, observation: &SVector<f32, 17>) -> SVector<f32, 6> {
+            self.0.mode(observation)
+        }
+
+        fn normalise(&self, observation: &SVector<f32, 17>) -> SVector<f32, 17> {
+            self.0.normalise(observation)
+        }
+
+        fn predict(&self, _: &SVector<f32, 17>, _: &SVector<f32, 6>) -> Option<SVector<f32, 17>> {
+            None
+        }
+
+        fn network(&self, z: &SVector<f32, 17>) -> SVector<f32, 6> {
+            self.0.network().forward(z)
+        }
+    }
+
+    ticks! { Wide: tick_17_512_6 17 6 }
+
+    pub(super) fn run(network: &'static [f32], observation: &[f32]) {
+        let network =
+            FixedIntegerMlp::new(WeightType::I8, Activation::Relu, support::words(network));
+        let limits = [ActionLimits { low: -1.0, high: 1.0 }; 6];
+        let policy = network.ok().and_then(|network| {
+            let network = Network::Integer(network);
+            let ones = SVector::from([1.0; 17]);
+            Policy::with_network(network, &[0.0; 6], SVector::zeros(), &ones, 10.0, limits).ok()
+        });
+        if let Some(policy) = policy {
+            measure(Wide(policy), observation, ("tick_17_512_6", tick_17_512_6));
+        }
+    }
 }
 
 // Observations and actions of the tasks.
@@ -230,5 +284,7 @@ sizes! {
 fn main() -> ! {
     support::start();
     run(numbers!("pool.f32"), numbers!("observation.f32"));
+    #[cfg(feature = "asm")]
+    wide::run(numbers!("17-512-512-6.i8"), numbers!("observation.f32"));
     process::exit(0)
 }
