@@ -203,12 +203,9 @@ impl Session {
             if self.stop.load(Ordering::SeqCst) {
                 return self.interrupted(&progress);
             }
-            let mut metrics = self.trainer.iterate().map_err(|error| {
-                anyhow::anyhow!(
-                    "{error} (the last good checkpoint, if any, is in {})",
-                    self.directory.checkpoints().display()
-                )
-            })?;
+            let iteration = self.trainer.iteration + 1;
+            let mut metrics =
+                self.trainer.iterate().map_err(|error| self.kept(iteration, &error.into()))?;
             advice.append(&mut self.trainer, |line| progress.say(line))?;
             for divergence in self.trainer.take_divergences() {
                 let file = self.directory.save_divergence(&divergence, config.action_repeat)?;
@@ -217,7 +214,7 @@ impl Session {
                     file.display()
                 ));
             }
-            self.evaluate_if_due(&mut metrics)?;
+            self.evaluate_if_due(&mut metrics).map_err(|error| self.kept(iteration, &error))?;
             for seed in &mut metrics {
                 let decisions = (config.batch() * config.num_seeds()) as f64;
                 seed.decisions_per_second = decisions / seed.seconds;
@@ -242,6 +239,18 @@ impl Session {
         let seconds = self.directory.seconds();
         self.finished(&progress, seconds, &times)?;
         Ok(Ending::Finished)
+    }
+
+    /// What stopped an iteration, and what is left to go on from.
+    fn kept(&self, iteration: u64, error: &anyhow::Error) -> anyhow::Error {
+        let kept = match checkpoint::newest(&self.directory) {
+            Some(place) => format!(
+                "the last good checkpoint is {}: the same command goes on from it",
+                place.display()
+            ),
+            None => "there is no checkpoint yet".to_owned(),
+        };
+        anyhow::anyhow!("{error:#} (iteration {iteration}; {kept})")
     }
 
     /// Whether this evaluation, mean over the seeds, is better than all before.
