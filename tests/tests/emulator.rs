@@ -117,6 +117,10 @@ fn a_policy_of_the_papers_width_fits_in_bytes_and_is_done_within_its_period() {
     // More than the counter of 24 bits holds: it was not counted modulo 780 000 instructions.
     assert!((2.9..3.2).contains(&plain), "{plain} instructions per multiply-add");
     assert!((1.0..1.3).contains(&assembly), "{assembly} instructions per multiply-add");
+    // What the driver refuses is not drowned by what the firmware says of its closed link.
+    let mut plan = xtask();
+    plan.arg("emulate").arg(&image).args(["--asm", "--best-of", "4"]);
+    refuse(&mut plan, &["error: the image has no dynamics and critic", "--policy-only"]);
 }
 
 #[test]
