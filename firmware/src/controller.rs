@@ -15,33 +15,71 @@ pub type Control<'b> =
     Session<Brain<'b>, LinearFeedback<OBS, ACT>, OBS, ACT, { frame_capacity(OBS) }>;
 
 /// Chooses between the slots' images, checks the one that acts, whole, and replays its golden vectors for
-/// equality of bits; a newer one is to run in shadow. Returns the loop, SAFE and not armed, and tells the
-/// machine the control period.
+/// equality of bits; a newer one is to run in shadow. Makes the loop in `place`, SAFE and not armed, and tells
+/// the machine the control period.
+///
+/// In a place of the caller's: each move of a loop for 78 observations is another 20 KiB of stack.
 ///
 /// # Errors
 /// [`Failure::Image`], [`Failure::NoGoldenVectors`], [`Failure::Golden`], [`Failure::NoPolicy`].
-pub fn boot(machine: &mut Machine) -> Result<Control<'static>, Failure> {
+pub fn boot<'c>(
+    machine: &mut Machine,
+    place: &'c mut Option<Control<'static>>,
+) -> Result<&'c mut Control<'static>, Failure> {
     let crashed = machine.take_crash();
     let boot = machine.store().boot(crashed);
     // Without an image that may act, the cause is that of slot A's.
     let region = machine.store().image(boot.active.unwrap_or(Slot::A));
-    let (supervisor, identity, period_us) = supervise(region)?;
+    let (control, period_us) = act(region, place)?;
     if boot.active.is_none() {
         return Err(Failure::NoPolicy);
     }
     machine.set_period(period_us);
-    let control = Session::new(supervisor, identity);
-    let Some(candidate) = boot.candidate else { return Ok(control) };
-    match supervise(machine.store().image(candidate)) {
+    if let Some(candidate) = boot.candidate
+        && !shadow(machine.store().image(candidate), period_us, control)
+    {
+        defmt::warn!("the new image cannot be used beside the old one: rejected");
+        let _ = machine.store().keep(Stage::Rejected);
+    }
+    Ok(control)
+}
+
+// Decoding a passport and making a loop each take tens of kilobytes of stack, with many observations. These are
+// functions of their own, not inlined, so that they take them one after the other, and before the loop starts.
+
+/// The loop with the policy of a region, and its control period.
+#[inline(never)]
+fn act<'c, 'b>(
+    region: &'b [u8],
+    place: &'c mut Option<Control<'b>>,
+) -> Result<(&'c mut Control<'b>, u32), Failure> {
+    insert(&Image::open_region(region)?, place)
+}
+
+#[inline(never)]
+fn insert<'c, 'b>(
+    image: &Image<'b>,
+    place: &'c mut Option<Control<'b>>,
+) -> Result<(&'c mut Control<'b>, u32), Failure> {
+    let (supervisor, identity, period_us) = supervise(image)?;
+    Ok((place.insert(Session::new(supervisor, identity)), period_us))
+}
+
+/// Lets the policy of a region run in shadow; false when it cannot, or has another period.
+#[inline(never)]
+fn shadow<'b>(region: &'b [u8], period_us: u32, control: &mut Control<'b>) -> bool {
+    Image::open_region(region).is_ok_and(|image| beside(&image, period_us, control))
+}
+
+#[inline(never)]
+fn beside<'b>(image: &Image<'b>, period_us: u32, control: &mut Control<'b>) -> bool {
+    match supervise(image) {
         Ok((supervisor, identity, same)) if same == period_us => {
             defmt::info!("image {=u32:08x} runs in shadow", identity.image_checksum);
-            Ok(control.with_candidate(supervisor, identity, Probation::DEFAULT))
+            control.add_candidate(supervisor, identity, Probation::DEFAULT);
+            true
         }
-        _ => {
-            defmt::warn!("the new image cannot be used beside the old one: rejected");
-            let _ = machine.store().keep(Stage::Rejected);
-            Ok(control)
-        }
+        _ => false,
     }
 }
 
@@ -58,11 +96,9 @@ pub fn usable(region: &[u8]) -> Option<u32> {
 type Supervised<'b> = (Supervisor<Brain<'b>, LinearFeedback<OBS, ACT>, OBS, ACT>, Identity, u32);
 
 /// A supervised policy, who it is, and its control period in microseconds.
-// Not inlined: the passport's kilobytes leave the stack before the loop starts.
+// By reference: each move of an image is another 5 KiB of stack.
 #[inline(never)]
-fn supervise(region: &[u8]) -> Result<Supervised<'_>, Failure> {
-    // By reference: each move of an image is another 5 KiB of stack.
-    let image = &Image::open_region(region)?;
+fn supervise<'b>(image: &Image<'b>) -> Result<Supervised<'b>, Failure> {
     image.check_architecture(&ARCHITECTURE)?;
     let brain = Brain::new(image)?;
     let golden_vectors = image::replay(image, brain.policy())?;

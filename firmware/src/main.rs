@@ -25,7 +25,8 @@ fn main() -> ! {
 }
 
 fn run(machine: &mut Machine) -> Result<core::convert::Infallible, Failure> {
-    let mut control = controller::boot(machine)?;
+    let mut place = None;
+    let control = controller::boot(machine, &mut place)?;
     machine.connect()?;
     control.run(machine)
 }

@@ -30,7 +30,7 @@ impl<'w> SliceModel<'w> {
         let architecture = image.architecture();
         if !architecture.has_model() {
             bail!(
-                "the image has no dynamics and critic to plan with: train with estimator=dynamics"
+                "the image has no dynamics and critic to plan with: train with estimator=dynamics and export without --policy-only"
             );
         }
         if architecture.policy_weights != WeightType::F32 {

@@ -117,6 +117,28 @@ fn a_policy_of_the_papers_width_fits_in_bytes_and_is_done_within_its_period() {
     // More than the counter of 24 bits holds: it was not counted modulo 780 000 instructions.
     assert!((2.9..3.2).contains(&plain), "{plain} instructions per multiply-add");
     assert!((1.0..1.3).contains(&assembly), "{assembly} instructions per multiply-add");
+    // What the driver refuses is not drowned by what the firmware says of its closed link.
+    let mut plan = xtask();
+    plan.arg("emulate").arg(&image).args(["--asm", "--best-of", "4"]);
+    refuse(&mut plan, &["error: the image has no dynamics and critic", "--policy-only"]);
+}
+
+#[test]
+fn the_task_with_the_largest_loop_has_enough_stack() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    // 67 observations and 21 actions, with a model: of the 23 tasks it needs the most.
+    let mut train = host_trainer(folder.path());
+    train.args(["train", "--task", "humanoid-walk", "--threads", "1", "-q", "--run-dir", "run"]);
+    for value in ["decisions=256", "trajectory_len=256", "environments=1", "evaluate_episodes=1"] {
+        train.args(["--set", value]);
+    }
+    let _ = succeed(&mut train);
+    let report = emulate(&folder.path().join("run/policy.daa"), "1");
+    assert_eq!(report["episodes"][0]["differing_actions"], 0, "{report}");
+    // Of 96 KiB, below which nothing is: what overflows is a fault, and no report at all.
+    let stack = report["stack_high_water_bytes"].as_u64().unwrap();
+    assert!((40_000..94_000).contains(&stack), "{stack} bytes");
 }
 
 #[test]

@@ -117,8 +117,18 @@ where
         identity: Identity,
         probation: Probation,
     ) -> Self {
-        self.candidate = Some(Candidate::new(supervisor, identity, probation));
+        self.add_candidate(supervisor, identity, probation);
         self
+    }
+
+    /// [`with_candidate`](Self::with_candidate) without a move.
+    pub fn add_candidate(
+        &mut self,
+        supervisor: Supervisor<B, F, OBS, ACT>,
+        identity: Identity,
+        probation: Probation,
+    ) {
+        self.candidate = Some(Candidate::new(supervisor, identity, probation));
     }
 
     /// Who acts, and how far a new one has come.

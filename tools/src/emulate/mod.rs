@@ -30,6 +30,9 @@ use report::Report;
 /// ends, and one that hangs is not waited for.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// The exit status of a firmware whose link was closed.
+const LINK_CLOSED: i32 = 4;
+
 /// What to drive, and how long.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -177,22 +180,17 @@ impl Drive<'_> {
 struct Ended {
     driver: Option<ExitStatus>,
     firmware: Option<ExitStatus>,
-    /// Then the firmware's words are about a closed link.
-    driver_first: bool,
 }
 
 /// Waits for both programs. When one has failed, the other finds the link closed and ends by itself, with its
 /// own words: also one that waits at a pipe that the first has not opened.
 fn watch(bench: &Bench, emulator: &mut Emulator, driver: &mut Driver) -> Result<Ended> {
     let mut since: Option<Instant> = None;
-    let mut driver_first = false;
     loop {
         let ended = Ended {
             driver: driver.child.try_wait().context("waiting for host-trainer")?,
             firmware: emulator.ended()?,
-            driver_first,
         };
-        driver_first = ended.driver.is_some() && (driver_first || ended.firmware.is_none());
         let both = ended.driver.is_some() && ended.firmware.is_some();
         let success = ended.driver.is_some_and(|status| status.success());
         if both || success || since.is_some_and(|since| since.elapsed() > GRACE) {
@@ -216,12 +214,16 @@ impl Ended {
             if silent { status.to_string() } else { line.trim_start_matches("error: ").to_owned() }
         });
         let firmware = self.firmware.map(|status| {
-            let last = complaints.lines().last();
+            // Behind its reason QEMU writes all registers.
+            let fatal = complaints.lines().find(|line| line.contains("fatal"));
+            let last = fatal.or_else(|| complaints.lines().last());
             let reason = log::reason(lines).or(last).unwrap_or("it said nothing");
             format!("the firmware stopped ({status}): {reason}")
         });
+        // Then the cause is on the driver's side.
+        let link_closed = self.firmware.and_then(|status| status.code()) == Some(LINK_CLOSED);
         match (driver, firmware) {
-            (Some(driver), Some(firmware)) if self.driver_first => anyhow!("{driver}; {firmware}"),
+            (Some(driver), Some(firmware)) if link_closed => anyhow!("{driver}; {firmware}"),
             (Some(driver), Some(firmware)) => anyhow!("{firmware}; the driver: {driver}"),
             (Some(driver), None) => anyhow!("{driver}"),
             (None, Some(firmware)) => anyhow!("{firmware}"),
@@ -285,16 +287,16 @@ mod tests {
     fn a_failure_names_what_both_sides_said() {
         let exit = |code: i32| Some(ExitStatus::from_raw(code << 8));
         let lines = [Line { level: "ERROR".into(), message: "image refused: damaged".into() }];
-        let boot = Ended { driver: None, firmware: exit(2), driver_first: false };
+        let boot = Ended { driver: None, firmware: exit(2) };
         let text = boot.explain(&lines, "", "").to_string();
         assert_eq!(text, "the firmware stopped (exit status: 2): image refused: damaged");
-        let both = Ended { driver: exit(1), firmware: exit(5), driver_first: false };
-        let text = both.explain(&[], "error: hung up\n", "qemu: fatal").to_string();
+        let both = Ended { driver: exit(1), firmware: exit(5) };
+        let text = both.explain(&[], "error: hung up\n", "qemu: fatal\nR00=0").to_string();
         assert_eq!(text, "the firmware stopped (exit status: 5): qemu: fatal; the driver: hung up");
-        let first = Ended { driver: exit(1), firmware: exit(4), driver_first: true };
+        let first = Ended { driver: exit(1), firmware: exit(4) };
         let text = first.explain(&[], "error: no task\n", "closed").to_string();
         assert_eq!(text, "no task; the firmware stopped (exit status: 4): closed");
-        let driver = Ended { driver: exit(1), firmware: None, driver_first: true };
+        let driver = Ended { driver: exit(1), firmware: None };
         assert_eq!(driver.explain(&[], "error: no task\n", "").to_string(), "no task");
     }
 }
