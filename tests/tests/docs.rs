@@ -1,6 +1,7 @@
 //! The documentation: every command in it is run, every link leads somewhere.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -28,8 +29,8 @@ fn faults(page: &str, text: &str) -> Vec<String> {
                 println!("{:6.1} s  {found}", begin.elapsed().as_secs_f64());
             }
         }
-        // Of a loop, the other turns differ in a word.
-        turns.filter_map(|words| ours(&words)).try_for_each(|step| understood(found, step))
+        // Of a loop, the other turns differ in a word: the last one is looked at.
+        turns.last().and_then(|words| ours(&words)).map_or(Ok(()), |step| understood(found, step))
     };
     found.iter().filter_map(|found| one(found).err()).collect()
 }
@@ -72,7 +73,7 @@ fn most_commands_are_run_and_every_exception_is_needed() {
 
 #[test]
 fn commands_within_sentences_are_understood() {
-    let mut seen = 0;
+    let mut seen = HashSet::new();
     let mut wrong = Vec::new();
     for (page, text) in pages() {
         for (number, line) in text.lines().enumerate() {
@@ -87,14 +88,16 @@ fn commands_within_sentences_are_understood() {
                     else {
                         continue;
                     };
-                    seen += 1;
+                    if !seen.insert(spoken.clone()) {
+                        continue;
+                    }
                     wrong.extend(understood(&found, step).err());
                 }
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(seen > 20, "only {seen} commands were found");
+    assert!(seen.len() > 20, "only {} commands were found", seen.len());
 }
 
 #[test]

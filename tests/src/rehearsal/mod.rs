@@ -187,14 +187,23 @@ pub fn rehearse(found: &Documented, step: &Step, folder: &Path) -> Result<(), St
     if step.program == Program::Xtask {
         let sent = step.words[0] == "flash-policy";
         for (at, word) in step.words.iter_mut().enumerate().filter(|(_, w)| w.ends_with(".daa")) {
-            let _ = succeed_in(found, host_trainer(&here).arg("inspect").arg(&*word))?;
+            let ours = exported().join("policy.daa");
+            if fs::read(here.join(&*word)).ok() != fs::read(&ours).ok() {
+                let _ = succeed_in(found, host_trainer(&here).arg("inspect").arg(&*word))?;
+            }
             // The firmware is built once, not for every image of every page.
             if !(sent && at == 1) {
-                *word = exported().join("policy.daa").display().to_string();
+                *word = ours.display().to_string();
             }
         }
     }
-    let stdout = succeed_in(found, &mut step.command(&here))?;
+    let stdout = match succeed_in(found, &mut step.command(&here)) {
+        Err(fault) if step.words[0] == "render" && fault.contains("apt-get install libegl1") => {
+            eprintln!("left out: {found}: this machine has no OpenGL");
+            return Ok(());
+        }
+        outcome => outcome?,
+    };
     if let Some(output) = &found.output {
         fs::write(here.join(output), stdout).map_err(|error| format!("{found}: {error}"))?;
     }
