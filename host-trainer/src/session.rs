@@ -16,8 +16,8 @@ use crate::train::Trainer;
 use crate::variance::advice_file::AdviceFile;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How a run is trained, which changes nothing of what comes out.
@@ -70,6 +70,26 @@ pub struct Session {
     stop: Arc<AtomicBool>,
     /// Given back when the session is over.
     _lock: Lock,
+}
+
+/// What Ctrl-C and SIGTERM set. A process has one, however many sessions follow each other in it.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    static ASKED: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+    let mut slot = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(asked) = &*slot {
+        return Ok(Arc::clone(asked));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        // The second time nobody wants to wait for the end of an iteration.
+        if asked.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot watch for Ctrl-C")?;
+    *slot = Some(Arc::clone(&stop));
+    Ok(stop)
 }
 
 impl Session {
@@ -155,15 +175,8 @@ impl Session {
         options: Options,
         lock: Lock,
     ) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
-        ctrlc::set_handler(move || {
-            // The second time nobody wants to wait for the end of an iteration.
-            if asked.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        })
-        .context("cannot watch for Ctrl-C")?;
+        let stop = interruption()?;
+        stop.store(false, Ordering::SeqCst);
         Ok(Self { directory, trainer, options, stop, _lock: lock })
     }
 
@@ -190,12 +203,9 @@ impl Session {
             if self.stop.load(Ordering::SeqCst) {
                 return self.interrupted(&progress);
             }
-            let mut metrics = self.trainer.iterate().map_err(|error| {
-                anyhow::anyhow!(
-                    "{error} (the last good checkpoint, if any, is in {})",
-                    self.directory.checkpoints().display()
-                )
-            })?;
+            let iteration = self.trainer.iteration + 1;
+            let mut metrics =
+                self.trainer.iterate().map_err(|error| self.kept(iteration, &error.into()))?;
             advice.append(&mut self.trainer, |line| progress.say(line))?;
             for divergence in self.trainer.take_divergences() {
                 let file = self.directory.save_divergence(&divergence, config.action_repeat)?;
@@ -204,7 +214,7 @@ impl Session {
                     file.display()
                 ));
             }
-            self.evaluate_if_due(&mut metrics)?;
+            self.evaluate_if_due(&mut metrics).map_err(|error| self.kept(iteration, &error))?;
             for seed in &mut metrics {
                 let decisions = (config.batch() * config.num_seeds()) as f64;
                 seed.decisions_per_second = decisions / seed.seconds;
@@ -229,6 +239,18 @@ impl Session {
         let seconds = self.directory.seconds();
         self.finished(&progress, seconds, &times)?;
         Ok(Ending::Finished)
+    }
+
+    /// What stopped an iteration, and what is left to go on from.
+    fn kept(&self, iteration: u64, error: &anyhow::Error) -> anyhow::Error {
+        let kept = match checkpoint::newest(&self.directory) {
+            Some(place) => format!(
+                "the last good checkpoint is {}: the same command goes on from it",
+                place.display()
+            ),
+            None => "there is no checkpoint yet".to_owned(),
+        };
+        anyhow::anyhow!("{error:#} (iteration {iteration}; {kept})")
     }
 
     /// Whether this evaluation, mean over the seeds, is better than all before.

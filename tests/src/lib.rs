@@ -6,6 +6,10 @@ pub mod chip;
 
 pub mod foreign;
 
+pub mod pages;
+
+pub mod rehearsal;
+
 use daa_core::image::Image;
 use daa_core::policy::ActionLimits;
 use daa_core::{MlpSlice, Normaliser, PolicySlice};

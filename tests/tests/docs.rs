@@ -1,161 +1,204 @@
-//! Every command in the documentation is one that the programs understand, and those that plan are run.
+//! The documentation: every command in it is run, every link leads somewhere.
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::{fmt, fs};
-use tests::{host_trainer, root, run, xtask};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use tests::pages::{Documented, blocks, commands, pages};
+use tests::rehearsal::{Fate, Program, Step, fate, folder, ours, rehearse, stale_exceptions};
+use tests::{host_trainer, root, run};
 
-/// A command of a page: the page, the line, the words.
-struct Documented {
-    page: String,
-    line: usize,
-    words: Vec<String>,
-}
-
-impl fmt::Display for Documented {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.page, self.line, self.words.join(" "))
+/// What is wrong with the commands of a page.
+fn faults(page: &str, text: &str) -> Vec<String> {
+    let found = commands(page, text);
+    if found.is_empty() {
+        return Vec::new();
     }
-}
-
-/// Splits a line as a shell would, up to a comment, a pipe, a redirection or a `;`.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote, mut open) = (Vec::new(), String::new(), None, false);
-    for letter in line.chars() {
-        match (quote, letter) {
-            (Some(mark), _) if letter == mark => quote = None,
-            (Some(_), _) => word.push(letter),
-            (None, '"' | '\'') => (quote, open) = (Some(letter), true),
-            (None, '#' | '|' | '>' | ';' | '&') if word.is_empty() && !open => break,
-            (None, ';') => break,
-            (None, ' ') => {
-                if open || !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                open = false;
+    let folder = folder(text);
+    let one = |found: &Documented| -> Result<(), String> {
+        let mut turns = found.turns().into_iter();
+        let first = turns.next().unwrap();
+        match fate(&first) {
+            None => return Err(format!("{found}: nobody has said whether to run it")),
+            Some(Fate::Leave(_)) => return Ok(()),
+            Some(Fate::Ask(step, _)) => understood(found, step)?,
+            Some(Fate::Run(steps)) => {
+                let begin = Instant::now();
+                steps.iter().try_for_each(|step| rehearse(found, step, folder.path()))?;
+                println!("{:6.1} s  {found}", begin.elapsed().as_secs_f64());
             }
-            (None, _) => word.push(letter),
         }
-    }
-    if open || !word.is_empty() {
-        words.push(word);
-    }
-    words
-}
-
-/// The commands in the shell blocks of a page.
-fn commands(page: &str, text: &str) -> Vec<Documented> {
-    let mut found = Vec::new();
-    let (mut inside, mut pending) = (false, String::new());
-    for (number, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            inside = !inside && line.trim() == "```sh";
-            continue;
-        }
-        if !inside {
-            continue;
-        }
-        if let Some(begun) = line.trim_end().strip_suffix('\\') {
-            pending += begun;
-            continue;
-        }
-        let whole = std::mem::take(&mut pending) + line.trim();
-        let whole = whole.split_once(" do ").map_or(whole.as_str(), |(_, body)| body);
-        let words = words(whole);
-        if !words.is_empty() {
-            found.push(Documented { page: page.to_owned(), line: number + 1, words });
-        }
-    }
-    found
-}
-
-fn pages() -> Vec<(String, String)> {
-    let mut places: Vec<PathBuf> =
-        vec![root().join("README.md"), root().join("firmware/README.md")];
-    places.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
-    places.sort();
-    let pages = places.into_iter().filter(|path| path.extension().is_some_and(|end| end == "md"));
-    let name = |path: &PathBuf| path.strip_prefix(root()).unwrap().display().to_string();
-    pages
-        .filter(|path| path.exists())
-        .map(|path| (name(&path), fs::read_to_string(&path).unwrap()))
-        .collect()
-}
-
-/// The program that a command starts, with `--help` behind its arguments: flags that it does not have are
-/// refused before that. None for other people's programs.
-fn asked(words: &[String]) -> Option<Command> {
-    let after = |start: &[&str]| -> Option<Vec<String>> {
-        let same = words.iter().zip(start).all(|(word, wanted)| word == wanted);
-        (words.len() >= start.len() && same).then(|| words[start.len()..].to_vec())
+        // Of a loop, the other turns differ in a word.
+        turns.filter_map(|words| ours(&words)).try_for_each(|step| understood(found, step))
     };
-    let trainers = [
-        &["host-trainer"][..],
-        &["target/release/host-trainer"],
-        &["cargo", "run", "--release", "-p", "host-trainer", "--"],
-        &["cargo", "run", "-p", "host-trainer", "--"],
-    ];
-    if let Some(rest) = trainers.iter().find_map(|start| after(start)) {
-        let mut command = host_trainer(root());
-        command.args(rest);
-        return Some(command);
-    }
-    let rest = after(&["cargo", "xtask"])?;
-    let mut command = xtask();
-    command.args(rest);
-    Some(command)
+    found.iter().filter_map(|found| one(found).err()).collect()
+}
+
+/// Flags that a program does not have are refused before `--help` is followed.
+fn understood(found: &Documented, mut step: Step) -> Result<(), String> {
+    step.words.push("--help".to_owned());
+    let outcome = run(&mut step.command(root()));
+    if outcome.code == 0 { Ok(()) } else { Err(format!("{found}: {}", outcome.stderr)) }
 }
 
 #[test]
-fn every_command_in_the_documentation_is_understood() {
+fn every_command_in_the_documentation_works() {
+    let mut pages = pages();
+    // The longest ones first, so that no thread is left with one at the end.
+    pages.sort_by_key(|(page, text)| std::cmp::Reverse(commands(page, text).len()));
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some((page, text)) = pages.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let faults = faults(page, text);
+                    wrong.lock().unwrap().extend(faults);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn most_commands_are_run_and_every_exception_is_needed() {
+    let all: Vec<_> = pages().iter().flat_map(|(page, text)| commands(page, text)).collect();
+    let run = all.iter().filter(|found| matches!(fate(&found.words), Some(Fate::Run(_)))).count();
+    assert!(run > 60, "only {run} of {} commands are run", all.len());
+    let words: Vec<_> = all.into_iter().map(|found| found.words).collect();
+    assert_eq!(stale_exceptions(&words), [""; 0], "these exceptions cover no command");
+}
+
+#[test]
+fn commands_within_sentences_are_understood() {
     let mut seen = 0;
     let mut wrong = Vec::new();
     for (page, text) in pages() {
-        for found in commands(&page, &text) {
-            let Some(mut command) = asked(&found.words) else { continue };
-            seen += 1;
-            let variable =
-                found.words.iter().any(|word| word.contains(['$', '…']) || word == "...");
-            if variable {
-                continue;
-            }
-            let outcome = run(command.arg("--help"));
-            if outcome.code != 0 {
-                wrong.push(format!("{found}: {}", outcome.stderr));
+        for (number, line) in text.lines().enumerate() {
+            for span in line.split('`').skip(1).step_by(2) {
+                let spoken = span.replace("RUN\\|IMAGE", "RUN");
+                let block = format!("```sh\n{spoken}\n```");
+                for mut found in commands(&page, &block) {
+                    found.line = number + 1;
+                    let whole = found.words.len() > 2 && !spoken.contains('…');
+                    let Some(step) =
+                        ours(&found.words).filter(|s| whole && s.program != Program::Copy)
+                    else {
+                        continue;
+                    };
+                    seen += 1;
+                    wrong.extend(understood(&found, step).err());
+                }
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(seen > 40, "only {seen} commands were found");
+    assert!(seen > 20, "only {seen} commands were found");
 }
 
 #[test]
-fn documented_experiments_and_tests_exist() {
-    let mut planned = 0;
+fn documented_tests_exist() {
+    let mut named = 0;
     for (page, text) in pages() {
-        for found in commands(&page, &text) {
-            let words: Vec<&str> = found.words.iter().map(String::as_str).collect();
-            if let Some(at) = words.iter().position(|word| *word == "experiment")
-                && asked(&found.words).is_some()
-                && words.get(at + 1).is_some_and(|name| !name.starts_with('-'))
-            {
-                let mut command = asked(&found.words).unwrap();
-                let outcome = run(command.arg("--plan"));
-                assert_eq!(outcome.code, 0, "{found}: {}", outcome.stderr);
-                planned += 1;
-            }
-            // `cargo test -p tests --test NAME` names a file.
-            if words.starts_with(&["cargo", "test"])
-                && let Some(at) = words.iter().position(|word| *word == "--test")
-                && words.contains(&"tests")
-            {
-                let file = root().join("tests/tests").join(words[at + 1]).with_extension("rs");
-                assert!(file.exists(), "{found}");
+        // `cargo test -p tests --test NAME` names a file.
+        let mut words = text.split([' ', '`', '\n', ')']).peekable();
+        while let Some(word) = words.next() {
+            if let Some(name) = words.peek().filter(|_| word == "--test") {
+                let file = root().join("tests/tests").join(name).with_extension("rs");
+                assert!(file.exists(), "{page}: --test {name}");
+                named += 1;
             }
         }
     }
-    assert!(planned >= 3, "{planned}");
+    assert!(named > 5, "{named}");
+}
+
+/// Lines with a command of ours that stand outside of the blocks marked `sh`, where nobody would run them.
+fn unmarked(text: &str) -> Vec<&str> {
+    let ours = |line: &&str| {
+        ["host-trainer ", "cargo ", "$ ", "python3 "].iter().any(|start| line.starts_with(start))
+    };
+    let inside = blocks(text);
+    let wrong = inside.iter().filter(|block| block.mark.is_empty());
+    let fenced = wrong.flat_map(|block| block.lines.iter().copied()).filter(ours);
+    let indented = text.lines().filter_map(|line| line.strip_prefix("    "));
+    fenced.chain(indented.filter(ours)).collect()
+}
+
+#[test]
+fn commands_stand_in_blocks_that_are_marked() {
+    for (page, text) in pages() {
+        assert_eq!(unmarked(&text), [""; 0], "{page}");
+    }
+    let text = "```\nhost-trainer a\n```\n\n    cargo b\n\n```sh\ncargo c\n```\n";
+    assert_eq!(unmarked(text), ["host-trainer a", "cargo b"]);
+}
+
+/// Rows of a page's tables of options: the key, its default, its value in each preset (or empty).
+fn options(text: &str) -> Vec<(String, [String; 5])> {
+    let header = "| key | default | `quickstart` | `tuned` | `paper-2022` | `icml-2023` |";
+    let mut rows = Vec::new();
+    for table in text.split(header).skip(1) {
+        for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let values = std::array::from_fn(|i| cells[i + 2].to_owned());
+            rows.push((cells[1].trim_matches('`').to_owned(), values));
+        }
+    }
+    rows
+}
+
+/// Whether two TOML values are the same, however numbers are written.
+fn same(a: &str, b: &str) -> bool {
+    let number = |text: &str| text.replace('_', "").parse::<f64>();
+    match (number(a), number(b)) {
+        (Ok(a), Ok(b)) => (a - b).abs() <= 1e-6 * a.abs(),
+        _ => a.trim_matches('"') == b.trim_matches('"'),
+    }
+}
+
+/// What is wrong with the tables of options of a page. `layers` are the defaults and the presets, as lines `key = value`.
+fn wrong_options(text: &str, layers: &[String; 5]) -> Vec<String> {
+    let value = |layer: &String, key: &str| {
+        let of_key = |line: &str| {
+            let (name, value) = line.split_once(" = ")?;
+            (name.trim() == key).then(|| value.split("  ").next().unwrap_or_default().to_owned())
+        };
+        layer.lines().find_map(of_key).unwrap_or_default()
+    };
+    let mut wrong = Vec::new();
+    for (key, cells) in options(text) {
+        for (cell, layer) in cells.iter().zip(layers) {
+            let value = value(layer, &key);
+            if !same(cell, &value) {
+                wrong.push(format!("{key}: {cell:?} for {value:?}"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn tables_of_options_are_those_of_the_program() {
+    let help = run(host_trainer(root()).args(["train", "--help"])).stdout;
+    let defaults: String = help.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
+    let preset = |name: &str| {
+        let file = format!("host-trainer/src/presets/{name}.toml");
+        std::fs::read_to_string(root().join(file)).unwrap()
+    };
+    let presets = ["quickstart", "tuned", "paper-2022", "icml-2023"].map(preset);
+    let [a, b, c, d] = presets;
+    let layers = [defaults, a, b, c, d];
+    let mut rows = 0;
+    for (page, text) in pages() {
+        rows += options(&text).len();
+        assert_eq!(wrong_options(&text, &layers), [""; 0], "{page}");
+    }
+    assert!(rows > 50, "{rows}");
+    let wrong = pages().into_iter().find(|(page, _)| page.ends_with("ppo.md")).unwrap().1;
+    let wrong = wrong.replace("| `clip` | 0.2 |", "| `clip` | 0.3 |");
+    assert_eq!(wrong_options(&wrong, &layers), ["clip: \"0.3\" for \"0.2\""]);
 }
 
 #[test]
@@ -178,11 +221,22 @@ fn links_between_pages_lead_somewhere() {
 
 #[test]
 fn a_wrong_command_would_be_noticed() {
-    let text = "```sh\nhost-trainer train --sede 3   # a comment\nls | wc\n```\n```text\nhost-trainer nothing\n```\n";
-    let found = commands("page", text);
-    assert_eq!(found.len(), 2);
-    assert_eq!(found[0].words, ["host-trainer", "train", "--sede", "3"]);
-    assert_ne!(run(asked(&found[0].words).unwrap().arg("--help")).code, 0);
-    assert!(asked(&found[1].words).is_none());
-    assert_eq!(words("a 'b c' \"d\" e=f > out"), ["a", "b c", "d", "e=f"]);
+    let fault = |line: &str| {
+        let faults = faults("page", &format!("```sh\n{line}\n```\n"));
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        faults[0].clone()
+    };
+    // A flag that there is not, also where nothing is run, and in the second turn of a loop.
+    assert!(fault("host-trainer tasks --sede 3").contains("--sede"));
+    assert!(fault("cargo xtask faults --none").contains("--none"));
+    assert!(fault("for a in json none; do host-trainer tasks --$a; done").contains("--none"));
+    // What only running it shows.
+    assert!(fault("host-trainer evaluate runs/none").contains("runs/none"));
+    assert!(fault("host-trainer train --set epoks=3").contains("did you mean epochs"));
+    // A program of which nobody has said whether to run it.
+    assert!(fault("frobnicate policy.daa").contains("nobody has said"));
+    // An exception that no page needs.
+    let words = [["cargo", "embed"].map(str::to_owned).to_vec()];
+    assert!(!stale_exceptions(&words).contains(&"embed"));
+    assert!(stale_exceptions(&words).contains(&"sbatch"));
 }

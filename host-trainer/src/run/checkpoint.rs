@@ -129,6 +129,12 @@ pub fn exists(directory: &RunDirectory) -> bool {
     !list(directory).is_empty()
 }
 
+/// The newest checkpoint's folder.
+#[must_use]
+pub fn newest(directory: &RunDirectory) -> Option<PathBuf> {
+    list(directory).pop().map(|(_, place)| place)
+}
+
 /// Writes a checkpoint of the trainer and forgets the oldest ones.
 ///
 /// # Errors

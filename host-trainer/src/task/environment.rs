@@ -111,7 +111,7 @@ impl Environment {
             return Err(self.diverged(warning, 0));
         }
         self.domain.observe(&self.physics, observation);
-        self.check_readings(observation)
+        self.check_readings(observation, 0)
     }
 
     /// Holds an action for the action repeat, or until the episode's time is up, and writes the
@@ -128,7 +128,7 @@ impl Environment {
         let (reward, terminated) = self.hold(action, steps)?;
         if !self.only_mujoco {
             self.domain.observe(&self.physics, observation);
-            self.check_readings(observation)?;
+            self.check_readings(observation, made + steps)?;
         }
         let truncated = !terminated && made + steps == self.task.episode_steps;
         self.step = (!terminated && !truncated).then_some(made + steps);
@@ -144,6 +144,7 @@ impl Environment {
                 task: self.task.name.to_owned(),
                 what: format!("action {:?}", self.task.actions[at].name),
                 value: action[at],
+                step: None,
             });
         }
         if !self.only_mujoco {
@@ -164,11 +165,12 @@ impl Environment {
             }
             reward += self.domain.reward(&self.physics);
             if self.domain.is_own() && !reward.is_finite() {
-                self.step = None;
+                let made = self.step.take().map(|made| made + step + 1);
                 return Err(Error::NotFinite {
                     task: self.task.name.to_owned(),
                     what: "the reward".to_owned(),
                     value: reward,
+                    step: made,
                 });
             }
             if self.domain.terminated(&self.physics) {
@@ -179,7 +181,7 @@ impl Environment {
     }
 
     /// Refuses what a user's own observation may hold; the suite's never does.
-    fn check_readings(&mut self, observation: &[f64]) -> Result<(), Error> {
+    fn check_readings(&mut self, observation: &[f64], made: u32) -> Result<(), Error> {
         if !self.domain.is_own() {
             return Ok(());
         }
@@ -191,6 +193,7 @@ impl Environment {
             task: self.task.name.to_owned(),
             what: format!("observation {:?}", self.task.observations[at].name),
             value: observation[at],
+            step: Some(made),
         })
     }
 
@@ -224,6 +227,7 @@ impl Environment {
                 task: self.task.name.to_owned(),
                 what: format!("value {at} of {what}"),
                 value: values[at],
+                step: None,
             }),
         }
     }

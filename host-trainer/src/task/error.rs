@@ -63,7 +63,7 @@ pub enum Error {
         expected: usize,
     },
     /// An infinity or a NaN where a number is needed.
-    #[error("{task}: {what} is {value}, not a finite number")]
+    #[error("{task}: {what} is {value}, not a finite number{}", step.map_or_else(String::new, |step| format!(", after {step} control steps of the episode")))]
     NotFinite {
         /// The task.
         task: String,
@@ -71,6 +71,8 @@ pub enum Error {
         what: String,
         /// The value.
         value: f64,
+        /// Control steps that the episode had made, if it is a reading of one.
+        step: Option<u32>,
     },
     /// Stepped before the first reset or after the last step.
     #[error("{task}: no episode is running: reset the environment before stepping it")]

@@ -145,7 +145,8 @@ impl LineChart {
         let mut free = f64::NEG_INFINITY;
         for (at, name) in marks {
             svg.line("mark", [left, at], [right, at]);
-            let text = (at - 4.0).max(free);
+            // Above its line, or below it where the name before leaves no room.
+            let text = if at - 4.0 >= free { at - 4.0 } else { (at + 11.0).max(free) };
             svg.text("note", [left + 6.0, text], Anchor::Start, name);
             free = text + 12.0;
         }
