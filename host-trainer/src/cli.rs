@@ -7,6 +7,7 @@ use crate::agent::Agent;
 use crate::config;
 use crate::evaluate::{Actions, Evaluation, Summary, evaluate, trajectories_csv};
 use crate::export::{AlignedImage, Choice, agent_of, export_as};
+use crate::files::{RECORDED, read_text};
 use crate::integers::Dtype;
 use crate::interchange;
 use crate::output;
@@ -512,7 +513,7 @@ pub(crate) fn record_latest(image: &Path) -> Result<()> {
 
 fn replay(file: &Path) -> Result<()> {
     let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        read_text(file, RECORDED).with_context(|| format!("cannot read {}", file.display()))?;
     let named = task::replay::parse(&text).and_then(|r| task::find_near(&r.task, file));
     named.with_context(|| file.display().to_string())?;
     output::line(task::replay::replay(&text).with_context(|| file.display().to_string())?)?;

@@ -32,6 +32,18 @@ pub struct SeedStatistics {
     pub building_up: Vec<f32>,
 }
 
+impl SeedStatistics {
+    /// Whether these, read from somewhere, can stand where those stood.
+    #[must_use]
+    pub fn fits(&self, others: &Self) -> bool {
+        self.observations.fits(&others.observations)
+            && self.changes.fits(&others.changes)
+            && self.returns.fits(&others.returns)
+            && self.building_up.len() == others.building_up.len()
+            && self.building_up.iter().all(|sum| sum.is_finite())
+    }
+}
+
 /// The units that networks compute in, an entry a seed.
 #[derive(Clone, Debug)]
 pub struct Units {

@@ -4,6 +4,7 @@
 use crate::agent::Agent;
 use crate::config::Config;
 use crate::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
+use crate::files;
 use crate::integers::{Loss, action_errors, with_integers};
 use crate::monitor::levels;
 use crate::nn::to_vec;
@@ -391,13 +392,8 @@ impl AlignedImage {
     /// # Errors
     /// When it cannot be read or is far too large.
     pub fn read(path: &Path) -> Result<Self> {
-        let about =
-            std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
-        if about.len() > LARGEST_FILE {
-            bail!("{} is no image: it has {} bytes", path.display(), about.len());
-        }
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = files::read(path, LARGEST_FILE)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self::copy(&bytes))
     }
 

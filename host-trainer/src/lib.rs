@@ -18,6 +18,7 @@ pub mod evaluate;
 pub mod experience;
 pub mod experiment;
 pub mod export;
+mod files;
 pub mod flash;
 pub mod inspect;
 pub mod integers;

@@ -45,6 +45,19 @@ impl ReplayBuffer {
         2 * self.observations + self.actions + 1
     }
 
+    /// Whether this one, read from somewhere, can stand where that one stood: rows as wide, no more of
+    /// them, and only finite numbers.
+    #[must_use]
+    pub fn fits(&self, other: &Self) -> bool {
+        let sizes = |ring: &Self| [ring.capacity, ring.observations, ring.actions];
+        // Nothing is counted in sizes that are not known to be possible.
+        sizes(self) == sizes(other)
+            && self.numbers.len().is_multiple_of(self.width())
+            && self.len() <= self.capacity
+            && (self.next == 0 || self.len() == self.capacity && self.next < self.capacity)
+            && self.numbers.iter().all(|number| number.is_finite())
+    }
+
     /// Number of transitions.
     #[must_use]
     pub fn len(&self) -> usize {

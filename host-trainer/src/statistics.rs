@@ -35,6 +35,16 @@ impl RunningStatistics {
         }
     }
 
+    /// Whether these can stand where those stood: of vectors as long, and numbers that can be.
+    #[must_use]
+    pub fn fits(&self, others: &Self) -> bool {
+        let lens = [self.mean.len(), self.squares.len()];
+        let sums = self.squares.iter().chain([&self.count]);
+        lens == [others.mean.len(), others.squares.len()]
+            && self.mean.iter().all(|mean| mean.is_finite())
+            && sums.into_iter().all(|sum| sum.is_finite() && *sum >= 0.0)
+    }
+
     /// Number of vectors taken.
     #[must_use]
     pub fn count(&self) -> f64 {

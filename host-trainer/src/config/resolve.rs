@@ -1,6 +1,7 @@
 //! From raw sources to a checked [`Config`].
 
 use super::Config;
+use crate::files::{WRITTEN, read_text};
 use crate::task::{self, Task};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -150,7 +151,7 @@ fn read_table(text: &str, source_name: &str) -> Result<Table, ConfigError> {
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
+    let text = read_text(path, WRITTEN)
         .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
     read_table(&text, &path.display().to_string())
 }

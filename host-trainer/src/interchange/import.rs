@@ -11,6 +11,7 @@ use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
 use crate::export::{
     EPISODES, action_signals, check_ranges, golden_vectors, observation_signals, read_back,
 };
+use crate::files;
 use crate::output;
 use crate::run::directory::write_atomically;
 use crate::task::{self, Task};
@@ -144,14 +145,7 @@ pub fn import(args: &Args) -> Result<()> {
 
 /// A file's bytes, unless it is far too large.
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
-    let about = std::fs::metadata(path).context("cannot be read")?;
-    if about.is_dir() {
-        bail!("is a folder, not a safetensors or ONNX file");
-    }
-    if about.len() > LARGEST_FILE {
-        bail!("has {} bytes: no policy that an image could hold", about.len());
-    }
-    std::fs::read(path).context("cannot be read")
+    files::read(path, LARGEST_FILE).context("cannot be read")
 }
 
 fn read(args: &Args) -> Result<Found> {

@@ -3,6 +3,7 @@
 use super::record::Record;
 use super::study::Study;
 use crate::export::{AlignedImage, agent_of};
+use crate::files;
 use crate::{drive, render, task};
 use anyhow::{Context, Result};
 use std::fs;
@@ -36,8 +37,8 @@ pub fn collect(study: &Study, make: bool) -> Result<Vec<Picture>> {
                 draw(record)?;
             }
             let Some(file) = arm.of_task(task).find_map(picture) else { continue };
-            let bytes =
-                fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let bytes = files::read(&file, files::RECORDED)
+                .with_context(|| format!("cannot read {}", file.display()))?;
             let kind = if file.extension().is_some_and(|e| e == "gif") { "gif" } else { "png" };
             pictures.push(Picture {
                 caption: format!("{task}, {}", arm.name),

@@ -5,6 +5,7 @@
 
 use super::metrics_file::Metrics;
 use crate::config::Config;
+use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -134,11 +135,7 @@ fn natural(name: &str) -> Vec<(String, u64)> {
 /// A text file of a bearable size.
 pub(super) fn read(path: &Path) -> Result<String> {
     let context = || format!("cannot read {}", path.display());
-    let len = fs::metadata(path).with_context(context)?.len();
-    if len > LARGEST_FILE {
-        bail!("{} has {len} bytes: too many for what it should be", path.display());
-    }
-    fs::read_to_string(path).with_context(context)
+    files::read_text(path, LARGEST_FILE).with_context(context)
 }
 
 impl Record {

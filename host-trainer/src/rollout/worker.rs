@@ -45,6 +45,11 @@ impl Worker {
     }
 
     pub(super) fn restore(&mut self, state: &WorkerState) -> Result<(), task::Error> {
+        let (saved, here) = (&state.observation, self.observation.len());
+        if saved.len() != here || saved.iter().any(|x| !x.is_finite()) {
+            let text = format!("a saved observation is not {here} finite numbers");
+            return Err(task::Error::Request(text));
+        }
         self.environment.restore(&state.environment)?;
         self.observation.clone_from(&state.observation);
         self.episode_return = state.episode_return;

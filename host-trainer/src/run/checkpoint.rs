@@ -11,6 +11,7 @@
 
 use super::directory::{RunDirectory, write_atomically};
 use crate::experience::SeedStatistics;
+use crate::files;
 use crate::nn::NetworkState;
 use crate::replay::ReplayBuffer;
 use crate::rollout::WorkerState;
@@ -190,7 +191,7 @@ fn best_json(directory: &RunDirectory) -> PathBuf {
 
 /// The best evaluation whose checkpoint is there.
 fn best(directory: &RunDirectory) -> Option<Best> {
-    serde_json::from_slice(&fs::read(best_json(directory)).ok()?).ok()
+    serde_json::from_slice(&files::read(&best_json(directory), files::WRITTEN).ok()?).ok()
 }
 
 fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
@@ -303,7 +304,8 @@ fn read(folder: &Path) -> Result<(State, Vec<u8>), Unusable> {
         Unusable::Damaged(format!("the checkpoint {} is damaged ({why})", folder.display()))
     };
     let bytes = |name: &str| {
-        fs::read(folder.join(name)).map_err(|error| damaged(format!("{name}: {error}")))
+        files::read(&folder.join(name), files::SAVED)
+            .map_err(|error| damaged(format!("{name}: {error}")))
     };
     let manifest = bytes(MANIFEST)?;
     let value: serde_json::Value = serde_json::from_slice(&manifest)
@@ -339,8 +341,11 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
             "the checkpoint {place} is of another configuration than config.toml beside it"
         ))
     };
-    let fits = state.statistics.len() == trainer.experience.statistics.len()
-        && state.buffers.len() == trainer.experience.buffers.len();
+    let here = &trainer.experience;
+    let fits = state.statistics.len() == here.statistics.len()
+        && state.buffers.len() == here.buffers.len()
+        && state.statistics.iter().zip(&here.statistics).all(|(a, b)| a.fits(b))
+        && state.buffers.iter().zip(&here.buffers).all(|(a, b)| a.fits(b));
     let tensors = SafeTensors::deserialize(weights).map_err(|error| {
         Unusable::Damaged(format!("the checkpoint {place} is damaged ({WEIGHTS}: {error})"))
     })?;
@@ -357,6 +362,12 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
             second_moment: part("second_moment")?,
             steps,
         };
+        let numbers = [&saved.params, &saved.first_moment, &saved.second_moment];
+        if let Some(number) = numbers.into_iter().flatten().find(|number| !number.is_finite()) {
+            return Err(Unusable::Damaged(format!(
+                "the checkpoint {place} is damaged ({WEIGHTS}: a number of {name} is {number})"
+            )));
+        }
         if !fits || !network.restore(&saved) {
             return Err(foreign());
         }
@@ -372,4 +383,71 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
     trainer.experience.statistics = state.statistics;
     trainer.experience.buffers = state.buffers;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::tests::small;
+    use serde_json::{Value, json};
+
+    /// What a checkpoint with this state behind a sound checksum is refused for; nothing if it is taken.
+    fn refusal(place: &str, change: &Value) -> Option<String> {
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        write_into(folder.path(), &trainer).unwrap();
+        let Ok((state, weights)) = read(folder.path()) else { panic!("it was written just now") };
+        let mut state = serde_json::to_value(&state).unwrap();
+        let known = state.pointer_mut(place).unwrap_or_else(|| panic!("no {place}"));
+        *known = change.clone();
+        let state = serde_json::from_value(state).unwrap();
+        match put(&mut trainer, folder.path(), state, &weights) {
+            Ok(()) => None,
+            Err(Unusable::Damaged(why) | Unusable::Foreign(why)) => Some(why),
+        }
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused_behind_a_sound_checksum() {
+        let huge = json!(u64::MAX);
+        let cases = [
+            ("/buffers", json!([])),
+            ("/buffers/0/capacity", huge.clone()),
+            ("/buffers/0/observations", huge.clone()),
+            ("/buffers/0/actions", json!(0)),
+            ("/buffers/0/numbers", json!([1.0])),
+            ("/buffers/0/next", huge),
+            ("/statistics", json!([])),
+            ("/statistics/0/observations/mean", json!([])),
+            ("/statistics/0/changes/squares", json!([1.0])),
+            ("/statistics/0/returns/count", json!(-1.0)),
+            ("/statistics/0/building_up", json!([0.0])),
+            ("/workers", json!([])),
+            ("/workers/1/observation", json!([1.0])),
+            ("/workers/1/environment/integration", json!([1.0])),
+        ];
+        for (place, change) in cases {
+            let why = refusal(place, &change).unwrap_or_else(|| panic!("{place} was taken"));
+            assert!(why.contains("the checkpoint") && !why.contains('\n'), "{place}: {why}");
+        }
+        // The control: what may be another number is.
+        assert_eq!(refusal("/episodes", &json!(7)), None);
+        assert_eq!(refusal("/buffers/0/next", &json!(0)), None);
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_damage_with_a_name() {
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let spoil = crate::nn::to_vec(trainer.critic.params()).len() / 2;
+        let _ = trainer.critic.params().view(-1).get(spoil as i64).fill_(f64::NAN);
+        write_into(folder.path(), &trainer).unwrap();
+        let Ok((state, weights)) = read(folder.path()) else { panic!("it was written just now") };
+        match put(&mut small(), folder.path(), state, &weights) {
+            Err(Unusable::Damaged(why)) => assert!(why.contains("critic is NaN"), "{why}"),
+            _ => panic!("it was taken"),
+        }
+    }
 }

@@ -14,6 +14,7 @@
 
 use super::metrics::Metrics;
 use crate::config::Config;
+use crate::files::{RECORDED, WRITTEN, read_text};
 use crate::task::replay::Request;
 use crate::task::{self, Divergence};
 use anyhow::{Context, Result, bail};
@@ -113,7 +114,7 @@ impl RunDirectory {
     pub fn open(path: &Path) -> Result<(Self, Config)> {
         let directory = Self { path: path.to_owned() };
         let place = directory.config();
-        let text = fs::read_to_string(&place).with_context(|| {
+        let text = read_text(&place, WRITTEN).with_context(|| {
             format!("{} is no run: cannot read {}", path.display(), place.display())
         })?;
         let config: Config = toml::from_str(&text).map_err(|error| {
@@ -219,7 +220,7 @@ impl RunDirectory {
     /// Wall seconds of all iterations so far.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        let text = fs::read_to_string(self.times()).unwrap_or_default();
+        let text = read_text(&self.times(), RECORDED).unwrap_or_default();
         let second = |line: &str| line.split(',').nth(2)?.parse::<f64>().ok();
         text.lines().skip(1).filter_map(second).sum()
     }
@@ -247,7 +248,7 @@ impl RunDirectory {
         for (place, columns) in
             [(self.metrics(), Metrics::COLUMNS.len()), (self.times(), Metrics::TIME_COLUMNS.len())]
         {
-            let text = fs::read_to_string(&place)
+            let text = read_text(&place, RECORDED)
                 .with_context(|| format!("cannot read {}", place.display()))?;
             let whole = |line: &&str| line.ends_with('\n') && line.split(',').count() == columns;
             let kept = text.split_inclusive('\n').filter(whole).filter(|line| {

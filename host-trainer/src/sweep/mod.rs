@@ -9,10 +9,10 @@ mod plan;
 
 pub use plan::{Planned, id, plan, read};
 
+use crate::files::{RECORDED, WRITTEN, read_standard_input, read_text};
 use crate::jobs::{Job, Outcome, run_all};
 use crate::output;
 use anyhow::{Context, Result};
-use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,7 +69,7 @@ pub struct RunArgs {
 pub fn run(sweep: &Sweep) -> Result<ExitCode> {
     match sweep {
         Sweep::Plan { file } => {
-            let text = std::fs::read_to_string(file)
+            let text = read_text(file, WRITTEN)
                 .with_context(|| format!("cannot read {}", file.display()))?;
             for job in plan(&text).with_context(|| file.display().to_string())? {
                 output::line(serde_json::to_string(&job)?)?;
@@ -82,11 +82,9 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode> {
 
 fn text_of(plan: &Path) -> Result<String> {
     if plan == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        return Ok(text);
+        return read_standard_input(RECORDED).context("cannot read standard input");
     }
-    std::fs::read_to_string(plan).with_context(|| format!("cannot read {}", plan.display()))
+    read_text(plan, RECORDED).with_context(|| format!("cannot read {}", plan.display()))
 }
 
 fn run_plan(args: &RunArgs) -> Result<ExitCode> {

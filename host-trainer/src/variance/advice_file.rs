@@ -1,10 +1,11 @@
 //! The advice of a run in its directory, and on the terminal.
 
 use super::advice::{Advice, FILE};
+use crate::files::{RECORDED, read_text};
 use crate::run::directory::write_atomically;
 use crate::train::Trainer;
 use anyhow::{Context, Result};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ impl AdviceFile {
         let path = folder.join(FILE);
         let mut text = Advice::COLUMNS.join(",") + "\n";
         if iteration > 0 && path.exists() {
-            let found = fs::read_to_string(&path)
+            let found = read_text(&path, RECORDED)
                 .with_context(|| format!("cannot read {}", path.display()))?;
             for line in found.lines().skip(1) {
                 let cells: Vec<&str> = line.split(',').collect();

@@ -1,7 +1,6 @@
 //! The two files of a task, and the twelve digits that stand for them.
 
-use std::fs::File;
-use std::io::Read;
+use crate::files;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -36,17 +35,7 @@ fn error(path: &Path, what: impl Into<String>) -> Error {
 
 fn read(path: &Path, largest: u64) -> Result<String, Error> {
     let unreadable = |cause: std::io::Error| error(path, format!("cannot read it: {cause}"));
-    let about = std::fs::metadata(path).map_err(unreadable)?;
-    if !about.is_file() {
-        return Err(error(path, "it is no file"));
-    }
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(largest + 1).read_to_string(&mut text));
-    read.map_err(unreadable)?;
-    if text.len() as u64 > largest {
-        return Err(error(path, format!("it is larger than {largest} bytes")));
-    }
-    Ok(text)
+    files::read_text(path, largest).map_err(unreadable)
 }
 
 impl Source {
