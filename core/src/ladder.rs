@@ -278,6 +278,36 @@ mod tests {
         assert_eq!(modes(Safe, false, Health::Clean, 3), [Safe, Safe, Safe]);
     }
 
+    /// The reasons of all edges when a ladder meets these inputs.
+    fn reasons(mut ladder: Ladder, inputs: &[(Health, bool)]) -> Vec<Reason> {
+        let edges = inputs.iter().filter_map(|(health, fallback)| ladder.tick(*health, *fallback));
+        edges.map(|edge| edge.reason).collect()
+    }
+
+    #[test]
+    fn every_edge_says_why() {
+        let skip = Health::Skip(SKIP);
+        let distrust = Health::Distrust(Reason::Monitor);
+        let (clean, with) = (Health::Clean, true);
+        // Two ticks are held, the third falls back, four are acted by the fallback, then safe.
+        let out_of_patience = [SKIP, SKIP, Reason::FallbackExpired];
+        assert_eq!(reasons(in_mode(Mode::Run), &[(skip, with); 8]), out_of_patience);
+        assert_eq!(
+            reasons(
+                in_mode(Mode::Run),
+                &[(distrust, with), (clean, with), (clean, with), (clean, with)]
+            ),
+            [Reason::Monitor, Reason::Recovered]
+        );
+        assert_eq!(reasons(in_mode(Mode::Hold), &[(clean, with); 2]), [Reason::Recovered]);
+        assert_eq!(reasons(in_mode(Mode::Run), &[(distrust, false)]), [Reason::NoFallback]);
+        let disarmed = [(Health::Stop(Reason::Disarmed), with)];
+        assert_eq!(reasons(in_mode(Mode::Run), &disarmed), [Reason::Disarmed]);
+        let armed = Ladder { armed: true, ..in_mode(Mode::Safe) };
+        assert_eq!(reasons(armed, &[(clean, with); 3]), [Reason::Recovered]);
+        assert_eq!(reasons(in_mode(Mode::Safe), &[(clean, with); 3]), []);
+    }
+
     #[test]
     fn a_bad_tick_starts_the_count_of_clean_ones_again() {
         let mut ladder = in_mode(Mode::Fallback);

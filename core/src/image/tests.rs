@@ -239,6 +239,72 @@ fn impossible_contents_are_refused_even_with_a_repaired_checksum() {
     assert_eq!(open(&|b| b[last..].copy_from_slice(&nan)), error);
 }
 
+/// Sections in the order of the file, with their numbers, and where the first one begins.
+fn sections(bytes: &Bytes) -> (usize, [(Section, usize); 6]) {
+    let of = |section| (section, ARCHITECTURE.section_len(section, 2));
+    let all = [
+        Section::Policy,
+        Section::Transition,
+        Section::Reward,
+        Section::Critic,
+        Section::Monitor,
+        Section::Golden,
+    ]
+    .map(of);
+    (bytes.1 - 4 * all.iter().map(|(_, len)| len).sum::<usize>(), all)
+}
+
+#[test]
+fn a_number_that_is_none_is_refused_in_every_section_even_with_a_repaired_checksum() {
+    let bytes = sound();
+    let (mut start, all) = sections(&bytes);
+    for (section, len) in all {
+        for index in [0, len / 2, len - 1] {
+            let at = start + 4 * index;
+            let open = |value: f32| {
+                let change = |b: &mut [u8]| b[at..at + 4].copy_from_slice(&value.to_le_bytes());
+                Image::open(bytes.with(change).repaired().as_slice()).map(|_| ())
+            };
+            for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let error = ImageError::NotFinite { section, index };
+                assert_eq!(open(value), Err(error), "{section:?} {index} {value}");
+            }
+            // The control: a number beside the one that is there.
+            let here = f32::from_le_bytes(bytes.as_slice()[at..at + 4].try_into().unwrap());
+            assert_eq!(open(here * 1.001), Ok(()), "{section:?} {index}");
+        }
+        start += 4 * len;
+    }
+    assert_eq!(start, bytes.1);
+}
+
+#[test]
+fn units_levels_and_places_that_cannot_be_are_refused_even_with_a_repaired_checksum() {
+    let bytes = sound();
+    let (start, all) = sections(&bytes);
+    let place = |section| {
+        let before = all.iter().take_while(|(s, _)| *s != section).map(|(_, len)| 4 * len);
+        start + before.sum::<usize>()
+    };
+    let open = |at: usize, value: f32| {
+        let change = |b: &mut [u8]| b[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        Image::open(bytes.with(change).repaired().as_slice()).map(|_| ())
+    };
+    let (scale, monitor) = (place(Section::Transition), place(Section::Monitor));
+    for value in [0.0, -1.0] {
+        assert!(matches!(open(scale + 4, value), Err(ImageError::Scale { .. })), "{value}");
+        assert!(matches!(open(monitor, value), Err(ImageError::Monitor)), "{value}");
+    }
+    // Three residuals, then the level of warnings, then that of alarms, which is 0.09.
+    assert!(matches!(open(monitor + 12, 0.1), Err(ImageError::Monitor)));
+    assert_eq!(open(monitor + 12, 0.0899), Ok(()));
+    assert_eq!(open(scale + 4, 0.5), Ok(()));
+    let mut shifted = std::vec![0u32; bytes.0.len() + 1];
+    let shifted: &mut [u8] = bytemuck::cast_slice_mut(&mut shifted);
+    shifted[1..=bytes.1].copy_from_slice(bytes.as_slice());
+    assert_eq!(Image::open(&shifted[1..=bytes.1]).map(|_| ()), Err(ImageError::Misaligned));
+}
+
 #[test]
 fn a_passport_that_a_control_loop_cannot_rely_on_is_refused() {
     let refuse = |edit: &dyn Fn(&mut Passport<'static>)| {
