@@ -2,106 +2,29 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use tests::{SMALL_RUN, host_trainer, reference_python, refuse, root, run, succeed};
-
-/// A run of a few seconds that saves after every update.
-fn train(folder: &Path, name: &str, decisions: u64) -> Command {
-    let mut command = host_trainer(folder);
-    command.arg("train").args(SMALL_RUN).args(["--decisions", &decisions.to_string()]);
-    command.args(["--checkpoint-every", "0", "--quiet", "--run-dir", name]);
-    command
-}
-
-fn checkpoints(folder: &Path, name: &str) -> Vec<(u64, PathBuf)> {
-    let entries = fs::read_dir(folder.join(name).join("checkpoints")).into_iter().flatten();
-    let mut found: Vec<_> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
-        .collect();
-    found.sort();
-    found
-}
-
-/// Everything in which two runs must not differ: metrics, image, and the newest checkpoint but for its
-/// manifest, which follows from it.
-fn everything(folder: &Path, name: &str) -> Vec<(&'static str, Vec<u8>)> {
-    let place = folder.join(name);
-    let newest = checkpoints(folder, name).pop().unwrap().1;
-    vec![
-        ("metrics", fs::read(place.join("metrics.csv")).unwrap()),
-        ("image", fs::read(place.join("policy.daa")).unwrap()),
-        ("weights", fs::read(newest.join("weights.safetensors")).unwrap()),
-        ("state", fs::read(newest.join("state.bin")).unwrap()),
-        ("best", fs::read(place.join("checkpoints/best.json")).unwrap()),
-    ]
-}
-
-fn assert_same(folder: &Path, a: &str, b: &str) {
-    for ((what, ours), (_, theirs)) in everything(folder, a).iter().zip(everything(folder, b)) {
-        assert!(*ours == theirs, "{what} of {a} and {b} differ");
-    }
-}
-
-fn lines(folder: &Path, name: &str) -> usize {
-    let metrics = folder.join(name).join("metrics.csv");
-    fs::read_to_string(metrics).map_or(0, |text| text.lines().count())
-}
-
-/// Waits until a run has so many lines on record.
-fn reach(folder: &Path, name: &str, wanted: usize) {
-    let begun = Instant::now();
-    while lines(folder, name) < wanted {
-        assert!(begun.elapsed() < Duration::from_secs(120), "{name} does not come forward");
-        std::thread::sleep(Duration::from_millis(3));
-    }
-}
-
-fn kill(child: &mut Child) {
-    child.kill().unwrap();
-    let _ = child.wait().unwrap();
-}
+use std::process::{Command, Stdio};
+use tests::runs::{
+    checkpoints, difference, everything, hidden, interrupt, iterations, kill, reach, train,
+};
+use tests::{host_trainer, reference_python, refuse, root, run, succeed};
 
 #[test]
 fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
-    const KILLS: usize = 20;
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let decisions = 2048 * 24;
-    let begun = Instant::now();
-    let _ = succeed(&mut train(folder, "whole", decisions));
-    let whole = begun.elapsed().as_secs_f64();
-    assert_eq!(lines(folder, "whole"), 25);
+    let _ = succeed(&mut train(folder, "whole", 48));
+    assert_eq!(iterations(folder, "whole"), 48);
 
-    // Moments of a fixed sequence, spread over what a start and a few updates take.
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    let mut killed = 0;
-    let mut reached = Vec::new();
-    while killed < KILLS {
-        let mut child = train(folder, "cut", decisions).spawn().unwrap();
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let share = (random >> 40) as f64 / (1u64 << 24) as f64;
-        std::thread::sleep(Duration::from_secs_f64(whole * (0.01 + 0.11 * share)));
-        if child.try_wait().unwrap().is_some() {
-            break;
-        }
-        kill(&mut child);
-        killed += 1;
-        reached.push(checkpoints(folder, "cut").last().map_or(0, |(iteration, _)| *iteration));
-    }
-    // It was killed on the way, not again and again at its beginning.
-    assert!(killed >= 10, "killed {killed} times: {reached:?}");
-    assert!(reached.windows(2).any(|pair| pair[1] > pair[0] && pair[0] > 0), "{reached:?}");
-    let _ = succeed(&mut train(folder, "cut", decisions));
-    assert_same(folder, "whole", "cut");
+    let left = interrupt(|| train(folder, "cut", 48), folder, "cut", 48, 20);
+    assert_eq!(left.len(), 20);
+    // It was killed all the way, not again and again at its beginning.
+    let mut different = left.clone();
+    different.dedup();
+    assert!(different.is_sorted() && different.len() >= 8, "{left:?}");
+    assert!(left[0] <= 8 && left[19] >= 30, "{left:?}");
+    assert_eq!(difference(folder, "whole", "cut"), None, "{left:?}");
     assert!(!folder.join("cut/lock").exists());
-    let left = fs::read_dir(folder.join("cut/checkpoints")).unwrap();
-    let hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
-    assert_eq!(left.flatten().filter(hidden).count(), 0, "half a checkpoint is left");
+    assert!(hidden(&folder.join("cut/checkpoints")).is_empty(), "half a checkpoint is left");
 
     // TensorBoard sees every iteration once, whatever was written and lost on the way.
     if let Some(mut python) = reference_python() {
@@ -110,7 +33,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
         let read: serde_json::Value = serde_json::from_str(&read).unwrap();
         let text = fs::read_to_string(folder.join("cut/metrics.csv")).unwrap();
         let returns = read["return/evaluation_return"].as_array().unwrap();
-        assert_eq!(returns.len(), 24);
+        assert_eq!(returns.len(), 48);
         for (line, point) in text.lines().skip(1).zip(returns) {
             let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap_or(0.0)).collect();
             assert_eq!(point[0].as_f64().unwrap(), cells[2]);
@@ -119,7 +42,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
     }
 
     // The control: another seed gives other bytes, so the comparison sees something.
-    let _ = succeed(train(folder, "other", decisions).args(["--seed", "2"]));
+    let _ = succeed(train(folder, "other", 48).args(["--seed", "2"]));
     let (a, b) = (everything(folder, "whole"), everything(folder, "other"));
     for (ours, theirs) in a.iter().zip(&b) {
         assert!(ours.1 != theirs.1, "{} does not depend on the seed", ours.0);
@@ -127,13 +50,68 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn other_estimators_and_several_seeds_go_on_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let kinds: &[(&str, &[&str])] = &[
+        ("seeds", &["--seeds", "3..4"]),
+        ("q_network", &["--estimator", "q_network", "--set", "noise=sobol"]),
+        ("rewind", &["--estimator", "rewind", "--update", "trpo", "--set", "noise=independent"]),
+    ];
+    for (name, arguments) in kinds {
+        let run = |name: &str| {
+            let mut command = train(folder, name, 14);
+            command.args(*arguments);
+            command
+        };
+        let (whole, cut) = (format!("{name}-whole"), format!("{name}-cut"));
+        let _ = succeed(&mut run(&whole));
+        let left = interrupt(|| run(&cut), folder, &cut, 14, 5);
+        assert!(left[0] <= 4 && left[4] >= 8, "{name}: {left:?}");
+        assert_eq!(difference(folder, &whole, &cut), None, "{name}: {left:?}");
+    }
+    // The control: they are other runs, and the second seed has an image of its own.
+    assert!(difference(folder, "q_network-whole", "rewind-cut").is_some());
+    assert!(everything(folder, "seeds-cut").iter().any(|(name, _)| name == "policy-4.daa"));
+}
+
+#[test]
+fn a_run_that_chooses_its_number_of_actions_goes_on_with_the_same_choices() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let auto = |name: &str| {
+        let mut command = train(folder, name, 20);
+        command.args(["--auto", "--advise", "2", "--set", "noise=independent"]);
+        command.args(["--set", "auto_max=16"]);
+        command
+    };
+    let _ = succeed(&mut auto("whole"));
+    let left = interrupt(|| auto("cut"), folder, "cut", 20, 6);
+    assert!(left[5] >= 10, "{left:?}");
+    assert_eq!(difference(folder, "whole", "cut"), None, "{left:?}");
+    let advice = fs::read_to_string(folder.join("cut/advice.csv")).unwrap();
+    let numbers: Vec<&str> = advice.lines().skip(1).filter_map(|l| l.split(',').nth(3)).collect();
+    assert_eq!(numbers.len(), 10, "a verdict every second iteration: {advice}");
+    assert!(numbers.iter().any(|n| *n != numbers[0]), "nothing was chosen: {advice}");
+
+    // The control: without what was chosen the run would go on with another N, so it does not go on.
+    let mut child = auto("lost").spawn().unwrap();
+    assert!(reach(&mut child, folder, "lost", 8));
+    kill(&mut child);
+    fs::remove_file(folder.join("lost/advice.csv")).unwrap();
+    refuse(&mut auto("lost"), &["lost/advice.csv", "the number of actions"]);
+    fs::write(folder.join("lost/advice.csv"), advice.lines().next().unwrap()).unwrap();
+    let _ = succeed(&mut auto("lost"));
+    assert!(difference(folder, "whole", "lost").is_some(), "the choices change nothing");
+}
+
+#[test]
 fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let decisions = 2048 * 6;
-    let _ = succeed(&mut train(folder, "whole", decisions));
-    let mut child = train(folder, "cut", decisions).spawn().unwrap();
-    reach(folder, "cut", 5);
+    let _ = succeed(&mut train(folder, "whole", 6));
+    let mut child = train(folder, "cut", 6).spawn().unwrap();
+    assert!(reach(&mut child, folder, "cut", 4));
     kill(&mut child);
     let damage = |number: usize, file: &str| {
         let (_, place) = &checkpoints(folder, "cut")[number];
@@ -155,21 +133,21 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
         fs::write(checkpoints(folder, "cut")[kept - 1].1.join(file), saved).unwrap();
     }
     damage(kept - 1, "state.bin");
-    let again = run(&mut train(folder, "cut", decisions));
+    let again = run(&mut train(folder, "cut", 6));
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(again.stderr.contains("taking the one before it"), "{}", again.stderr);
-    assert_same(folder, "whole", "cut");
+    assert_eq!(difference(folder, "whole", "cut"), None);
 
     // Where none is whole, that is an error, and nothing is touched.
-    let mut child = train(folder, "lost", decisions).spawn().unwrap();
-    reach(folder, "lost", 5);
+    let mut child = train(folder, "lost", 6).spawn().unwrap();
+    assert!(reach(&mut child, folder, "lost", 4));
     kill(&mut child);
     for (_, place) in checkpoints(folder, "lost") {
         fs::write(place.join("state.bin"), "").unwrap();
     }
-    let before = lines(folder, "lost");
-    refuse(&mut train(folder, "lost", decisions), &["is damaged", "no older one is whole"]);
-    assert_eq!(lines(folder, "lost"), before);
+    let before = iterations(folder, "lost");
+    refuse(&mut train(folder, "lost", 6), &["is damaged", "no older one is whole"]);
+    assert_eq!(iterations(folder, "lost"), before);
     // Another version's is refused, not taken for damaged.
     let place = checkpoints(folder, "whole").pop().unwrap().1.join("manifest.json");
     let text = fs::read_to_string(&place).unwrap();
@@ -181,12 +159,11 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
 fn two_processes_never_write_into_one_directory() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let decisions = 2048 * 40;
-    let mut first = train(folder, "run", decisions).spawn().unwrap();
-    reach(folder, "run", 2);
+    let mut first = train(folder, "run", 40).spawn().unwrap();
+    assert!(reach(&mut first, folder, "run", 1));
     let pid = first.id().to_string();
     refuse(
-        &mut train(folder, "run", decisions),
+        &mut train(folder, "run", 40),
         &[&format!("process {pid} on "), "writes into run", "another --run-dir"],
     );
     refuse(host_trainer(folder).args(["train", "--resume", "run"]), &[&pid]);
@@ -198,9 +175,9 @@ fn two_processes_never_write_into_one_directory() {
     // A dead owner's lock is taken over, by one that is asked to stop in its turn.
     let mut second = host_trainer(folder);
     second.args(["train", "--resume", "run"]).stderr(Stdio::piped());
-    let second = second.spawn().unwrap();
-    let before = lines(folder, "run");
-    reach(folder, "run", before + 1);
+    let mut second = second.spawn().unwrap();
+    let before = iterations(folder, "run");
+    assert!(reach(&mut second, folder, "run", before + 1));
     let stop = Command::new("kill").args(["-TERM", &second.id().to_string()]).status().unwrap();
     assert!(stop.success());
     let output = second.wait_with_output().unwrap();
@@ -215,7 +192,7 @@ fn two_processes_never_write_into_one_directory() {
 fn the_best_evaluation_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let _ = succeed(train(folder, "run", 2048 * 8).args(["--seeds", "1..2"]));
+    let _ = succeed(train(folder, "run", 8).args(["--seeds", "1..2"]));
     let text = fs::read_to_string(folder.join("run/metrics.csv")).unwrap();
     let mut means = [0.0; 9];
     for line in text.lines().skip(1) {
@@ -248,65 +225,4 @@ fn the_best_evaluation_is_kept() {
         host_trainer(folder).args(["export", "run", "--checkpoint", "3000"]),
         &["no checkpoint of iteration 3000", "7, 8"],
     );
-}
-
-/// A file system of so many bytes, gone when this is dropped; none where we may not mount one.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn new(place: &Path, size: &str) -> Option<Self> {
-        fs::create_dir(place).unwrap();
-        let size = format!("size={size}");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place).stderr(Stdio::null());
-        mount.status().is_ok_and(|status| status.success()).then(|| Self(place.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
-#[test]
-fn a_full_disk_stops_a_run_and_leaves_the_last_checkpoint_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let decisions = 2048 * 6;
-    let _ = succeed(&mut train(folder, "whole", decisions));
-    // Files that may not grow beyond 400 KiB stand for the disk where nothing can be mounted.
-    let disk = SmallDisk::new(&folder.join("disk"), "1500k");
-    let mut limited = match &disk {
-        Some(_) => train(folder, "disk/run", decisions),
-        None => {
-            let program = train(folder, "disk/run", decisions);
-            let mut shell = Command::new("sh");
-            shell.current_dir(folder).args([
-                "-c",
-                "trap '' XFSZ; ulimit -f 400; exec \"$@\"",
-                "sh",
-            ]);
-            shell.arg(program.get_program()).args(program.get_args());
-            for (key, value) in program.get_envs() {
-                value.map(|value| shell.env(key, value));
-            }
-            shell
-        }
-    };
-    let full = run(&mut limited);
-    assert_eq!(full.code, 1, "{}", full.stderr);
-    assert!(full.stderr.contains("cannot save the checkpoint"), "{}", full.stderr);
-    let words = ["No space left", "File too large"];
-    assert!(words.iter().any(|word| full.stderr.contains(word)), "{}", full.stderr);
-    assert!(!full.stderr.contains("panicked"), "{}", full.stderr);
-    let saved = checkpoints(folder, "disk/run");
-    assert!(!saved.is_empty(), "nothing was saved before the disk was full");
-
-    // With room again, the run goes on from there to the same bytes.
-    let copied = Command::new("cp").args(["-r", "disk/run", "run"]).current_dir(folder).status();
-    assert!(copied.unwrap().success());
-    drop(disk);
-    let _ = succeed(&mut train(folder, "run", decisions));
-    assert_same(folder, "whole", "run");
 }

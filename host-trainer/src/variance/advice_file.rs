@@ -20,15 +20,17 @@ impl AdviceFile {
     /// dropped, and the last N that was chosen counts.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// When the file cannot be read or written, or is gone though N was chosen by it.
     pub fn open(folder: &Path, trainer: &mut Trainer) -> Result<Self> {
         let iteration = trainer.iteration;
         let Some(advisor) = &mut trainer.advisor else { return Ok(Self { path: None }) };
         let path = folder.join(FILE);
         let mut text = Advice::COLUMNS.join(",") + "\n";
-        if iteration > 0 && path.exists() {
-            let found = read_text(&path, RECORDED)
-                .with_context(|| format!("cannot read {}", path.display()))?;
+        // Advice that is only read can begin anew, a choice that is lost changes the run.
+        if iteration > 0 && (path.exists() || advisor.chosen().is_some()) {
+            let found = read_text(&path, RECORDED).with_context(|| {
+                format!("cannot read {}, where the number of actions is written", path.display())
+            })?;
             for line in found.lines().skip(1) {
                 let cells: Vec<&str> = line.split(',').collect();
                 let numbers = (cells[0].parse::<u64>(), cells.last().map(|cell| cell.parse()));
