@@ -164,6 +164,8 @@ impl Session {
             let (done, all) = (trainer.decisions(), trainer.config().decisions);
             say(&format!("going on after {done} of {all} decisions"));
         } else {
+            // It may have been killed while it saved for the first time.
+            checkpoint::discard_after(&directory, 0);
             directory.begin(trainer.config())?;
         }
         Ok(Begun::Session(Box::new(Self::with(directory, trainer, options, lock)?)))

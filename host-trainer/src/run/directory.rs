@@ -6,6 +6,7 @@
 //! | `task/` | copies of the files of a task of one's own |
 //! | `metrics.csv` | one line an iteration and seed: the same in every run of the same configuration |
 //! | `times.csv` | one line an iteration: where the time went |
+//! | `advice.csv` | with `--advise` or `--auto`: the verdicts, and the number of actions chosen by them |
 //! | `tensorboard/seed-SEED/` | the same as event files |
 //! | `lock` | who writes here, while somebody does |
 //! | `checkpoints/ITERATION/` | weights (safetensors) and everything else a run is |
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::files::{RECORDED, WRITTEN, read_text};
 use crate::task::replay::Request;
 use crate::task::{self, Divergence};
+use crate::variance::advice::FILE as ADVICE;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::io::Write;
@@ -209,7 +211,8 @@ impl RunDirectory {
     /// # Errors
     /// When it cannot be.
     pub fn sync_metrics(&self) -> Result<()> {
-        for place in [self.metrics(), self.times()] {
+        let advice = Some(self.path.join(ADVICE)).filter(|place| place.exists());
+        for place in [self.metrics(), self.times()].into_iter().chain(advice) {
             File::open(&place)
                 .and_then(|file| file.sync_all())
                 .with_context(|| format!("cannot write {}", place.display()))?;
