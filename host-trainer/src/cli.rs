@@ -218,7 +218,7 @@ struct DriveArgs {
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=16))]
     best_of: u8,
     /// With --best-of: the mean of all, weighted by their advantages; the lower, the more the best one
-    #[arg(long, default_value_t = 0.0, value_name = "TEMPERATURE")]
+    #[arg(long, default_value_t = 0.0, value_name = "TEMPERATURE", value_parser = not_negative)]
     softmax: f32,
     /// With --best-of: begin no candidate after so many instructions; 0 is no limit
     #[arg(long, default_value_t = 0, value_name = "INSTRUCTIONS")]
@@ -229,6 +229,12 @@ struct DriveArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A temperature; NaN would compare with nothing.
+fn not_negative(text: &str) -> Result<f32, String> {
+    let value = text.parse().ok().filter(|value: &f32| value.is_finite() && *value >= 0.0);
+    value.ok_or_else(|| "it is a number, 0 or above".to_owned())
 }
 
 #[derive(Args, Debug)]

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH", required_unless_present = "emulator")]
     port: Option<PathBuf>,
     /// Its speed
-    #[arg(long, default_value_t = 460_800)]
+    #[arg(long, default_value_t = 460_800, value_parser = clap::value_parser!(u32).range(1..))]
     baud: u32,
     /// Emulate a board instead, whose firmware came with this image
     #[arg(long, value_name = "IMAGE", conflicts_with = "port")]
@@ -43,6 +43,7 @@ pub(crate) struct Arguments {
 /// When the image is refused on either side or the link breaks; the old policy is the one that runs then.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let image = existing(&arguments.image)?;
+    let old = arguments.emulator.as_deref().map(existing).transpose()?;
     setup::quietly(project)?;
     let host = HostTrainer::build(project)?;
     host.check_image(project, &image)?;
@@ -54,9 +55,8 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     if arguments.disarm {
         command.arg("--disarm");
     }
-    if let Some(old) = &arguments.emulator {
-        let elf =
-            Elf::build(project, Machine::Emulator, Kernels::default(), Some(&existing(old)?))?;
+    if let Some(old) = &old {
+        let elf = Elf::build(project, Machine::Emulator, Kernels::default(), Some(old))?;
         let bench = Bench::new()?;
         let (request, reply) = bench.pipes()?;
         let emulator = bench.start(elf.bytes(), None)?;

@@ -59,7 +59,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
 }
 
 fn read_flash(path: &Path) -> Result<Vec<u8>> {
-    let flash = fs::read(path).map_err(|error| explain(error, path))?;
+    let flash = fs::read(super::existing(path)?).map_err(|error| explain(error, path))?;
     if flash.is_empty() || flash.len() > POLICY_BYTES {
         let bytes = flash.len();
         bail!("{} has {bytes} bytes; the flash slot takes 1 to {POLICY_BYTES}", path.display());

@@ -13,7 +13,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::host::HostTrainer;
 use crate::project::Project;
@@ -30,6 +30,9 @@ use report::Report;
 /// ends, and one that hangs is not waited for.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Bytes of anything that is read whole.
+const LARGEST: u64 = 1 << 30;
+
 /// The exit status of a firmware whose link was closed.
 const LINK_CLOSED: i32 = 4;
 
@@ -45,13 +48,13 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Act with the best of so many sampled actions, by their imagined advantages (4, 8, 16)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     best_of: Option<u8>,
     /// With --best-of: the mean of all, weighted by their advantages
-    #[arg(long, value_name = "TEMPERATURE", requires = "best_of")]
+    #[arg(long, value_name = "TEMPERATURE", requires = "best_of", value_parser = temperature)]
     softmax: Option<f32>,
     /// With --best-of: begin no candidate after so many instructions
-    #[arg(long, value_name = "INSTRUCTIONS", requires = "best_of")]
+    #[arg(long, value_name = "INSTRUCTIONS", requires = "best_of", value_parser = clap::value_parser!(u32).range(1..))]
     budget: Option<u32>,
     /// With --best-of: only report the advantages
     #[arg(long, requires = "best_of")]
@@ -112,9 +115,25 @@ impl Arguments {
 }
 
 /// Returns the absolute path of an image: the trainer and the firmware's build run in other folders
-/// than the user.
+/// than the user. A device has no end and a pipe may never begin, so it is a regular file.
 pub(crate) fn existing(image: &Path) -> Result<PathBuf> {
-    image.canonicalize().map_err(|error| explain(error, image))
+    let path = image.canonicalize().map_err(|error| explain(error, image))?;
+    let about = path.metadata().map_err(|error| explain(error, image))?;
+    if !about.is_file() {
+        let what = if about.is_dir() { "it is a folder" } else { "it is no regular file" };
+        bail!("{}: {what}", image.display());
+    }
+    if about.len() > LARGEST {
+        let len = about.len();
+        bail!("{} has {len} bytes, and {LARGEST} would be many", image.display());
+    }
+    Ok(path)
+}
+
+/// A temperature to weight with.
+fn temperature(text: &str) -> Result<f32, String> {
+    let value = text.parse().ok().filter(|value: &f32| value.is_finite() && *value > 0.0);
+    value.ok_or_else(|| "it is a number above 0".to_owned())
 }
 
 /// One emulation.
