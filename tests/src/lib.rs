@@ -12,6 +12,8 @@ pub mod rehearsal;
 
 pub mod runs;
 
+pub mod terminal;
+
 use daa_core::image::Image;
 use daa_core::policy::ActionLimits;
 use daa_core::{MlpSlice, Normaliser, PolicySlice};
