@@ -9,8 +9,6 @@ use std::path::Path;
 pub(crate) const WRITTEN: u64 = 16 << 20;
 /// Bytes of what a run writes as text: metrics, recordings.
 pub(crate) const RECORDED: u64 = 1 << 30;
-/// Bytes of one part of a checkpoint.
-pub(crate) const SAVED: u64 = 1 << 36;
 
 fn open(path: &Path, largest: u64) -> Result<impl Read> {
     let about = metadata(path)?;
@@ -82,6 +80,6 @@ mod tests {
         );
         let sparse = folder.path().join("sparse");
         File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
-        assert!(read(&sparse, SAVED).unwrap_err().to_string().contains("1099511627776 bytes"));
+        assert!(read(&sparse, RECORDED).unwrap_err().to_string().contains("1099511627776 bytes"));
     }
 }

@@ -58,6 +58,12 @@ impl ReplayBuffer {
             && self.numbers.iter().all(|number| number.is_finite())
     }
 
+    /// Bytes of the numbers of a full ring.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        (self.capacity as u64).saturating_mul(4 * self.width() as u64)
+    }
+
     /// Number of transitions.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -12,7 +12,7 @@
 use super::directory::{RunDirectory, write_atomically};
 use crate::experience::SeedStatistics;
 use crate::files;
-use crate::nn::NetworkState;
+use crate::nn::{Network, NetworkState};
 use crate::replay::ReplayBuffer;
 use crate::rollout::WorkerState;
 use crate::train::Trainer;
@@ -283,8 +283,11 @@ pub fn load(
         bail!("{place} saved nothing to go on from: delete it and train again");
     }
     let mut damage = String::new();
+    let largest = largest(trainer)?;
     for (number, folder) in candidates {
-        match read(folder).and_then(|(state, tensors)| put(trainer, folder, state, &tensors)) {
+        match read(folder, largest)
+            .and_then(|(state, tensors)| put(trainer, folder, state, &tensors))
+        {
             Ok(()) if damage.is_empty() => return Ok(()),
             Ok(()) => {
                 warn(&format!("{damage}; taking the one before it, after iteration {number}"));
@@ -298,13 +301,25 @@ pub fn load(
     bail!("{damage}, and no older one is whole: delete {place} and train again")
 }
 
-/// A checkpoint's contents, each part as long as its manifest says and with its checksum.
-fn read(folder: &Path) -> Result<(State, Vec<u8>), Unusable> {
+/// Bytes that a part of a checkpoint of this trainer may have: networks, full buffers, environments.
+fn largest(trainer: &Trainer) -> Result<u64> {
+    let numbers = |network: &Network| 3 * network.params().numel() as u64;
+    let weights: u64 =
+        trainer.networks().into_iter().map(|(_, network)| 4 * numbers(network)).sum();
+    let buffers: u64 = trainer.experience.buffers.iter().map(ReplayBuffer::largest).sum();
+    let workers = postcard::to_allocvec(&trainer.rollout.state()?).context("encoding the state")?;
+    // What is left is small: names, statistics, counters.
+    Ok((1 << 20) + weights.max(buffers.saturating_add(2 * workers.len() as u64)))
+}
+
+/// A checkpoint's contents, each part as long as its manifest says and with its checksum; no part of more
+/// than `largest` bytes is read.
+fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
     let damaged = |why: String| {
         Unusable::Damaged(format!("the checkpoint {} is damaged ({why})", folder.display()))
     };
     let bytes = |name: &str| {
-        files::read(&folder.join(name), files::SAVED)
+        files::read(&folder.join(name), largest)
             .map_err(|error| damaged(format!("{name}: {error}")))
     };
     let manifest = bytes(MANIFEST)?;
@@ -328,9 +343,24 @@ fn read(folder: &Path) -> Result<(State, Vec<u8>), Unusable> {
         }
     };
     let (weights, state) = (part(WEIGHTS)?, part(STATE)?);
-    let state =
+    let state: State =
         postcard::from_bytes(&state).map_err(|error| damaged(format!("{STATE}: {error}")))?;
+    if state.iteration != manifest.iteration {
+        return Err(damaged(format!("{STATE} is not of iteration {}", manifest.iteration)));
+    }
     Ok((state, weights))
+}
+
+/// Whether a run of this configuration can have come to these counts: sums of them do not overflow.
+fn counts(state: &State, trainer: &Trainer) -> bool {
+    let config = &trainer.config;
+    let decisions = state.iteration.saturating_mul((config.batch() * config.num_seeds()) as u64);
+    let best = state.best.is_none_or(|best| best.iteration <= state.iteration);
+    best && state.iteration <= config.iterations()
+        // Each decision ends one episode at most, and may blow up.
+        && state.episodes as u64 <= 2 * decisions
+        && state.diverged <= state.episodes
+        && state.adam_steps.iter().all(|steps| (0..=1 << 48).contains(steps))
 }
 
 /// Makes a trainer what a checkpoint says.
@@ -345,11 +375,16 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
     let fits = state.statistics.len() == here.statistics.len()
         && state.buffers.len() == here.buffers.len()
         && state.statistics.iter().zip(&here.statistics).all(|(a, b)| a.fits(b))
-        && state.buffers.iter().zip(&here.buffers).all(|(a, b)| a.fits(b));
+        && state.buffers.iter().zip(&here.buffers).all(|(a, b)| a.fits(b))
+        && state.adam_steps.len() == trainer.networks().len()
+        && counts(&state, trainer);
     let tensors = SafeTensors::deserialize(weights).map_err(|error| {
         Unusable::Damaged(format!("the checkpoint {place} is damaged ({WEIGHTS}: {error})"))
     })?;
-    let steps = state.adam_steps.iter().copied().chain(std::iter::repeat(0));
+    if !fits {
+        return Err(foreign());
+    }
+    let steps = state.adam_steps.iter().copied();
     for ((name, network), steps) in trainer.networks_mut().into_iter().zip(steps) {
         let part = |part: &str| -> Result<Vec<f32>, Unusable> {
             let view = tensors.tensor(&format!("{name}.{part}")).map_err(|_| foreign())?;
@@ -368,7 +403,7 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
                 "the checkpoint {place} is damaged ({WEIGHTS}: a number of {name} is {number})"
             )));
         }
-        if !fits || !network.restore(&saved) {
+        if !network.restore(&saved) {
             return Err(foreign());
         }
     }
@@ -397,7 +432,9 @@ mod tests {
         trainer.iterate().unwrap();
         let folder = tempfile::tempdir().unwrap();
         write_into(folder.path(), &trainer).unwrap();
-        let Ok((state, weights)) = read(folder.path()) else { panic!("it was written just now") };
+        let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
+            panic!("it was written just now")
+        };
         let mut state = serde_json::to_value(&state).unwrap();
         let known = state.pointer_mut(place).unwrap_or_else(|| panic!("no {place}"));
         *known = change.clone();
@@ -417,13 +454,18 @@ mod tests {
             ("/buffers/0/observations", huge.clone()),
             ("/buffers/0/actions", json!(0)),
             ("/buffers/0/numbers", json!([1.0])),
-            ("/buffers/0/next", huge),
+            ("/buffers/0/next", huge.clone()),
             ("/statistics", json!([])),
             ("/statistics/0/observations/mean", json!([])),
             ("/statistics/0/changes/squares", json!([1.0])),
             ("/statistics/0/returns/count", json!(-1.0)),
             ("/statistics/0/building_up", json!([0.0])),
             ("/workers", json!([])),
+            ("/adam_steps", json!([1])),
+            ("/adam_steps/0", json!(-1)),
+            ("/iteration", huge.clone()),
+            ("/episodes", huge),
+            ("/diverged", json!(8)),
             ("/workers/1/observation", json!([1.0])),
             ("/workers/1/environment/integration", json!([1.0])),
         ];
@@ -444,7 +486,9 @@ mod tests {
         let spoil = crate::nn::to_vec(trainer.critic.params()).len() / 2;
         let _ = trainer.critic.params().view(-1).get(spoil as i64).fill_(f64::NAN);
         write_into(folder.path(), &trainer).unwrap();
-        let Ok((state, weights)) = read(folder.path()) else { panic!("it was written just now") };
+        let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
+            panic!("it was written just now")
+        };
         match put(&mut small(), folder.path(), state, &weights) {
             Err(Unusable::Damaged(why)) => assert!(why.contains("critic is NaN"), "{why}"),
             _ => panic!("it was taken"),
