@@ -9,6 +9,7 @@ use daa_core::guard::ActuatorRange;
 use daa_core::image::{Image, MAX_OBSERVATIONS};
 use daa_core::ladder::{Mode, Reason};
 use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
+use daa_core::reset::ResetCause;
 use daa_core::supervisor::{Event, Session, Settings, Supervisor};
 use host_trainer::agent::Agent;
 use host_trainer::evaluate::{Evaluation, episode_environment};
@@ -95,6 +96,7 @@ pub fn run<const OBS: usize, const ACT: usize>(
         actions: ACT as u16,
         image_checksum: image.checksum(),
         golden_vectors: 0,
+        reset: ResetCause::Power,
     };
     let fallback = LinearFeedback::<OBS, ACT>::neutral(&settings.limits);
     let supervisor = Supervisor::new(brain, fallback, settings);

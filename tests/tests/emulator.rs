@@ -217,7 +217,7 @@ fn the_firmware_refuses_what_core_refuses_and_says_why() {
     ];
     for (what, flash, cause) in cases {
         let (code, log) = boot(&flash);
-        assert!(code > 0, "{what}: exit code {code}: {log}");
+        assert_eq!(code, 2, "{what}: {log}");
         assert!(log.contains(cause), "{what}: no {cause} in {log}");
     }
 }
@@ -234,14 +234,14 @@ fn a_changed_weight_behind_a_sound_checksum_fails_the_golden_vectors() {
     image.bytes_mut()[at..at + 4].copy_from_slice(&weight.to_le_bytes());
     repair(&mut image);
     let (code, log) = boot(image.bytes());
-    assert!(code > 0 && log.to_lowercase().contains("golden"), "exit code {code}: {log}");
+    assert!(code == 3 && log.to_lowercase().contains("golden"), "exit code {code}: {log}");
 }
 
 #[test]
 fn a_sound_image_of_another_architecture_is_refused_until_the_firmware_is_built_for_it() {
     let _turn = turn();
     let (code, log) = boot(&std::fs::read(narrow_image()).unwrap());
-    assert!(code > 0 && log.contains("another architecture"), "exit code {code}: {log}");
+    assert!(code == 2 && log.contains("another architecture"), "exit code {code}: {log}");
     // Another image, another ELF; and back again.
     let narrow = emulate(narrow_image(), "1");
     let wide = emulate(small_image(), "1");

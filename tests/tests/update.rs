@@ -128,7 +128,7 @@ fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new
 
     install(&mut chip, &new);
     drop(chip);
-    std::fs::write(folder.path().join("crashed"), "").unwrap();
+    std::fs::write(folder.path().join("crashed"), [8]).unwrap();
     let mut chip = boot();
     assert_eq!(acting(&mut chip), alone, "a crash ends the shadow");
 

@@ -75,6 +75,7 @@ fn identity(image_checksum: u32) -> Identity {
         actions: 1,
         image_checksum,
         golden_vectors: 1,
+        reset: crate::reset::ResetCause::Power,
     }
 }
 

@@ -16,6 +16,7 @@ use daa_core::fallback::LinearFeedback;
 use daa_core::guard::{ActuatorRange, Command, Guard};
 use daa_core::ladder::{Mode, Patience};
 use daa_core::link::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
+use daa_core::reset::ResetCause;
 use daa_core::monitor::{Levels, Monitor};
 use daa_core::policy::ActionLimits;
 use daa_core::supervisor::{
@@ -148,6 +149,7 @@ fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Ro
         actions: ACT as u16,
         image_checksum: 0,
         golden_vectors: 0,
+        reset: ResetCause::Power,
     };
     let fallback = LinearFeedback::neutral(&limits);
     Session::new(Supervisor::new(brain, fallback, settings), identity)
