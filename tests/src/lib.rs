@@ -45,6 +45,15 @@ pub fn host_trainer(folder: &Path) -> Command {
     command
 }
 
+/// The firmware's control loop on the workstation, in a folder.
+#[must_use]
+pub fn firmware_sim(folder: &Path) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(|| program("firmware-sim")));
+    command.current_dir(folder);
+    command
+}
+
 /// The program behind `cargo xtask`, in the repository.
 #[must_use]
 pub fn xtask() -> Command {

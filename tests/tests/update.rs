@@ -190,7 +190,10 @@ fn flash_policy_sends_an_image_and_refuses_others_with_one_line() {
         command
     };
     let report: Value = serde_json::from_str(&succeed(&mut flash(new))).unwrap();
-    assert_eq!(report["policies"]["stage"], "Shadow");
+    assert_eq!(
+        (&report["policies"]["stage"], &report["reset"]),
+        (&"Shadow".into(), &"Power".into())
+    );
     assert_eq!(report["policies"]["other"], checksum(&read(new)));
     assert_eq!(report["policies"]["acting"], checksum(&read(old)));
     refuse(&mut flash(old), &["runs this image already", "the old policy stays"]);
