@@ -3,7 +3,7 @@
 use crate::brain::Brain;
 use crate::plant::{End, Plant};
 use anyhow::{Result, bail};
-use daa_core::fallback::LinearFeedback;
+use daa_core::fallback::Rest;
 use daa_core::fault::{Fault, Injector, Random};
 use daa_core::guard::ActuatorRange;
 use daa_core::image::{Image, MAX_OBSERVATIONS};
@@ -98,7 +98,7 @@ pub fn run<const OBS: usize, const ACT: usize>(
         golden_vectors: 0,
         reset: ResetCause::Power,
     };
-    let fallback = LinearFeedback::<OBS, ACT>::neutral(&settings.limits);
+    let fallback = Rest::in_the_middle(&settings.limits);
     let supervisor = Supervisor::new(brain, fallback, settings);
     let mut session =
         Session::<_, _, OBS, ACT, { frame_capacity(MAX_OBSERVATIONS) }>::new(supervisor, identity);

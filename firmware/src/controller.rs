@@ -4,7 +4,7 @@ use crate::brain::Brain;
 use crate::failure::Failure;
 use crate::machine::{self, Machine};
 use crate::policy::{ACT, ARCHITECTURE, OBS};
-use daa_core::fallback::LinearFeedback;
+use daa_core::fallback::Rest;
 use daa_core::image::{self, Image};
 use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
 use daa_core::reset::ResetCause;
@@ -12,8 +12,7 @@ use daa_core::slots::{Probation, Slot, Stage};
 use daa_core::supervisor::{Session, Settings, Supervisor};
 
 /// The loop of this firmware.
-pub type Control<'b> =
-    Session<Brain<'b>, LinearFeedback<OBS, ACT>, OBS, ACT, { frame_capacity(OBS) }>;
+pub type Control<'b> = Session<Brain<'b>, Rest<ACT>, OBS, ACT, { frame_capacity(OBS) }>;
 
 /// Chooses between the slots' images, checks the one that acts, whole, and replays its golden vectors for
 /// equality of bits; a newer one is to run in shadow. Makes the loop in `place`, SAFE and not armed, and tells
@@ -106,7 +105,7 @@ pub fn usable(region: &[u8]) -> Option<u32> {
     Some(image.checksum())
 }
 
-type Supervised<'b> = (Supervisor<Brain<'b>, LinearFeedback<OBS, ACT>, OBS, ACT>, Identity, u32);
+type Supervised<'b> = (Supervisor<Brain<'b>, Rest<ACT>, OBS, ACT>, Identity, u32);
 
 /// A supervised policy, who it is, and its control period in microseconds.
 // By reference: each move of an image is another 5 KiB of stack.
@@ -137,7 +136,7 @@ fn supervise<'b>(image: &Image<'b>, reset: ResetCause) -> Result<Supervised<'b>,
     };
     let period = machine::ticks_of(passport.control_period_us);
     let settings = Settings::new(image, period, machine::ACTUATORS)?;
-    let fallback = LinearFeedback::neutral(&settings.limits);
+    let fallback = Rest::in_the_middle(&settings.limits);
     let supervisor = Supervisor::new(brain, fallback, settings);
     Ok((supervisor, identity, passport.control_period_us))
 }

@@ -182,6 +182,22 @@ pub fn small_image() -> &'static Path {
     image
 }
 
+/// An image whose policy has learned something, and whose model knows the cart: two or three seconds.
+#[must_use]
+pub fn trained_image() -> &'static Path {
+    static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, image) = IMAGE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run_dir = folder.path().join("run");
+        let mut command = host_trainer(folder.path());
+        command.args(["train", "--preset", "quickstart", "--set", "decisions=20480", "-q"]);
+        let _ = succeed(command.arg("--run-dir").arg(&run_dir));
+        let image = run_dir.join("policy.daa");
+        (folder, image)
+    });
+    image
+}
+
 /// An image of a policy half as wide.
 #[must_use]
 pub fn narrow_image() -> &'static Path {

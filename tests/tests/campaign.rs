@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use tests::{firmware_sim, host_trainer, refuse, succeed};
+use std::path::Path;
+use tests::{firmware_sim, host_trainer, refuse, succeed, trained_image};
 
 const EPISODES: usize = 3;
 /// Decisions of a cartpole episode, and those before a fault begins.
@@ -13,23 +12,9 @@ const ONSET: u64 = 100;
 /// Ticks that a command is held before the fallback, which needs an observation, is asked.
 const HOLD: u64 = 3;
 
-/// A policy that learned for two seconds, and a model that knows the cart.
-fn image() -> &'static Path {
-    static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, image) = IMAGE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let mut train = host_trainer(folder.path());
-        train.args(["train", "--preset", "quickstart", "--set", "decisions=20480", "-q"]);
-        let _ = succeed(train.args(["--run-dir", "run"]));
-        let image = folder.path().join("run/policy.daa");
-        (folder, image)
-    });
-    image
-}
-
 fn campaign(more: &[&str]) -> Value {
     let mut command = firmware_sim(Path::new("."));
-    command.arg(image()).args(["--json", "--episodes", &EPISODES.to_string()]).args(more);
+    command.arg(trained_image()).args(["--json", "--episodes", &EPISODES.to_string()]).args(more);
     serde_json::from_str(&succeed(&mut command)).unwrap()
 }
 
@@ -56,7 +41,7 @@ fn every_fault_ends_as_promised_and_every_campaign_the_same() {
     }
     let seed = 0x00FA_0175.to_string();
     let mut evaluate = host_trainer(Path::new("."));
-    evaluate.arg("evaluate").arg(image()).args(["--seed", &seed, "--json"]);
+    evaluate.arg("evaluate").arg(trained_image()).args(["--seed", &seed, "--json"]);
     let direct = succeed(evaluate.args(["--episodes", &EPISODES.to_string()]));
     let direct: Value = serde_json::from_str(&direct).unwrap();
     let totals: Vec<&Value> = episodes(&table, "none").iter().map(|o| &o["total"]).collect();
@@ -126,7 +111,7 @@ fn a_biased_sensor_is_noticed_by_the_monitor_and_by_nobody_else() {
 fn what_is_no_image_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     refuse(firmware_sim(folder.path()).arg("nothing.daa"), &["cannot read nothing.daa"]);
-    let mut bytes = std::fs::read(image()).unwrap();
+    let mut bytes = std::fs::read(trained_image()).unwrap();
     bytes[4000] ^= 1;
     std::fs::write(folder.path().join("flipped.daa"), bytes).unwrap();
     refuse(firmware_sim(folder.path()).arg("flipped.daa"), &["flipped.daa", "CRC-32"]);
