@@ -23,8 +23,11 @@ fn running(settings: Settings<2, 1>, now: u32) -> Controller {
 /// Reading of one signal: its value and its age; none when it never came.
 type Reading = Option<(f32, u32)>;
 
+/// The fault of a channel; none when the reading is good.
+type Verdict = Option<fn(u16) -> Fault>;
+
 /// Every reading at and beyond a boundary of `settings()`, and the fault that it is.
-fn readings() -> Vec<(Reading, Option<fn(u16) -> Fault>)> {
+fn readings() -> Vec<(Reading, Verdict)> {
     let not_finite: fn(u16) -> Fault = |channel| Fault::NotFinite { channel };
     let stale: fn(u16) -> Fault = |channel| Fault::Stale { channel };
     std::vec![
