@@ -64,44 +64,64 @@ fn kill(child: &mut Child) {
     let _ = child.wait().unwrap();
 }
 
-#[test]
-fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
-    const KILLS: usize = 20;
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let decisions = 2048 * 24;
-    let begun = Instant::now();
-    let _ = succeed(&mut train(folder, "whole", decisions));
-    let whole = begun.elapsed().as_secs_f64();
-    assert_eq!(lines(folder, "whole"), 25);
+/// Moments of a fixed sequence, in 0 to 1.
+struct Moments(u64);
 
-    // Moments of a fixed sequence, spread over what a start and a few updates take.
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    let mut killed = 0;
+impl Moments {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 40) as f64 / (1u64 << 24) as f64
+    }
+}
+
+/// Kills a run exactly so many times, evenly over its `updates` and each time at a random moment: every third
+/// time while it starts, the others within an update. Then lets it come to its end.
+fn kill_often(folder: &Path, name: &str, kills: usize, updates: usize, run: &dyn Fn() -> Command) {
+    let mut moments = Moments(0x2545_f491_4f6c_dd1d ^ kills as u64);
     let mut reached = Vec::new();
-    while killed < KILLS {
-        let mut child = train(folder, "cut", decisions).spawn().unwrap();
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let share = (random >> 40) as f64 / (1u64 << 24) as f64;
-        std::thread::sleep(Duration::from_secs_f64(whole * (0.01 + 0.11 * share)));
-        if child.try_wait().unwrap().is_some() {
-            break;
+    for number in 0..kills {
+        let mut child = run().spawn().unwrap();
+        if number % 3 == 2 {
+            std::thread::sleep(Duration::from_secs_f64(0.4 * moments.next()));
+        } else {
+            // Once for each seed; the header is a line, too.
+            let seeds = lines_of_an_update(folder, name);
+            reach(folder, name, 1 + seeds * (1 + number * updates * 3 / (4 * kills)));
+            std::thread::sleep(Duration::from_secs_f64(0.06 * moments.next()));
         }
+        assert!(child.try_wait().unwrap().is_none(), "kill {number}: the run has ended");
         kill(&mut child);
-        killed += 1;
-        reached.push(checkpoints(folder, "cut").last().map_or(0, |(iteration, _)| *iteration));
+        reached.push(checkpoints(folder, name).last().map_or(0, |(iteration, _)| *iteration));
     }
     // It was killed on the way, not again and again at its beginning.
-    assert!(killed >= 10, "killed {killed} times: {reached:?}");
-    assert!(reached.windows(2).any(|pair| pair[1] > pair[0] && pair[0] > 0), "{reached:?}");
-    let _ = succeed(&mut train(folder, "cut", decisions));
-    assert_same(folder, "whole", "cut");
-    assert!(!folder.join("cut/lock").exists());
-    let left = fs::read_dir(folder.join("cut/checkpoints")).unwrap();
+    assert_eq!(reached.len(), kills);
+    assert!(reached.last().unwrap() * 2 >= updates as u64, "{reached:?}");
+    let _ = succeed(&mut run());
+    assert!(!folder.join(name).join("lock").exists());
+    let left = fs::read_dir(folder.join(name).join("checkpoints")).unwrap();
     let hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
     assert_eq!(left.flatten().filter(hidden).count(), 0, "half a checkpoint is left");
+}
+
+/// Seeds of a run, as far as its metrics tell.
+fn lines_of_an_update(folder: &Path, name: &str) -> usize {
+    let text = fs::read_to_string(folder.join(name).join("metrics.csv")).unwrap_or_default();
+    let updates = text.lines().skip(1).filter(|line| line.starts_with("1,")).count();
+    updates.max(1)
+}
+
+#[test]
+fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let updates = 40;
+    let decisions = 2048 * updates as u64;
+    let _ = succeed(&mut train(folder, "whole", decisions));
+    assert_eq!(lines(folder, "whole"), 1 + updates);
+    kill_often(folder, "cut", 20, updates, &|| train(folder, "cut", decisions));
+    assert_same(folder, "whole", "cut");
 
     // TensorBoard sees every iteration once, whatever was written and lost on the way.
     if let Some(mut python) = reference_python() {
@@ -110,7 +130,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
         let read: serde_json::Value = serde_json::from_str(&read).unwrap();
         let text = fs::read_to_string(folder.join("cut/metrics.csv")).unwrap();
         let returns = read["return/evaluation_return"].as_array().unwrap();
-        assert_eq!(returns.len(), 24);
+        assert_eq!(returns.len(), updates);
         for (line, point) in text.lines().skip(1).zip(returns) {
             let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap_or(0.0)).collect();
             assert_eq!(point[0].as_f64().unwrap(), cells[2]);
@@ -124,6 +144,79 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
     for (ours, theirs) in a.iter().zip(&b) {
         assert!(ours.1 != theirs.1, "{} does not depend on the seed", ours.0);
     }
+}
+
+#[test]
+fn other_estimators_several_seeds_and_advice_are_resumed_as_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let updates = 10;
+    let cases: [(&str, &[&str]); 4] = [
+        ("seeds", &["--seeds", "1..2"]),
+        ("simulator", &["--set", "estimator=rewind", "--set", "horizon=2"]),
+        ("values", &["--set", "estimator=q_network"]),
+        ("auto", &["--auto", "--advise", "1"]),
+    ];
+    for (name, options) in cases {
+        let [whole, cut] = ["whole", "cut"].map(|part| format!("{name}-{part}"));
+        let run = |place: &str| {
+            let mut command = train(folder, place, 2048 * updates as u64);
+            command.args(options);
+            command
+        };
+        let _ = succeed(&mut run(&whole));
+        kill_often(folder, &cut, 5, updates, &|| run(&cut));
+        assert_same(folder, &whole, &cut);
+        let advice = |place: &str| fs::read_to_string(folder.join(place).join("advice.csv")).ok();
+        assert_eq!(advice(&whole), advice(&cut), "{name}");
+        assert_eq!(advice(&cut).is_some_and(|text| text.lines().count() > updates), name == "auto");
+    }
+}
+
+#[test]
+fn auto_finds_the_unfinished_run_of_this_configuration_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let run = |resume: &[&str], seed: &str| {
+        let mut command = host_trainer(folder);
+        command.arg("train").args(SMALL_RUN).args(["--decisions", "16384", "--seed", seed]);
+        command.args(["--checkpoint-every", "0", "--quiet"]).args(resume);
+        command
+    };
+    let runs = || {
+        let entries = fs::read_dir(folder.join("runs")).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .filter(|entry| entry.path().is_dir())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    // Nothing to go on with: a fresh one.
+    let mut child = run(&["--resume", "auto"], "1").spawn().unwrap();
+    let begun = Instant::now();
+    while runs().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no run begins");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    let name = format!("runs/{}", runs()[0]);
+    reach(folder, &name, 3);
+    kill(&mut child);
+    let before = lines(folder, &name);
+    // Another configuration does not touch it.
+    let _ = succeed(&mut run(&["--resume", "auto"], "2"));
+    assert_eq!((runs().len(), lines(folder, &name)), (2, before));
+    // This one is gone on with; and once it is finished, the next is a fresh one.
+    let _ = succeed(&mut run(&["--resume", "auto"], "1"));
+    assert_eq!((runs().len(), lines(folder, &name)), (2, 9));
+    let _ = succeed(&mut run(&["--resume", "auto"], "1"));
+    assert_eq!(runs().len(), 3);
+    let all: Vec<String> = runs().iter().map(|name| format!("runs/{name}")).collect();
+    let third = all.iter().filter(|other| **other != name).find(|other| {
+        fs::read(folder.join(other).join("policy.daa")).unwrap()
+            == fs::read(folder.join(&name).join("policy.daa")).unwrap()
+    });
+    assert!(third.is_some(), "resumed or not, the same configuration gives the same image");
 }
 
 #[test]
