@@ -158,6 +158,7 @@ impl Session {
                 .with_context(|| format!("cannot read {}", place.display()))?;
             return Ok(Begun::Finished(summary.trim_end().to_owned()));
         }
+        directory.remove_leftovers();
         if checkpoint::exists(&directory)? {
             // A damaged checkpoint is worth a line even to those who want to see only errors.
             checkpoint::load(&directory, &mut trainer, Which::Newest, |line| eprintln!("{line}"))?;

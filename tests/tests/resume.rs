@@ -100,9 +100,11 @@ fn kill_often(folder: &Path, name: &str, kills: usize, updates: usize, run: &dyn
     assert!(reached.last().unwrap() * 2 >= updates as u64, "{reached:?}");
     let _ = succeed(&mut run());
     assert!(!folder.join(name).join("lock").exists());
-    let left = fs::read_dir(folder.join(name).join("checkpoints")).unwrap();
-    let hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
-    assert_eq!(left.flatten().filter(hidden).count(), 0, "half a checkpoint is left");
+    for place in [folder.join(name), folder.join(name).join("checkpoints")] {
+        let names = fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name());
+        let hidden: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+        assert!(hidden.is_empty(), "half a file is left: {hidden:?}");
+    }
 }
 
 /// Seeds of a run, as far as its metrics tell.

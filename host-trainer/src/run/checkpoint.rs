@@ -183,14 +183,13 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Deletes what a run that goes on from `iteration` will write again, and what was never finished.
+/// Deletes what a run that goes on from `iteration` will write again.
 pub fn discard_after(directory: &RunDirectory, iteration: u64) {
     let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let again = name.parse().is_ok_and(|number: u64| number > iteration);
-        if again || name.starts_with('.') {
+        if name.parse().is_ok_and(|number: u64| number > iteration) {
             // What cannot be deleted is in nobody's way, but for its space.
             let _ = fs::remove_dir_all(entry.path());
         }
