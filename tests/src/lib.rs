@@ -10,6 +10,8 @@ pub mod pages;
 
 pub mod rehearsal;
 
+pub mod runs;
+
 use daa_core::image::Image;
 use daa_core::policy::ActionLimits;
 use daa_core::{MlpSlice, Normaliser, PolicySlice};

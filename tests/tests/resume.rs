@@ -2,48 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tests::runs::{assert_same, checkpoints, everything, train};
 use tests::{SMALL_RUN, host_trainer, reference_python, refuse, root, run, succeed};
-
-/// A run of a few seconds that saves after every update.
-fn train(folder: &Path, name: &str, decisions: u64) -> Command {
-    let mut command = host_trainer(folder);
-    command.arg("train").args(SMALL_RUN).args(["--decisions", &decisions.to_string()]);
-    command.args(["--checkpoint-every", "0", "--quiet", "--run-dir", name]);
-    command
-}
-
-fn checkpoints(folder: &Path, name: &str) -> Vec<(u64, PathBuf)> {
-    let entries = fs::read_dir(folder.join(name).join("checkpoints")).into_iter().flatten();
-    let mut found: Vec<_> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
-        .collect();
-    found.sort();
-    found
-}
-
-/// Everything in which two runs must not differ: metrics, image, and the newest checkpoint but for its
-/// manifest, which follows from it.
-fn everything(folder: &Path, name: &str) -> Vec<(&'static str, Vec<u8>)> {
-    let place = folder.join(name);
-    let newest = checkpoints(folder, name).pop().unwrap().1;
-    vec![
-        ("metrics", fs::read(place.join("metrics.csv")).unwrap()),
-        ("image", fs::read(place.join("policy.daa")).unwrap()),
-        ("weights", fs::read(newest.join("weights.safetensors")).unwrap()),
-        ("state", fs::read(newest.join("state.bin")).unwrap()),
-        ("best", fs::read(place.join("checkpoints/best.json")).unwrap()),
-    ]
-}
-
-fn assert_same(folder: &Path, a: &str, b: &str) {
-    for ((what, ours), (_, theirs)) in everything(folder, a).iter().zip(everything(folder, b)) {
-        assert!(*ours == theirs, "{what} of {a} and {b} differ");
-    }
-}
 
 fn lines(folder: &Path, name: &str) -> usize {
     let metrics = folder.join(name).join("metrics.csv");
@@ -345,63 +308,41 @@ fn the_best_evaluation_is_kept() {
     );
 }
 
-/// A file system of so many bytes, gone when this is dropped; none where we may not mount one.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn new(place: &Path, size: &str) -> Option<Self> {
-        fs::create_dir(place).unwrap();
-        let size = format!("size={size}");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place).stderr(Stdio::null());
-        mount.status().is_ok_and(|status| status.success()).then(|| Self(place.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[test]
-fn a_full_disk_stops_a_run_and_leaves_the_last_checkpoint_whole() {
+fn a_run_killed_while_it_saves_keeps_every_checkpoint_whole() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let decisions = 2048 * 6;
-    let _ = succeed(&mut train(folder, "whole", decisions));
-    // Files that may not grow beyond 400 KiB stand for the disk where nothing can be mounted.
-    let disk = SmallDisk::new(&folder.join("disk"), "1500k");
-    let mut limited = match &disk {
-        Some(_) => train(folder, "disk/run", decisions),
-        None => {
-            let program = train(folder, "disk/run", decisions);
-            let mut shell = Command::new("sh");
-            shell.current_dir(folder).args([
-                "-c",
-                "trap '' XFSZ; ulimit -f 400; exec \"$@\"",
-                "sh",
-            ]);
-            shell.arg(program.get_program()).args(program.get_args());
-            for (key, value) in program.get_envs() {
-                value.map(|value| shell.env(key, value));
-            }
-            shell
-        }
+    // Networks of some megabytes: a save takes long enough to be met.
+    let big = |name: &str| {
+        let mut command = train(folder, name, 2048 * 12);
+        command.args(["--set", "transition_hidden=512", "--set", "model_steps=2"]);
+        command
     };
-    let full = run(&mut limited);
-    assert_eq!(full.code, 1, "{}", full.stderr);
-    assert!(full.stderr.contains("cannot save the checkpoint"), "{}", full.stderr);
-    let words = ["No space left", "File too large"];
-    assert!(words.iter().any(|word| full.stderr.contains(word)), "{}", full.stderr);
-    assert!(!full.stderr.contains("panicked"), "{}", full.stderr);
-    let saved = checkpoints(folder, "disk/run");
-    assert!(!saved.is_empty(), "nothing was saved before the disk was full");
-
-    // With room again, the run goes on from there to the same bytes.
-    let copied = Command::new("cp").args(["-r", "disk/run", "run"]).current_dir(folder).status();
-    assert!(copied.unwrap().success());
-    drop(disk);
-    let _ = succeed(&mut train(folder, "run", decisions));
-    assert_same(folder, "whole", "run");
+    let _ = succeed(&mut big("whole"));
+    let half = || {
+        let entries = fs::read_dir(folder.join("cut/checkpoints")).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count()
+    };
+    let mut met = 0;
+    for _ in 0..8 {
+        let mut child = big("cut").spawn().unwrap();
+        // What the last one left half done goes first.
+        let before = lines(folder, "cut");
+        while lines(folder, "cut") <= before && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        while half() == 0 && child.try_wait().unwrap().is_none() {}
+        kill(&mut child);
+        met += half();
+        // Every checkpoint that is there can be gone on from.
+        for (iteration, _) in checkpoints(folder, "cut") {
+            let which = iteration.to_string();
+            let arguments = ["export", "cut", "--checkpoint", &which, "-o", "some.daa"];
+            let export = run(host_trainer(folder).args(arguments));
+            assert_eq!((export.code, export.stderr.contains("damaged")), (0, false), "{export:?}");
+        }
+    }
+    assert!(met >= 3, "only {met} of 8 kills met a save");
+    let _ = succeed(&mut big("cut"));
+    assert_same(folder, "whole", "cut");
 }
