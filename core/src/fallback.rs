@@ -44,15 +44,6 @@ pub struct LinearFeedback<const OBS: usize, const ACT: usize> {
     pub rest: SVector<f32, ACT>,
 }
 
-impl<const OBS: usize, const ACT: usize> LinearFeedback<OBS, ACT> {
-    /// No gain at all: every actuator goes to the middle of its range while there are observations.
-    #[must_use]
-    pub fn neutral(limits: &[ActionLimits; ACT]) -> Self {
-        let rest = limits.map(|limits| 0.5 * (limits.low + limits.high));
-        Self { gain: [[0.0; OBS]; ACT], target: SVector::zeros(), rest: SVector::from(rest) }
-    }
-}
-
 impl<const OBS: usize, const ACT: usize> Fallback<OBS, ACT> for LinearFeedback<OBS, ACT> {
     fn command(&mut self, observation: Option<&SVector<f32, OBS>>) -> Option<SVector<f32, ACT>> {
         let observation = observation?;
@@ -63,5 +54,35 @@ impl<const OBS: usize, const ACT: usize> Fallback<OBS, ACT> for LinearFeedback<O
             }
         }
         Some(action)
+    }
+}
+
+/// Every actuator rests while there are observations. Without one there is no command.
+///
+/// ```
+/// use daa_core::SVector;
+/// use daa_core::fallback::{Fallback, Rest};
+/// use daa_core::policy::ActionLimits;
+/// let mut rest = Rest::in_the_middle(&[ActionLimits { low: -1.0, high: 3.0 }]);
+/// assert_eq!(rest.command(Some(&SVector::from([3.0, 4.0]))), Some(SVector::from([1.0])));
+/// assert_eq!(Fallback::<2, 1>::command(&mut rest, None), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rest<const ACT: usize> {
+    /// The action.
+    pub action: SVector<f32, ACT>,
+}
+
+impl<const ACT: usize> Rest<ACT> {
+    /// In the middle of every range.
+    #[must_use]
+    pub fn in_the_middle(limits: &[ActionLimits; ACT]) -> Self {
+        Self { action: limits.map(|limits| 0.5 * (limits.low + limits.high)).into() }
+    }
+}
+
+impl<const OBS: usize, const ACT: usize> Fallback<OBS, ACT> for Rest<ACT> {
+    fn command(&mut self, observation: Option<&SVector<f32, OBS>>) -> Option<SVector<f32, ACT>> {
+        observation.map(|_| self.action)
     }
 }

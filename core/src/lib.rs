@@ -24,6 +24,7 @@
 //! | [`fault`] | faults to be injected between plant and controller |
 //! | [`slots`] | two places for an image, and which of them acts |
 //! | [`link`] | framed messages between host and microcontroller |
+//! | [`reset`] | why the processor started |
 //!
 //! The algorithm is that of Nauman & Cygan, "On All-Action Policy Gradients" (2022); equation and
 //! section numbers in these pages are that paper's.
@@ -58,6 +59,7 @@ pub mod monitor;
 pub mod normaliser;
 pub mod planner;
 pub mod policy;
+pub mod reset;
 pub mod slots;
 pub mod supervisor;
 

@@ -9,13 +9,14 @@
 use crate::guard::Fault;
 use crate::ladder::{Mode, Reason};
 use crate::planner::{Plan, Planned};
+use crate::reset::ResetCause;
 use crate::slots::{Stage, UpdateError};
 use crate::supervisor::Timing;
 use heapless::Vec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the messages below.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;
 /// Most bytes of an image in one message.
 pub const PIECE_BYTES: usize = 64;
 
@@ -171,6 +172,8 @@ pub struct Identity {
     pub image_checksum: u32,
     /// Golden vectors that were replayed at boot, all equal in bits.
     pub golden_vectors: u32,
+    /// Why it was started.
+    pub reset: ResetCause,
 }
 
 /// Clock ticks of one call each, with the cost of reading the clock, `empty`, not yet subtracted.

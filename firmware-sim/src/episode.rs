@@ -3,12 +3,13 @@
 use crate::brain::Brain;
 use crate::plant::{End, Plant};
 use anyhow::{Result, bail};
-use daa_core::fallback::LinearFeedback;
+use daa_core::fallback::Rest;
 use daa_core::fault::{Fault, Injector, Random};
 use daa_core::guard::ActuatorRange;
 use daa_core::image::{Image, MAX_OBSERVATIONS};
 use daa_core::ladder::{Mode, Reason};
 use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
+use daa_core::reset::ResetCause;
 use daa_core::supervisor::{Event, Session, Settings, Supervisor};
 use host_trainer::agent::Agent;
 use host_trainer::evaluate::{Evaluation, episode_environment};
@@ -95,8 +96,9 @@ pub fn run<const OBS: usize, const ACT: usize>(
         actions: ACT as u16,
         image_checksum: image.checksum(),
         golden_vectors: 0,
+        reset: ResetCause::Power,
     };
-    let fallback = LinearFeedback::<OBS, ACT>::neutral(&settings.limits);
+    let fallback = Rest::in_the_middle(&settings.limits);
     let supervisor = Supervisor::new(brain, fallback, settings);
     let mut session =
         Session::<_, _, OBS, ACT, { frame_capacity(MAX_OBSERVATIONS) }>::new(supervisor, identity);

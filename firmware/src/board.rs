@@ -4,6 +4,7 @@
 //! on, until the first accepted tick.
 
 mod memory;
+mod reset;
 mod servos;
 
 use crate::failure::{Exit, Failure};
@@ -16,6 +17,7 @@ use critical_section::Mutex;
 use daa_core::guard::{ActuatorRange, Command};
 use daa_core::ladder::Patience;
 use daa_core::link::Transfer;
+use daa_core::reset::ResetCause;
 use daa_core::slots::{Stage, UpdateError};
 use daa_core::supervisor::{self, Event};
 use defmt_rtt as _;
@@ -71,6 +73,7 @@ pub struct Machine {
     requests: Consumer<'static, u8>,
     period_us: u32,
     store: Store,
+    reset: ResetCause,
     crashed: bool,
 }
 
@@ -88,7 +91,9 @@ impl Machine {
         let (d6, d5) = (low(gpioc.pc6), low(gpioc.pc7));
         let (d9, d10) = (low(gpiob.pb8), low(gpiob.pb9));
 
-        let crashed = log_reset_cause(&rcc);
+        let reset = reset::cause(rcc.csr().read().bits());
+        // For the next program: flags stay until they are cleared.
+        rcc.csr().modify(|_, w| w.rmvf().set_bit());
         let clocks = Config::hsi().sysclk(CORE_MHZ.MHz()).pclk1(42.MHz()).pclk2(84.MHz());
         let mut rcc = rcc.freeze(clocks);
         core.DCB.enable_trace();
@@ -120,7 +125,8 @@ impl Machine {
             requests,
             period_us: 0,
             store: Store::new(Memory::new()),
-            crashed,
+            reset,
+            crashed: reset.is_crash(),
         }
     }
 
@@ -129,9 +135,15 @@ impl Machine {
         &mut self.store
     }
 
-    /// Whether the watchdog, a panic or a fault ended the last program. Asked once.
+    /// Whether the last program crashed. Asked once: a crash is one boot's only.
     pub fn take_crash(&mut self) -> bool {
         core::mem::take(&mut self.crashed)
+    }
+
+    /// Why this program was started.
+    #[must_use]
+    pub fn reset_cause(&self) -> ResetCause {
+        self.reset
     }
 
     /// Takes over the control period.
@@ -252,28 +264,6 @@ impl supervisor::Machine<ACT> for Machine {
 pub const fn ticks_of(us: u32) -> u32 {
     let cycles = us.saturating_mul(CORE_MHZ);
     if cycles > u32::MAX / 4 { u32::MAX / 4 } else { cycles }
-}
-
-/// Returns whether the last program crashed.
-fn log_reset_cause(rcc: &pac::RCC) -> bool {
-    let cause = rcc.csr().read();
-    let crashed = cause.wdgrstf().bit() || cause.wwdgrstf().bit() || cause.sftrstf().bit();
-    // The most particular first: every reset pulls the pin and sets its flag, too.
-    if cause.wdgrstf().bit() || cause.wwdgrstf().bit() {
-        defmt::warn!("started after the watchdog bit");
-    } else if cause.sftrstf().bit() {
-        defmt::warn!("started after a panic or fault");
-    } else if cause.lpwrrstf().bit() {
-        defmt::warn!("started after a low-power reset");
-    } else if cause.porrstf().bit() {
-        defmt::info!("started by power");
-    } else if cause.borrstf().bit() {
-        defmt::warn!("started after the supply broke down");
-    } else {
-        defmt::info!("started by the reset pin");
-    }
-    rcc.csr().modify(|_, w| w.rmvf().set_bit());
-    crashed
 }
 
 #[interrupt]

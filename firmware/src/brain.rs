@@ -121,10 +121,14 @@ impl supervisor::Brain<OBS, ACT> for Brain<'_> {
 }
 
 /// What no policy does, for the tests that must notice it: panics when the first signal
-/// is above 2, hangs when it is below -2.
+/// is above 2, hangs when it is below -2, and reads where nothing is when it is above 2.3.
 #[cfg(feature = "planted")]
 fn planted(observation: &SVector<f32, OBS>) {
     let first = core::hint::black_box(observation[0]);
+    if first > 2.3 {
+        // SAFETY: none: that the processor refuses it is the point.
+        unsafe { core::ptr::with_exposed_provenance::<u32>(0xF000_0000).read_volatile() };
+    }
     let number = if first > 2.0 { OBS } else { 0 };
     core::hint::black_box(observation.as_slice()[core::hint::black_box(number)]);
     while first < -2.0 {

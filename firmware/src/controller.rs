@@ -4,15 +4,15 @@ use crate::brain::Brain;
 use crate::failure::Failure;
 use crate::machine::{self, Machine};
 use crate::policy::{ACT, ARCHITECTURE, OBS};
-use daa_core::fallback::LinearFeedback;
+use daa_core::fallback::Rest;
 use daa_core::image::{self, Image};
 use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
+use daa_core::reset::ResetCause;
 use daa_core::slots::{Probation, Slot, Stage};
 use daa_core::supervisor::{Session, Settings, Supervisor};
 
 /// The loop of this firmware.
-pub type Control<'b> =
-    Session<Brain<'b>, LinearFeedback<OBS, ACT>, OBS, ACT, { frame_capacity(OBS) }>;
+pub type Control<'b> = Session<Brain<'b>, Rest<ACT>, OBS, ACT, { frame_capacity(OBS) }>;
 
 /// Chooses between the slots' images, checks the one that acts, whole, and replays its golden vectors for
 /// equality of bits; a newer one is to run in shadow. Makes the loop in `place`, SAFE and not armed, and tells
@@ -26,17 +26,17 @@ pub fn boot<'c>(
     machine: &mut Machine,
     place: &'c mut Option<Control<'static>>,
 ) -> Result<&'c mut Control<'static>, Failure> {
-    let crashed = machine.take_crash();
+    let (reset, crashed) = (machine.reset_cause(), machine.take_crash());
     let boot = machine.store().boot(crashed);
     // Without an image that may act, the cause is that of slot A's.
     let region = machine.store().image(boot.active.unwrap_or(Slot::A));
-    let (control, period_us) = act(region, place)?;
+    let (control, period_us) = act(region, reset, place)?;
     if boot.active.is_none() {
         return Err(Failure::NoPolicy);
     }
     machine.set_period(period_us);
     if let Some(candidate) = boot.candidate
-        && !shadow(machine.store().image(candidate), period_us, control)
+        && !shadow(machine.store().image(candidate), reset, period_us, control)
     {
         defmt::warn!("the new image cannot be used beside the old one: rejected");
         let _ = machine.store().keep(Stage::Rejected);
@@ -51,29 +51,41 @@ pub fn boot<'c>(
 #[inline(never)]
 fn act<'c, 'b>(
     region: &'b [u8],
+    reset: ResetCause,
     place: &'c mut Option<Control<'b>>,
 ) -> Result<(&'c mut Control<'b>, u32), Failure> {
-    insert(&Image::open_region(region)?, place)
+    insert(&Image::open_region(region)?, reset, place)
 }
 
 #[inline(never)]
 fn insert<'c, 'b>(
     image: &Image<'b>,
+    reset: ResetCause,
     place: &'c mut Option<Control<'b>>,
 ) -> Result<(&'c mut Control<'b>, u32), Failure> {
-    let (supervisor, identity, period_us) = supervise(image)?;
+    let (supervisor, identity, period_us) = supervise(image, reset)?;
     Ok((place.insert(Session::new(supervisor, identity)), period_us))
 }
 
 /// Lets the policy of a region run in shadow; false when it cannot, or has another period.
 #[inline(never)]
-fn shadow<'b>(region: &'b [u8], period_us: u32, control: &mut Control<'b>) -> bool {
-    Image::open_region(region).is_ok_and(|image| beside(&image, period_us, control))
+fn shadow<'b>(
+    region: &'b [u8],
+    reset: ResetCause,
+    period_us: u32,
+    control: &mut Control<'b>,
+) -> bool {
+    Image::open_region(region).is_ok_and(|image| beside(&image, reset, period_us, control))
 }
 
 #[inline(never)]
-fn beside<'b>(image: &Image<'b>, period_us: u32, control: &mut Control<'b>) -> bool {
-    match supervise(image) {
+fn beside<'b>(
+    image: &Image<'b>,
+    reset: ResetCause,
+    period_us: u32,
+    control: &mut Control<'b>,
+) -> bool {
+    match supervise(image, reset) {
         Ok((supervisor, identity, same)) if same == period_us => {
             defmt::info!("image {=u32:08x} runs in shadow", identity.image_checksum);
             control.add_candidate(supervisor, identity, Probation::DEFAULT);
@@ -93,12 +105,12 @@ pub fn usable(region: &[u8]) -> Option<u32> {
     Some(image.checksum())
 }
 
-type Supervised<'b> = (Supervisor<Brain<'b>, LinearFeedback<OBS, ACT>, OBS, ACT>, Identity, u32);
+type Supervised<'b> = (Supervisor<Brain<'b>, Rest<ACT>, OBS, ACT>, Identity, u32);
 
 /// A supervised policy, who it is, and its control period in microseconds.
 // By reference: each move of an image is another 5 KiB of stack.
 #[inline(never)]
-fn supervise<'b>(image: &Image<'b>) -> Result<Supervised<'b>, Failure> {
+fn supervise<'b>(image: &Image<'b>, reset: ResetCause) -> Result<Supervised<'b>, Failure> {
     image.check_architecture(&ARCHITECTURE)?;
     let brain = Brain::new(image)?;
     let golden_vectors = image::replay(image, brain.policy())?;
@@ -120,10 +132,11 @@ fn supervise<'b>(image: &Image<'b>) -> Result<Supervised<'b>, Failure> {
         actions: ARCHITECTURE.actions,
         image_checksum: image.checksum(),
         golden_vectors: golden_vectors as u32,
+        reset,
     };
     let period = machine::ticks_of(passport.control_period_us);
     let settings = Settings::new(image, period, machine::ACTUATORS)?;
-    let fallback = LinearFeedback::neutral(&settings.limits);
+    let fallback = Rest::in_the_middle(&settings.limits);
     let supervisor = Supervisor::new(brain, fallback, settings);
     Ok((supervisor, identity, passport.control_period_us))
 }

@@ -11,6 +11,7 @@ use cortex_m_rt::exception;
 use daa_core::guard::{ActuatorRange, Command};
 use daa_core::ladder::Patience;
 use daa_core::link::Transfer;
+use daa_core::reset::ResetCause;
 use daa_core::slots::{Stage, UpdateError};
 use daa_core::supervisor::{self, Event};
 use defmt_semihosting as _;
@@ -43,7 +44,7 @@ pub const ACTUATORS: [ActuatorRange; ACT] = [ActuatorRange { at_low: 0.0, at_hig
 const WATCHDOG_PERIODS: u32 = 8;
 const _: () = assert!(WATCHDOG_PERIODS > Patience::DEFAULT.hold as u32 + 2);
 
-/// Tells the next program how this one ended.
+/// Tells the next program how this one ended: one byte, the exit code.
 const CRASHED: &core::ffi::CStr = c"crashed";
 
 /// The emulated machine.
@@ -54,6 +55,7 @@ pub struct Machine {
     period_us: u32,
     watchdog: watchdog::Watchdog,
     store: Store,
+    reset: ResetCause,
     crashed: bool,
 }
 
@@ -68,13 +70,15 @@ impl Machine {
             core.SYST.enable_interrupt();
             core.SYST.enable_counter();
         }
+        let reset = reset_cause();
         Self {
             link: None,
             now_us: 0,
             period_us: 0,
             watchdog: watchdog::Watchdog::new(),
             store: Store::new(Memory::open()),
-            crashed: fs::remove_file(CRASHED).is_ok(),
+            reset,
+            crashed: reset.is_crash(),
         }
     }
 
@@ -83,9 +87,15 @@ impl Machine {
         &mut self.store
     }
 
-    /// Whether the last program here ended with a panic, a fault or the watchdog. Asked once.
+    /// Whether the last program crashed. Asked once: a crash is one boot's only.
     pub fn take_crash(&mut self) -> bool {
         core::mem::take(&mut self.crashed)
+    }
+
+    /// Why this program was started.
+    #[must_use]
+    pub fn reset_cause(&self) -> ResetCause {
+        self.reset
     }
 
     /// Takes over the control period.
@@ -189,6 +199,20 @@ impl supervisor::Machine<ACT> for Machine {
     }
 }
 
+/// How the last program in this folder ended, told once; without one the emulator was just switched on.
+fn reset_cause() -> ResetCause {
+    let Ok(mut file) = File::open(CRASHED) else { return ResetCause::Power };
+    let mut code = [Exit::Panic as u8];
+    // Of a file without a byte remains that there was a crash.
+    let _ = file.read(&mut code);
+    drop(file);
+    let _ = fs::remove_file(CRASHED);
+    match code {
+        [code] if code == Exit::Watchdog as u8 => ResetCause::Watchdog,
+        _ => ResetCause::Program,
+    }
+}
+
 /// The control clock counts microseconds.
 #[must_use]
 pub const fn ticks_of(us: u32) -> u32 {
@@ -204,7 +228,9 @@ pub fn emergency_stop() {
 pub fn abort(exit: Exit) -> ! {
     if matches!(exit, Exit::Panic | Exit::Fault | Exit::Watchdog) {
         // The next program in this folder asks for the cause of its reset.
-        let _ = File::create(CRASHED);
+        if let Ok(mut file) = File::create(CRASHED) {
+            let _ = file.write_all(&[exit as u8]);
+        }
     }
     process::exit(exit as i32)
 }

@@ -13,6 +13,12 @@ use firmware::machine::Machine;
 #[entry]
 fn main() -> ! {
     let mut machine = Machine::start(); // From here on the actuators are safe.
+    let reset = machine.reset_cause();
+    if reset.is_crash() {
+        defmt::warn!("started by {}", Display2Format(&reset));
+    } else {
+        defmt::info!("started by {}", Display2Format(&reset));
+    }
     let failure = loop {
         let Err(failure) = run(&mut machine);
         machine.make_safe();

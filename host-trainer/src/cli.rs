@@ -543,6 +543,9 @@ fn flash_command(args: &FlashArgs) -> Result<()> {
     if args.json {
         return output::line(serde_json::to_string(&report)?);
     }
+    if report.reset.is_crash() {
+        output::line(format!("the microcontroller was last started by {}", report.reset))?;
+    }
     output::line(format!(
         "image {:08x} runs in shadow beside {:08x}: {} bytes sent, {} were there",
         report.image,

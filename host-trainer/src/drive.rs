@@ -49,6 +49,8 @@ pub struct EpisodeReport {
     pub mcu_return: f64,
     /// Decisions whose action differs in any bit.
     pub differing_actions: usize,
+    /// Decisions that were not the policy's there: the ladder had left RUN.
+    pub outside_run: usize,
     /// Decisions of the episode.
     pub decisions: usize,
     /// Mean over the decisions, from the decoded observation to the limited action.
@@ -264,7 +266,7 @@ pub fn drive(
             Ok::<(), DriveError>(())
         };
         let host = run_episode(&what, index, &mut on_host).map_err(|DriveError(error)| error)?;
-        let (mut differing, mut spent) = (0, 0.0);
+        let (mut differing, mut outside_run, mut spent) = (0, 0, 0.0);
         if index > 0 {
             link.begin_again()?;
         }
@@ -274,12 +276,13 @@ pub fn drive(
             let request =
                 Request::Decide { sequence, observation: vector(observation).map_err(DriveError)? };
             match link.ask(&request).map_err(DriveError)? {
-                Reply::Action { sequence: of, action: theirs, ticks, .. }
+                Reply::Action { sequence: of, action: theirs, ticks, mode }
                     if of == sequence && theirs.len() == action.len() =>
                 {
                     differing += usize::from(
                         theirs.iter().zip(&*action).any(|(a, b)| a.to_bits() != b.to_bits()),
                     );
+                    outside_run += usize::from(mode != Mode::Run);
                     spent += instructions(ticks);
                     action.copy_from_slice(&theirs);
                     Ok(())
@@ -298,6 +301,7 @@ pub fn drive(
             host_return: host.total,
             mcu_return: mcu.total,
             differing_actions: differing,
+            outside_run,
             decisions,
             instructions_per_decision: spent / decisions as f64,
         };

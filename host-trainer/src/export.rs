@@ -533,12 +533,19 @@ mod tests {
     #[test]
     fn a_policy_that_core_computes_differently_is_not_exported() {
         let trainer = trainer();
-        let mut agent = trainer.agent(0);
+        let sound = trainer.agent(0);
         let visited: Vec<f32> = (0..500).map(|i| (i as f32).sin()).collect();
-        assert!(compare_with_libtorch(&trainer, 0, &agent, &visited).is_ok());
-        // A transposed layer is what the comparison is there to find.
-        agent.weights[5 * 64 + 64..][..64 * 64].reverse();
-        let error = compare_with_libtorch(&trainer, 0, &agent, &visited).unwrap_err().to_string();
-        assert!(error.contains("core and libtorch differ"), "{error}");
+        assert!(compare_with_libtorch(&trainer, 0, &sound, &visited).is_ok());
+        // Transposed layers are what the comparison is there to find: the first one, of 5 rows and 64 columns, read
+        // as if it were the other way round, and the square one behind it and its biases.
+        for (at, rows, columns) in [(0, 5, 64), (5 * 64 + 64, 64, 64)] {
+            let mut agent = sound.clone();
+            for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
+                agent.weights[at + column * rows + row] =
+                    sound.weights[at + row * columns + column];
+            }
+            let error = compare_with_libtorch(&trainer, 0, &agent, &visited).unwrap_err();
+            assert!(error.to_string().contains("core and libtorch differ"), "{error}");
+        }
     }
 }

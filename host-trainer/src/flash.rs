@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use daa_core::image::Image;
 use daa_core::ladder::Mode;
 use daa_core::link::{Identity, PIECE_BYTES, PROTOCOL_VERSION, Policies, Reply, Request, Transfer};
+use daa_core::reset::ResetCause;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,8 @@ pub struct Report {
     pub bytes: u32,
     /// Bytes that an earlier transfer had left there.
     pub resumed_at: u32,
+    /// Why the microcontroller was started the last time.
+    pub reset: ResetCause,
     /// The policies after it.
     pub policies: Policies,
 }
@@ -127,10 +130,10 @@ fn send(
     }
     step(link, Transfer::Commit)?;
     // The firmware has started its loop again.
-    link.hello()?;
+    let reset = link.hello()?.reset;
     match link.ask(&Request::Policies)? {
         Reply::Policies(policies) if policies.other == Some(checksum) => {
-            Ok(Report { image: checksum, bytes: len, resumed_at, policies })
+            Ok(Report { image: checksum, bytes: len, resumed_at, reset, policies })
         }
         Reply::Policies(_) => bail!("the new image was rejected: the firmware's log says why"),
         other => bail!("an unexpected reply to Policies: {other:?}"),

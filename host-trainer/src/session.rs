@@ -105,6 +105,7 @@ impl Session {
         resume: &Resume,
         options: Options,
     ) -> Result<Begun> {
+        config.fits_memory()?;
         let device = select_device(&config.device, config.tf32)?;
         let trainer = Trainer::new(config.clone(), device)?;
         let unfinished = match (resume, path) {
@@ -136,6 +137,7 @@ impl Session {
     /// When there is no such run, or none of its checkpoints is whole.
     pub fn resume(path: &Path, options: Options) -> Result<Begun> {
         let (directory, config) = RunDirectory::open(path)?;
+        config.fits_memory()?;
         let device = select_device(&config.device, config.tf32)?;
         Self::go_on(directory, Trainer::new(config, device)?, options)
     }
@@ -156,7 +158,8 @@ impl Session {
                 .with_context(|| format!("cannot read {}", place.display()))?;
             return Ok(Begun::Finished(summary.trim_end().to_owned()));
         }
-        if checkpoint::exists(&directory) {
+        directory.remove_leftovers();
+        if checkpoint::exists(&directory)? {
             // A damaged checkpoint is worth a line even to those who want to see only errors.
             checkpoint::load(&directory, &mut trainer, Which::Newest, |line| eprintln!("{line}"))?;
             checkpoint::discard_after(&directory, trainer.iteration);
@@ -164,8 +167,6 @@ impl Session {
             let (done, all) = (trainer.decisions(), trainer.config().decisions);
             say(&format!("going on after {done} of {all} decisions"));
         } else {
-            // It may have been killed while it saved for the first time.
-            checkpoint::discard_after(&directory, 0);
             directory.begin(trainer.config())?;
         }
         Ok(Begun::Session(Box::new(Self::with(directory, trainer, options, lock)?)))
@@ -246,11 +247,12 @@ impl Session {
     /// What stopped an iteration, and what is left to go on from.
     fn kept(&self, iteration: u64, error: &anyhow::Error) -> anyhow::Error {
         let kept = match checkpoint::newest(&self.directory) {
-            Some(place) => format!(
+            Ok(Some(place)) => format!(
                 "the last good checkpoint is {}: the same command goes on from it",
                 place.display()
             ),
-            None => "there is no checkpoint yet".to_owned(),
+            Ok(None) => "there is no checkpoint yet".to_owned(),
+            Err(unreadable) => format!("{unreadable:#}"),
         };
         anyhow::anyhow!("{error:#} (iteration {iteration}; {kept})")
     }

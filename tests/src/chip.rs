@@ -110,6 +110,16 @@ impl Chip {
         }
     }
 
+    /// Closes the request pipe without a goodbye and waits for the exit code.
+    ///
+    /// # Panics
+    /// When QEMU cannot be waited for.
+    #[must_use]
+    pub fn hang_up(mut self) -> Option<i32> {
+        self.request = File::open("/dev/null").expect("a file");
+        self.exit_code()
+    }
+
     /// Waits for its end and gives the exit code.
     ///
     /// # Panics
@@ -118,6 +128,25 @@ impl Chip {
     pub fn exit_code(mut self) -> Option<i32> {
         self.qemu.wait().expect("QEMU ends").code()
     }
+}
+
+/// The messages of the program that ran last in a folder, decoded with the strings in its ELF.
+///
+/// # Panics
+/// When the decoder cannot be built or cannot read them.
+#[must_use]
+pub fn log(folder: &Path) -> Vec<String> {
+    let decoder = crate::root().join("tools/firmware-log");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--release", "--target-dir"]);
+    cargo.arg(crate::root().join("target/firmware-log")).arg("--");
+    cargo.arg(folder.join("firmware.elf")).arg(folder.join("log")).current_dir(decoder);
+    let lines = crate::succeed(&mut cargo);
+    let message = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        line["message"].as_str().expect("a message").to_owned()
+    };
+    lines.lines().map(message).collect()
 }
 
 impl Drop for Chip {

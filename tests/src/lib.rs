@@ -49,6 +49,15 @@ pub fn host_trainer(folder: &Path) -> Command {
     command
 }
 
+/// The firmware's control loop on the workstation, in a folder.
+#[must_use]
+pub fn firmware_sim(folder: &Path) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(|| program("firmware-sim")));
+    command.current_dir(folder);
+    command
+}
+
 /// The program behind `cargo xtask`, in the repository.
 #[must_use]
 pub fn xtask() -> Command {
@@ -124,14 +133,22 @@ pub fn refuse(command: &mut Command, words: &[&str]) {
     }
 }
 
-/// Python with the packages that files are held against; none where `cargo xtask test` has not put them.
+/// Python with the packages that files are held against; none where these tests were to be left out.
+///
+/// # Panics
+/// When the packages are missing: a comparison that silently does not happen is none.
 #[must_use]
 pub fn reference_python() -> Option<Command> {
     let packages = root().join(".deps/reference");
-    if !packages.exists() {
-        eprintln!("left out: no {}; cargo xtask test fetches it", packages.display());
+    if std::env::var_os("DAA_WITHOUT_REFERENCE").is_some() {
+        eprintln!("left out: DAA_WITHOUT_REFERENCE is set");
         return None;
     }
+    assert!(
+        packages.exists(),
+        "no {}: cargo xtask test fetches it, DAA_WITHOUT_REFERENCE=1 leaves the comparison out",
+        packages.display()
+    );
     let mut python = Command::new("python3");
     python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     Some(python)
@@ -171,6 +188,22 @@ pub fn small_image() -> &'static Path {
         let mut command = host_trainer(folder.path());
         command.arg("train").args(SMALL_RUN).arg("-q").arg("--run-dir").arg(&run_dir);
         let _ = succeed(&mut command);
+        let image = run_dir.join("policy.daa");
+        (folder, image)
+    });
+    image
+}
+
+/// An image whose policy has learned something, and whose model knows the cart: two or three seconds.
+#[must_use]
+pub fn trained_image() -> &'static Path {
+    static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, image) = IMAGE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run_dir = folder.path().join("run");
+        let mut command = host_trainer(folder.path());
+        command.args(["train", "--preset", "quickstart", "--set", "decisions=20480", "-q"]);
+        let _ = succeed(command.arg("--run-dir").arg(&run_dir));
         let image = run_dir.join("policy.daa");
         (folder, image)
     });

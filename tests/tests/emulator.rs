@@ -1,11 +1,13 @@
 //! The exported policy on the emulated microcontroller.
 #![allow(clippy::unwrap_used)]
 
-use daa_core::image::{Image, ImageError};
+use daa_core::image::{Image, ImageError, MAX_ACTIONS, MAX_OBSERVATIONS};
 use serde_json::Value;
 use std::path::Path;
 use tests::foreign::Tensors;
-use tests::{Aligned, host_trainer, narrow_image, refuse, run, small_image, succeed, xtask};
+use tests::{
+    Aligned, host_trainer, narrow_image, refuse, run, small_image, succeed, trained_image, xtask,
+};
 
 /// The firmware is built once for one image: these tests share the build folder and take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -136,9 +138,87 @@ fn the_task_with_the_largest_loop_has_enough_stack() {
     let _ = succeed(&mut train);
     let report = emulate(&folder.path().join("run/policy.daa"), "1");
     assert_eq!(report["episodes"][0]["differing_actions"], 0, "{report}");
-    // Of 96 KiB, below which nothing is: what overflows is a fault, and no report at all.
+    // Of 112 KiB, below which nothing is: what overflows is a fault, and no report at all.
     let stack = report["stack_high_water_bytes"].as_u64().unwrap();
     assert!((40_000..94_000).contains(&stack), "{stack} bytes");
+}
+
+#[test]
+fn an_image_of_as_many_signals_and_actions_as_an_image_can_have_has_enough_stack() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    // Masses on springs, half of them pulled: 128 signals, 32 actions.
+    let (mut bodies, mut motors, mut signals) = (String::new(), String::new(), String::new());
+    for i in 0..64 {
+        let place = 0.3 * f64::from(i);
+        bodies += &format!(
+            "<body pos='{place} 0 0'><joint name='j{i}' type='slide' axis='0 0 1' damping='1' \
+             stiffness='10'/><geom size='0.05' mass='0.1'/></body>\n"
+        );
+        if i < 32 {
+            motors += &format!("<motor joint='j{i}' ctrlrange='-1 1' ctrllimited='true'/>\n");
+        }
+        for (key, limit) in [("joint_position", 5), ("joint_velocity", 50)] {
+            signals += &format!("[[observation]]\nname = '{key}_{i}'\n{key} = 'j{i}'\n");
+            signals += &format!("range = [-{limit}, {limit}]\n");
+        }
+    }
+    let model = format!(
+        "<mujoco><option timestep='0.01' gravity='0 0 0'/><worldbody>{bodies}</worldbody>\
+         <actuator>{motors}</actuator></mujoco>"
+    );
+    let task = format!(
+        "model = 'masses.xml'\nrate_hz = 50\nepisode_seconds = 2\n{signals}\
+         [[reward.term]]\njoint_position = 'j0'\nbounds = [0.1, 0.2]\nmargin = 1\n"
+    );
+    std::fs::write(folder.path().join("masses.xml"), model).unwrap();
+    std::fs::write(folder.path().join("masses.toml"), task).unwrap();
+    let mut train = host_trainer(folder.path());
+    train.args(["train", "--task", "masses.toml", "--threads", "1", "-q", "--run-dir", "run"]);
+    for value in ["decisions=256", "trajectory_len=256", "environments=1", "evaluate_episodes=1"] {
+        train.args(["--set", value]);
+    }
+    let _ = succeed(&mut train);
+    let image = folder.path().join("run/policy.daa");
+    let bytes = Aligned::copy(&std::fs::read(&image).unwrap());
+    let architecture = *Image::open(bytes.bytes()).unwrap().architecture();
+    let sizes = (usize::from(architecture.observations), usize::from(architecture.actions));
+    assert_eq!(sizes, (MAX_OBSERVATIONS, MAX_ACTIONS));
+    let task = folder.path().join("masses.toml");
+    let report = emulate_with(&image, "1", &["--task-file", task.to_str().unwrap()]);
+    let episode = &report["episodes"][0];
+    assert_eq!((&episode["differing_actions"], &episode["decisions"]), (&0.into(), &100.into()));
+    let stack = report["stack_high_water_bytes"].as_u64().unwrap();
+    assert!((60_000..112 * 1024).contains(&stack), "{stack} bytes");
+}
+
+#[test]
+fn the_best_of_some_actions_is_the_same_on_the_microcontroller() {
+    let _turn = turn();
+    let of = |value: &Value, key: &str| value[key].as_f64().unwrap();
+    let plain = emulate_with(trained_image(), "1", &[]);
+    let returns = |report: &Value| report["episodes"][0]["mcu_return"].as_f64().unwrap();
+    let best = ["--best-of", "8", "--asm"];
+    let softmax = ["--best-of", "8", "--asm", "--softmax", "0.5"];
+    let mut seen = vec![returns(&plain)];
+    for options in [&best[..], &softmax] {
+        let report = emulate_with(trained_image(), "1", options);
+        let episode = &report["episodes"][0];
+        // In RUN all bits are equal; where the monitor has stepped in, another controller acts there.
+        let (differing, outside) = (of(episode, "differing_actions"), of(episode, "outside_run"));
+        assert!(differing <= outside && outside < 125.0, "{options:?}: {report}");
+        assert_eq!(of(episode, "decisions"), 250.0);
+        let planned = &report["planned"];
+        assert!(of(planned, "decisions") >= 250.0 && planned["fewest"] == 8, "{report}");
+        // The control: it is not the policy's action that was compared with itself.
+        assert!(seen.iter().all(|other| *other != returns(&report)), "{options:?}: {report}");
+        seen.push(returns(&report));
+    }
+    // As telemetry it changes nothing.
+    let report = emulate_with(trained_image(), "1", &["--best-of", "8", "--asm", "--telemetry"]);
+    assert_eq!(of(&report["episodes"][0], "differing_actions"), 0.0);
+    assert_eq!(returns(&report), returns(&plain));
+    assert!(of(&report["planned"], "changed") > 0.0, "{report}");
 }
 
 #[test]
@@ -217,7 +297,7 @@ fn the_firmware_refuses_what_core_refuses_and_says_why() {
     ];
     for (what, flash, cause) in cases {
         let (code, log) = boot(&flash);
-        assert!(code > 0, "{what}: exit code {code}: {log}");
+        assert_eq!(code, 2, "{what}: {log}");
         assert!(log.contains(cause), "{what}: no {cause} in {log}");
     }
 }
@@ -234,14 +314,14 @@ fn a_changed_weight_behind_a_sound_checksum_fails_the_golden_vectors() {
     image.bytes_mut()[at..at + 4].copy_from_slice(&weight.to_le_bytes());
     repair(&mut image);
     let (code, log) = boot(image.bytes());
-    assert!(code > 0 && log.to_lowercase().contains("golden"), "exit code {code}: {log}");
+    assert!(code == 3 && log.to_lowercase().contains("golden"), "exit code {code}: {log}");
 }
 
 #[test]
 fn a_sound_image_of_another_architecture_is_refused_until_the_firmware_is_built_for_it() {
     let _turn = turn();
     let (code, log) = boot(&std::fs::read(narrow_image()).unwrap());
-    assert!(code > 0 && log.contains("another architecture"), "exit code {code}: {log}");
+    assert!(code == 2 && log.contains("another architecture"), "exit code {code}: {log}");
     // Another image, another ELF; and back again.
     let narrow = emulate(narrow_image(), "1");
     let wide = emulate(small_image(), "1");

@@ -108,6 +108,18 @@ fn every_command_says_what_is_wrong_in_one_line() {
         (&["train", "--set", "hidden"], &["write key=value"]),
         (&["train", "--set", "actor_hidden=100000000"], &["actor_hidden"]),
         (&["train", "--set", "num_actions=1000000000"], &["num_actions"]),
+        (
+            &["train", "--set", "environments=4096", "--set", "trajectory_len=1048576"],
+            &["environments = 4096", "trajectory_len = 1048576", "GiB", "lower one"],
+        ),
+        (
+            &["train", "--set", "actor_hidden=4096", "--seeds", "1..1024"],
+            &["1024 seeds", "actor_hidden = 4096", "GiB"],
+        ),
+        (
+            &["train", "--resume", "auto", "--run-dir", "folder/none/", "--set", "clip=-1"],
+            &["clip"],
+        ),
     ];
     for (args, words) in table {
         refuse(host_trainer(folder).args(*args), words);
@@ -149,20 +161,57 @@ fn files_that_may_not_be_read_or_written_are_named() {
     let mode = |name: &str, mode: u32| {
         fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
     };
+    // In another user's hands; a superuser gives up the right to pass over modes.
     mode("good.daa", 0o000);
+    mode("run/checkpoints", 0o000);
+    fs::remove_file(folder.join("run/summary.json")).unwrap();
     mode("folder", 0o500);
-    if fs::read(folder.join("good.daa")).is_ok() {
-        // A superuser may everything; what remains to be seen is that the same commands work.
-        let _ = succeed(host_trainer(folder).args(["inspect", "good.daa"]));
-        mode("folder", 0o700);
-        return;
+    let user = |args: &[&str]| {
+        let program = host_trainer(folder);
+        let mut command = match fs::read(folder.join("good.daa")) {
+            Ok(_) => Command::new("setpriv"),
+            Err(_) => Command::new("env"),
+        };
+        if command.get_program() == "setpriv" {
+            command.args(["--bounding-set", "-dac_override,-dac_read_search"]);
+        }
+        command.arg(program.get_program()).args(args).current_dir(folder);
+        for (key, value) in program.get_envs() {
+            value.map(|value| command.env(key, value));
+        }
+        command
+    };
+    let before = everything(folder);
+    // The control: in these hands a readable image is read.
+    fs::copy(small_image(), folder.join("readable.daa")).unwrap();
+    let _ = succeed(&mut user(&["inspect", "readable.daa"]));
+    fs::remove_file(folder.join("readable.daa")).unwrap();
+    let table: &[(&[&str], &[&str])] = &[
+        (&["inspect", "good.daa"], &["good.daa", "ermission"]),
+        (&["evaluate", "good.daa"], &["good.daa", "ermission"]),
+        (&["evaluate", "run"], &["run/checkpoints", "ermission"]),
+        (&["export", "run"], &["run/checkpoints", "ermission"]),
+        (&["export", "run", "-o", "folder/x.daa"], &["ermission"]),
+        (&["render", "good.daa", "-o", "x.gif"], &["good.daa", "ermission"]),
+        (&["train", "--config", "good.daa"], &["good.daa", "ermission"]),
+        (
+            &["train", "--run-dir", "folder/run", "--decisions", "2048"],
+            &["folder/run", "ermission"],
+        ),
+        (&["sweep", "plan", "good.daa"], &["good.daa", "ermission"]),
+        (&["replay", "good.daa"], &["good.daa", "ermission"]),
+        (
+            &["import", "good.daa", "--task", "cartpole-swingup", "-o", "x.daa"],
+            &["good.daa", "ermission"],
+        ),
+        // What cannot be read is not begun again from nothing.
+        (&["train", "--resume", "run", "-q"], &["run/checkpoints", "ermission"]),
+        (&["report", "run", "-o", "folder/report.html"], &["folder", "ermission"]),
+    ];
+    for (args, words) in table {
+        refuse(&mut user(args), words);
+        assert!(everything(folder) == before, "{args:?} wrote something");
     }
-    refuse(host_trainer(folder).args(["inspect", "good.daa"]), &["good.daa", "ermission"]);
-    let into = ["train", "--run-dir", "folder/run", "--decisions", "2048"];
-    refuse(host_trainer(folder).args(into), &["folder/run", "ermission"]);
-    refuse(
-        host_trainer(folder).args(["export", "run", "-o", "folder/x.daa"]),
-        &["folder", "ermission"],
-    );
     mode("folder", 0o700);
+    mode("run/checkpoints", 0o700);
 }

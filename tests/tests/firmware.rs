@@ -50,19 +50,36 @@ fn the_chip_computes_the_bits_that_this_machine_computes_and_refuses_damaged_ima
     );
 }
 
+/// What of chip, verification and log is not as it must be.
+fn careless(text: &str) -> Vec<&'static str> {
+    let set = |key: &str, value: &str| {
+        text.lines().any(|line| {
+            let line = line.split('#').next().unwrap_or_default();
+            // `key = value`, and those of a table inside the line: whole keys, `preverify` is another.
+            line.split(['[', '{', ',', '}', ']'])
+                .filter_map(|pair| pair.split_once('='))
+                .any(|(name, set)| (name.trim(), set.trim()) == (key, value))
+        })
+    };
+    let wanted = [("chip", "\"STM32F405RGTx\""), ("verify", "true"), ("mode", "\"NoBlockSkip\"")];
+    wanted.into_iter().filter(|(key, value)| !set(key, value)).map(|(key, _)| key).collect()
+}
+
 #[test]
 fn flashing_verifies_and_logging_never_blocks() {
     let text = std::fs::read_to_string(root().join("firmware/Embed.toml")).unwrap();
-    let set = |key: &str, value: &str| {
-        text.lines().any(|line| {
-            let line: String =
-                line.split('#').next().unwrap_or_default().split_whitespace().collect();
-            line.contains(&format!("{key}={value}"))
-        })
-    };
-    assert!(set("chip", "\"STM32F405RGTx\""), "{text}");
-    assert!(set("verify", "true"), "{text}");
-    assert!(set("mode", "\"NoBlockSkip\""), "{text}");
+    assert!(careless(&text).is_empty(), "{:?}", careless(&text));
+    for (right, wrong, found) in [
+        ("verify = true", "verify = false", "verify"),
+        ("verify = true", "preverify = true", "verify"),
+        ("verify = true", "# verify = true", "verify"),
+        ("\"NoBlockSkip\"", "\"BlockIfFull\"", "mode"),
+        ("STM32F405RGTx", "STM32F103C8", "chip"),
+    ] {
+        let planted = text.replacen(right, wrong, 1);
+        assert_ne!(planted, text, "{right} is there to be spoiled");
+        assert_eq!(careless(&planted), [found], "{wrong}");
+    }
 }
 
 /// What `cargo embed` (probe-rs) reads in each part of its configuration.

@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tests::runs::{
     checkpoints, difference, everything, hidden, interrupt, iterations, kill, reach, train,
 };
-use tests::{host_trainer, reference_python, refuse, root, run, succeed};
+use tests::{SMALL_RUN, host_trainer, reference_python, refuse, root, run, succeed};
 
 #[test]
 fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
@@ -103,6 +104,52 @@ fn a_run_that_chooses_its_number_of_actions_goes_on_with_the_same_choices() {
     fs::write(folder.join("lost/advice.csv"), advice.lines().next().unwrap()).unwrap();
     let _ = succeed(&mut auto("lost"));
     assert!(difference(folder, "whole", "lost").is_some(), "the choices change nothing");
+}
+
+#[test]
+fn auto_finds_the_unfinished_run_of_this_configuration_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let run = |resume: &[&str], seed: &str| {
+        let mut command = host_trainer(folder);
+        command.arg("train").args(SMALL_RUN).args(["--decisions", "16384", "--seed", seed]);
+        command.args(["--checkpoint-every", "0", "--quiet"]).args(resume);
+        command
+    };
+    let runs = || {
+        let entries = fs::read_dir(folder.join("runs")).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .filter(|entry| entry.path().is_dir())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    // Nothing to go on with: a fresh one.
+    let mut child = run(&["--resume", "auto"], "1").spawn().unwrap();
+    let begun = Instant::now();
+    while runs().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no run begins");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    let name = format!("runs/{}", runs()[0]);
+    assert!(reach(&mut child, folder, &name, 2));
+    kill(&mut child);
+    let before = iterations(folder, &name);
+    // Another configuration does not touch it.
+    let _ = succeed(&mut run(&["--resume", "auto"], "2"));
+    assert_eq!((runs().len(), iterations(folder, &name)), (2, before));
+    // This one is gone on with; and once it is finished, the next is a fresh one.
+    let _ = succeed(&mut run(&["--resume", "auto"], "1"));
+    assert_eq!((runs().len(), iterations(folder, &name)), (2, 8));
+    let _ = succeed(&mut run(&["--resume", "auto"], "1"));
+    assert_eq!(runs().len(), 3);
+    let all: Vec<String> = runs().iter().map(|name| format!("runs/{name}")).collect();
+    let third = all.iter().filter(|other| **other != name).find(|other| {
+        fs::read(folder.join(other).join("policy.daa")).unwrap()
+            == fs::read(folder.join(&name).join("policy.daa")).unwrap()
+    });
+    assert!(third.is_some(), "resumed or not, the same configuration gives the same image");
 }
 
 #[test]

@@ -95,6 +95,11 @@ fn a_full_disk_leaves_what_was_there_whole() {
             "disk/page.html",
         ),
         (
+            &["export", "run", "-o", "some.daa", "--onnx"],
+            &["export", "run", "-o", "some.daa", "--policy-only", "--checkpoint", "2", "--onnx"],
+            "disk/policy.onnx",
+        ),
+        (
             &["render", "run", "--frames", "2", "-o"],
             &["render", "run", "--frames", "3", "-o"],
             "disk/film.gif",

@@ -5,9 +5,15 @@
 use daa_core::guard::{Fault, Signals};
 use daa_core::ladder::Mode;
 use daa_core::link::{Reply, Request};
+use daa_core::reset::ResetCause;
 use std::mem::MaybeUninit;
-use tests::chip::Chip;
+use std::path::Path;
+use tests::chip::{Chip, log};
 use tests::{firmware_elf, small_image};
+
+/// The board's, which the workstation can test.
+#[path = "../../firmware/src/board/reset.rs"]
+mod reset;
 
 /// Arms a chip and makes ten good decisions, 40 ms apart.
 fn work(chip: &mut Chip) {
@@ -26,29 +32,98 @@ fn with_position(position: f32) -> [Option<f32>; 5] {
     [Some(position), Some(-1.0), Some(0.0), Some(0.0), Some(0.0)]
 }
 
+/// The cause of the last reset, as the next program tells it.
+fn reset_cause(folder: &Path, elf: &[u8]) -> ResetCause {
+    let mut chip = Chip::boot(folder, elf);
+    let Some(Reply::Hello(identity)) = chip.ask(&Request::Hello) else { panic!("no identity") };
+    chip.send(&Request::Goodbye);
+    assert_eq!(chip.exit_code(), Some(0));
+    let told = format!("started by {}", identity.reset);
+    assert!(log(folder).contains(&told), "{told}: {:?}", log(folder));
+    identity.reset
+}
+
 #[test]
-fn a_hang_in_the_tick_ends_by_the_watchdog_and_a_panic_by_its_handler() {
+fn a_hang_a_panic_and_a_fault_in_the_tick_end_safe_and_the_next_program_tells_the_cause() {
     let elf = firmware_elf(&["emulator", "planted"], small_image());
-    let mut codes = Vec::new();
-    for position in [-2.2, 2.2] {
+    let cases = [
+        (-2.2, 8, ResetCause::Watchdog, "watchdog: no good tick"),
+        (2.2, 5, ResetCause::Program, "panicked at"),
+        (2.4, 6, ResetCause::Program, "processor fault at"),
+    ];
+    for (position, code, cause, words) in cases {
         let folder = tempfile::tempdir().unwrap();
         let mut chip = Chip::boot(folder.path(), &elf);
         work(&mut chip);
         assert_eq!(chip.sample(11 * 40_000, with_position(position)), None);
-        codes.push(chip.exit_code());
+        assert_eq!(chip.exit_code(), Some(code));
+        // First safe, then words.
+        let lines = log(folder.path());
+        let first = |words: &str| lines.iter().position(|line| line.contains(words));
+        let (safe, said) = (first("actuators safe"), first(words));
+        assert!(safe.is_some() && said.is_some() && safe < said, "{words}: {lines:?}");
+        // The next program knows, and the one after it starts as if nothing had been.
+        assert_eq!(reset_cause(folder.path(), &elf), cause);
+        assert_eq!(reset_cause(folder.path(), &elf), ResetCause::Power);
     }
-    assert_eq!(codes, [Some(8), Some(5)]);
     // The same positions trouble a firmware without the plants not at all.
     let elf = firmware_elf(&["emulator"], small_image());
     let folder = tempfile::tempdir().unwrap();
     let mut chip = Chip::boot(folder.path(), &elf);
     work(&mut chip);
-    for (i, position) in [-2.2, 2.2].into_iter().enumerate() {
-        let reply = chip.sample((11 + i as u32) * 40_000, with_position(position));
+    for (i, (position, ..)) in (11u32..).zip(cases) {
+        let reply = chip.sample(i * 40_000, with_position(position));
         assert!(matches!(reply, Some(Reply::Action { .. })), "{reply:?}");
     }
     chip.send(&Request::Goodbye);
     assert_eq!(chip.exit_code(), Some(0));
+    assert!(!log(folder.path()).iter().any(|line| line.contains("actuators safe")));
+    assert_eq!(reset_cause(folder.path(), &elf), ResetCause::Power);
+}
+
+#[test]
+fn a_link_that_breaks_off_has_a_code_of_its_own() {
+    let elf = firmware_elf(&["emulator"], small_image());
+    let folder = tempfile::tempdir().unwrap();
+    let mut chip = Chip::boot(folder.path(), &elf);
+    work(&mut chip);
+    assert_eq!(chip.hang_up(), Some(4));
+    let lines = log(folder.path());
+    assert!(lines.iter().any(|line| line == "link: closed without a goodbye"), "{lines:?}");
+    // That is no crash.
+    assert_eq!(reset_cause(folder.path(), &elf), ResetCause::Power);
+}
+
+#[test]
+fn the_boards_reset_flags_name_the_most_particular_cause() {
+    const LOW_POWER: u32 = 1 << 31;
+    const WINDOW: u32 = 1 << 30;
+    const INDEPENDENT: u32 = 1 << 29;
+    const SOFTWARE: u32 = 1 << 28;
+    const POWER: u32 = 1 << 27;
+    const PIN: u32 = 1 << 26;
+    const BROWN_OUT: u32 = 1 << 25;
+    let table = [
+        // After power on the manual gives 0x0E00_0000: power, pin and brown-out.
+        (0x0E00_0000, ResetCause::Power, false),
+        (POWER | PIN | BROWN_OUT, ResetCause::Power, false),
+        (BROWN_OUT | PIN, ResetCause::BrownOut, false),
+        (PIN, ResetCause::Pin, false),
+        (PIN | SOFTWARE, ResetCause::Program, true),
+        (PIN | INDEPENDENT, ResetCause::Watchdog, true),
+        (PIN | WINDOW, ResetCause::Watchdog, true),
+        (PIN | LOW_POWER, ResetCause::LowPower, false),
+        // Nobody cleared the flags of earlier resets.
+        (0x0E00_0000 | SOFTWARE | INDEPENDENT, ResetCause::Watchdog, true),
+        (0x0E00_0000 | SOFTWARE, ResetCause::Program, true),
+        // Bits below belong to the low-speed oscillator.
+        (0x01FF_FFFF, ResetCause::Unknown, false),
+        (0, ResetCause::Unknown, false),
+    ];
+    for (flags, cause, crash) in table {
+        assert_eq!(reset::cause(flags), cause, "{flags:08x}");
+        assert_eq!(cause.is_crash(), crash, "{flags:08x}");
+    }
 }
 
 #[test]

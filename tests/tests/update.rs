@@ -128,7 +128,7 @@ fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new
 
     install(&mut chip, &new);
     drop(chip);
-    std::fs::write(folder.path().join("crashed"), "").unwrap();
+    std::fs::write(folder.path().join("crashed"), [8]).unwrap();
     let mut chip = boot();
     assert_eq!(acting(&mut chip), alone, "a crash ends the shadow");
 
@@ -190,7 +190,10 @@ fn flash_policy_sends_an_image_and_refuses_others_with_one_line() {
         command
     };
     let report: Value = serde_json::from_str(&succeed(&mut flash(new))).unwrap();
-    assert_eq!(report["policies"]["stage"], "Shadow");
+    assert_eq!(
+        (&report["policies"]["stage"], &report["reset"]),
+        (&"Shadow".into(), &"Power".into())
+    );
     assert_eq!(report["policies"]["other"], checksum(&read(new)));
     assert_eq!(report["policies"]["acting"], checksum(&read(old)));
     refuse(&mut flash(old), &["runs this image already", "the old policy stays"]);

@@ -1,6 +1,6 @@
 //! `cargo xtask size [IMAGE]`: what the firmware takes of the microcontroller, and whether it lies there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     image: Option<PathBuf>,
     #[command(flatten)]
     kernels: Kernels,
+    /// TOML of the task, where it is one of your own and its copy in the run is gone
+    #[arg(long, value_name = "TOML")]
+    task_file: Option<PathBuf>,
     /// Only this one [default: both]
     #[arg(long, value_enum)]
     machine: Option<Machine>,
@@ -36,7 +39,8 @@ pub(crate) struct Arguments {
 /// When something does not build, lies outside the chip's memories, or the episode fails.
 pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     let image = arguments.image.as_deref().map(existing).transpose()?;
-    let (image, kernels) = (image.as_deref(), arguments.kernels);
+    let task_file = arguments.task_file.as_deref().map(existing).transpose()?;
+    let (image, kernels, task_file) = (image.as_deref(), arguments.kernels, task_file.as_deref());
     setup::quietly(project)?;
     let mut sizes = Vec::new();
     let mut driven = None;
@@ -49,7 +53,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
         sizes.push((machine, elf.usage()?));
         driven = (machine == Machine::Emulator).then_some(elf);
     }
-    let stack = driven.map(|elf| stack(project, kernels, &elf)).transpose()?;
+    let stack = driven.map(|elf| stack(project, kernels, &elf, task_file)).transpose()?;
     if arguments.json {
         let mut object: Map<String, Value> =
             sizes.iter().map(|(machine, usage)| (machine.name().into(), object(usage))).collect();
@@ -70,7 +74,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
 }
 
 /// How deep the stack gets in one episode.
-fn stack(project: &Project, kernels: Kernels, elf: &Elf) -> Result<u64> {
+fn stack(project: &Project, kernels: Kernels, elf: &Elf, task_file: Option<&Path>) -> Result<u64> {
     let host = HostTrainer::build(project)?;
     // The build chose the image; the episode is driven with that very one.
     let bench = Bench::new()?;
@@ -81,7 +85,7 @@ fn stack(project: &Project, kernels: Kernels, elf: &Elf) -> Result<u64> {
         episodes: 1,
         seed: 1,
         verbose: false,
-        task_file: None,
+        task_file,
         planning: &[],
         kernels,
     };

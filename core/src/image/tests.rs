@@ -388,6 +388,72 @@ fn golden_vectors_are_compared_in_bits() {
     assert!(matches!(check(&golden), Err(GoldenMismatch { vector: 0, channel: 1, .. })));
 }
 
+#[test]
+fn a_transposed_layer_behind_a_repaired_checksum_fails_the_golden_vectors() {
+    let (mean, deviation) = (crate::SVector::from([0.0, 0.25, -1.0]), [0.5; 3].into());
+    let limits = [crate::policy::ActionLimits { low: -1.0, high: 1.0 }; 2];
+    // Of no symmetry, and small enough that no unit saturates.
+    let numbers = ramp(Section::Policy).len();
+    let policy: Vec<f32> = (0..numbers).map(|i| 0.3 * (0.7 * i as f32).sin()).collect();
+    let policy: &'static [f32] = policy.leak();
+    let observation = [0.3, -0.2, 0.5];
+    let action = Policy::<3, 4, 2>::new(policy, Activation::Tanh, mean, &deviation, 10.0, limits)
+        .unwrap()
+        .mode(&crate::SVector::from(observation));
+    let golden: &'static [f32] = [&observation[..], action.as_slice()].concat().leak();
+    let image = build(&passport(), |c| (c.policy, c.golden) = (policy, golden)).unwrap();
+    let check = |bytes: &Bytes| {
+        let image = Image::open(bytes.as_slice()).unwrap();
+        replay(&image, &image.policy::<3, 4, 2>().unwrap())
+    };
+    assert_eq!(check(&image), Ok(1));
+    // Where the policy's numbers begin: little-endian, input by input.
+    let first: Vec<u8> = policy[..2].iter().flat_map(|weight| weight.to_le_bytes()).collect();
+    let begin = image.as_slice().windows(8).position(|window| window == first).unwrap();
+    // W1 [3, 4], b1 [4], W2 [4, 4], b2 [4], W3 [4, 2].
+    for (at, rows, columns) in [(0, 3, 4), (16, 4, 4), (36, 4, 2)] {
+        let place = |index: usize| begin + 4 * (at + index);
+        let changed = image.with(|bytes| {
+            for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
+                let weight = policy[at + row * columns + column].to_le_bytes();
+                bytes[place(column * rows + row)..][..4].copy_from_slice(&weight);
+            }
+        });
+        assert!(Image::open(changed.as_slice()).is_err(), "the checksum sees it first");
+        assert!(check(&changed.repaired()).is_err(), "layer at {at}");
+        // The control: written back, everything is as it was.
+        let back = changed.with(|bytes| {
+            for index in 0..rows * columns {
+                let weight = policy[at + index].to_le_bytes();
+                bytes[place(index)..][..4].copy_from_slice(&weight);
+            }
+        });
+        assert_eq!(check(&back.repaired()), Ok(1));
+    }
+}
+
+#[test]
+fn every_single_bit_flip_in_a_region_of_flash_is_refused_and_it_is_the_checksum_that_sees_weights()
+{
+    let (len, mut region) = (sound().as_slice().len(), sound().as_slice().to_vec());
+    region.resize(len + 32, 0xFF);
+    let region = Bytes::copy(&region);
+    assert!(Image::open_region(region.as_slice()).is_ok());
+    for bit in 0..8 * region.as_slice().len() {
+        let flipped = region.with(|bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        assert!(Image::open_region(flipped.as_slice()).is_err(), "bit {bit}");
+    }
+    for cut in 0..len {
+        // Blank flash where the rest should be.
+        let cut = region.with(|bytes| bytes[cut..].fill(0xFF));
+        let whole = cut.as_slice()[..len] == region.as_slice()[..len];
+        assert_eq!(Image::open_region(cut.as_slice()).is_ok(), whole);
+    }
+    // The last bit of the last number's mantissa, with the checksum made to hold again: accepted.
+    let last = sound().with(|bytes| bytes[len - 4] ^= 1).repaired();
+    assert!(Image::open(last.as_slice()).is_ok());
+}
+
 /// The hex dump of the specification, written by `tools/image_reference.py`, which shares nothing
 /// with this crate.
 #[test]

@@ -53,6 +53,81 @@ fn a_network_of_one_weight_a_layer_by_hand() {
     }
 }
 
+/// One unit of the input's inverse, and a quarter as the multiplier of every hidden unit.
+const ONE: u32 = 0x3F80_0000;
+const QUARTER: u32 = 0x4000_0000;
+
+/// 3-4-2 by the specification, word by word. From input to output, rows are inputs:
+///
+/// ```text
+/// W1  1  2 -3  4   b1   1 -2  0 100
+///     5 -6  7  8
+///    -9 10 11 12
+/// W2  9  9  9  9   b2   0  0  0   5
+///     1  0 -1  2
+///     0  3  1 -4
+///     1 -1  0  0
+/// W3  1 -2         b3  10 -1        units 1/2, 1/4
+///     3  3
+///    -5  6
+///     7 -8
+/// ```
+#[rustfmt::skip]
+const BYTES: [u32; 31] = [
+    ONE,
+    1, 0xFFFF_FFFE, 0, 100,
+    0x0005_F701, 0x00FA_0A02, 0x0007_0BFD, 0x0008_0C04,
+    QUARTER, QUARTER, QUARTER, QUARTER,
+    0, 0, 0, 5,
+    0x0101_0009, 0xFF00_0309, 0x00FF_0109, 0x0002_FC09,
+    QUARTER, QUARTER, QUARTER, QUARTER,
+    10, 0xFFFF_FFFF, 0x0703_FB01, 0xF803_06FE, 0x3F00_0000, 0x3E80_0000,
+];
+#[rustfmt::skip]
+const HALVES: [u32; 41] = [
+    ONE,
+    1, 0xFFFF_FFFE, 0, 100,
+    0x0005_0001, 0xFFFA_0002, 0x0007_FFFD, 0x0008_0004,
+    0x0000_FFF7, 0x0000_000A, 0x0000_000B, 0x0000_000C,
+    QUARTER, QUARTER, QUARTER, QUARTER,
+    0, 0, 0, 5,
+    0x0001_0009, 0x0000_0009, 0xFFFF_0009, 0x0002_0009,
+    0x0001_0000, 0xFFFF_0003, 0x0000_0001, 0x0000_FFFC,
+    QUARTER, QUARTER, QUARTER, QUARTER,
+    10, 0xFFFF_FFFF, 0x0003_0001, 0x0003_FFFE, 0x0007_FFFB, 0xFFF8_0006, 0x3F00_0000, 0x3E80_0000,
+];
+
+#[test]
+fn words_written_by_hand_are_read_as_specified() {
+    let shape = MlpShape::new(3, 4, 2);
+    let read = |kind, words: &[u32]| {
+        let network = IntegerMlp::new(shape, kind, Activation::Relu, words).unwrap();
+        forward(&network, &[4.0, -2.0, 3.0])
+    };
+    // Sums -32, 48, 7, 136: quarters rounded, and no less than zero, are 0, 12, 2, 34. Then 46, -28, -10, 21:
+    // 12, 0, 0, 5. Then 57 halves and -65 quarters.
+    let expected = [28.5, -16.25];
+    assert_eq!(read(WeightType::I8, &BYTES), expected);
+    assert_eq!(read(WeightType::I16, &HALVES), expected);
+    // The control: the square layer transposed is another network.
+    let (mut bytes, mut halves) = (BYTES, HALVES);
+    bytes[17..21].copy_from_slice(&[0x0909_0909, 0x0200_FF01, 0xFC03_0100, 0x00FF_0001]);
+    halves[21..29].copy_from_slice(&[
+        0x0009_0009,
+        0x0000_0001,
+        0x0003_0000,
+        0xFFFF_0001, //
+        0x0009_0009,
+        0x0002_FFFF,
+        0xFFFC_0001,
+        0x0000_0000,
+    ]);
+    // 9 (12 + 2 + 34) = 432, 66, -134, -7: 108, 17, 0, 0. Then 10 + 108 + 51 and -1 - 216 + 51.
+    let transposed = [84.5, -41.5];
+    assert_eq!(read(WeightType::I8, &bytes), transposed);
+    assert_eq!(read(WeightType::I16, &halves), transposed);
+}
+
 proptest! {
     #[test]
     fn integers_are_near_the_floats(seed in any::<u32>(), z in prop::array::uniform5(-1.5f32..1.5)) {

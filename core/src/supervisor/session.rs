@@ -195,24 +195,14 @@ where
 
     fn control<M: Machine<ACT>>(&mut self, machine: &mut M, now: u32) -> Result<(), M::Error> {
         self.fresh = false;
-        let begin = machine.cycles();
-        let outcome = self.supervisor.tick(now);
-        let ticks = machine.cycles_since(begin);
-        match &outcome.actuation {
-            Actuation::Follow(command) => machine.actuate(command),
-            Actuation::Keep => {}
-            Actuation::Safe => machine.make_safe(),
-        }
-        if outcome.good {
-            machine.feed();
-        }
+        let (mode, ticks) = self.drive(machine, now);
         if let Some(sequence) = self.asked.take() {
             let reply = match self.supervisor.output() {
                 Some(action) => Reply::Action {
                     sequence,
                     action: action.iter().copied().collect(),
                     ticks,
-                    mode: outcome.mode,
+                    mode,
                 },
                 None => {
                     let reason = Refusal::Safe(self.supervisor.reason());
@@ -230,6 +220,25 @@ where
             }
         }
         Ok(())
+    }
+
+    /// All that the actuators wait for: the tick, what it tells them, the watchdog. Returns the mode, and what
+    /// the tick cost.
+    // A symbol of its own, as the tick.
+    #[inline(never)]
+    fn drive<M: Machine<ACT>>(&mut self, machine: &mut M, now: u32) -> (Mode, u32) {
+        let begin = machine.cycles();
+        let outcome = self.supervisor.tick(now);
+        let ticks = machine.cycles_since(begin);
+        match &outcome.actuation {
+            Actuation::Follow(command) => machine.actuate(command),
+            Actuation::Keep => {}
+            Actuation::Safe => machine.make_safe(),
+        }
+        if outcome.good {
+            machine.feed();
+        }
+        (outcome.mode, ticks)
     }
 
     fn handle<M: Machine<ACT>>(

@@ -16,23 +16,26 @@ const CAPACITY: usize = frame_capacity(2);
 const PERIOD: u32 = 1000;
 
 mod candidate;
+mod promises;
 
 /// action = gain x, as far as x; the plant's next x is x + action / 10.
 #[derive(Clone, Debug)]
 struct Proportional {
     bad: core::cell::Cell<bool>,
+    calls: core::cell::Cell<u32>,
     gain: f32,
     fails_above: f32,
 }
 
 impl Proportional {
     fn new(gain: f32) -> Self {
-        Self { bad: false.into(), gain, fails_above: f32::INFINITY }
+        Self { bad: false.into(), calls: 0.into(), gain, fails_above: f32::INFINITY }
     }
 }
 
 impl Brain<2, 1> for Proportional {
     fn act(&self, observation: &SVector<f32, 2>) -> SVector<f32, 1> {
+        self.calls.set(self.calls.get() + 1);
         let bad = self.bad.get() || observation[0] > self.fails_above;
         SVector::from([if bad { f32::NAN } else { self.gain * observation[0] }])
     }
@@ -75,6 +78,7 @@ fn identity(image_checksum: u32) -> Identity {
         actions: 1,
         image_checksum,
         golden_vectors: 1,
+        reset: crate::reset::ResetCause::Power,
     }
 }
 
@@ -313,8 +317,9 @@ fn a_lost_observation_is_held_over_and_a_silent_link_ends_safe() {
 
 #[test]
 fn a_policy_that_gives_no_number_falls_back_and_returns_after_clean_ticks() {
-    let mut robot = robot(settings());
-    let mut bench = script(0, &nominal(10));
+    // The plant of the script does not obey the fallback: a monitor would not let the policy return.
+    let mut robot = robot(Settings { monitor: None, ..settings() });
+    let mut bench = script(0, &nominal(14));
     for _ in 0..100 {
         if robot.step(&mut bench).is_err() {
             break;
@@ -326,6 +331,7 @@ fn a_policy_that_gives_no_number_falls_back_and_returns_after_clean_ticks() {
         edges(&bench)[1..3],
         [(Mode::Run, Mode::Hold, bad), (Mode::Hold, Mode::Fallback, bad),]
     );
+    assert_eq!(edges(&bench)[3..], [(Mode::Fallback, Mode::Run, Reason::Recovered)]);
     assert!(bench.actions.iter().any(|(_, action)| *action == -0.5), "{:?}", bench.actions);
     assert!(bench.safe.is_empty());
 }

@@ -67,6 +67,7 @@ pub fn run(args: &Args) -> Result<()> {
     config.threads = args.config.threads.unwrap_or(1);
     (config.growth, config.model_start) = (0.0, 0);
     config.model_first_steps = config.model_steps;
+    config.fits_memory()?;
     let peers = peers(&config);
     let report = measure(config, args.iterations)?;
     if let Some(file) = &args.csv {

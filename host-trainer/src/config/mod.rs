@@ -1,6 +1,7 @@
 //! The resolved configuration of a run: default < preset < file < `--set key=value`.
 
 mod arguments;
+mod memory;
 mod resolve;
 mod seeds;
 

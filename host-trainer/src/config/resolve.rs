@@ -65,6 +65,18 @@ pub enum ConfigError {
         /// What would be possible.
         possible: &'static str,
     },
+    /// More than the machine has.
+    #[error(
+        "{values}: at least {needed} GiB of memory, and this machine has {installed}: lower one of them"
+    )]
+    Memory {
+        /// GiB.
+        needed: f64,
+        /// GiB.
+        installed: f64,
+        /// What most of it is for.
+        values: String,
+    },
     /// `--set` without an equals sign.
     #[error("--set {0:?}: write key=value")]
     NoEqualsSign(String),

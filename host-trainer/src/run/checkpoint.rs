@@ -114,26 +114,38 @@ enum Unusable {
     Foreign(String),
 }
 
-/// Complete checkpoints, oldest first.
-fn list(directory: &RunDirectory) -> Vec<(u64, PathBuf)> {
-    let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
-        .collect();
+/// Complete checkpoints, oldest first. A folder that cannot be read is not an empty one.
+fn list(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
+    let folder = directory.checkpoints();
+    let unreadable = || format!("cannot read {}", folder.display());
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(unreadable)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(unreadable)?;
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        found.extend(number.map(|number| (number, entry.path())));
+    }
     found.sort();
-    found
+    Ok(found)
 }
 
 /// Whether a run has saved anything.
-#[must_use]
-pub fn exists(directory: &RunDirectory) -> bool {
-    !list(directory).is_empty()
+///
+/// # Errors
+/// When that cannot be found out.
+pub fn exists(directory: &RunDirectory) -> Result<bool> {
+    Ok(!list(directory)?.is_empty())
 }
 
 /// The newest checkpoint's folder.
-#[must_use]
-pub fn newest(directory: &RunDirectory) -> Option<PathBuf> {
-    list(directory).pop().map(|(_, place)| place)
+///
+/// # Errors
+/// As [`exists`].
+pub fn newest(directory: &RunDirectory) -> Result<Option<PathBuf>> {
+    Ok(list(directory)?.pop().map(|(_, place)| place))
 }
 
 /// Writes a checkpoint of the trainer and forgets the oldest ones.
@@ -161,7 +173,7 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
         write_atomically(&best_json(directory), text.as_bytes())?;
     }
     let best = best(directory).map(|best| best.iteration);
-    let all = list(directory);
+    let all = list(directory)?;
     for (iteration, old) in &all[..all.len().saturating_sub(KEPT)] {
         if Some(*iteration) != best {
             // A checkpoint that cannot be removed costs space, nothing else.
@@ -171,14 +183,13 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Deletes what a run that goes on from `iteration` will write again, and what was never finished.
+/// Deletes what a run that goes on from `iteration` will write again.
 pub fn discard_after(directory: &RunDirectory, iteration: u64) {
     let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let again = name.parse().is_ok_and(|number: u64| number > iteration);
-        if again || name.starts_with('.') {
+        if name.parse().is_ok_and(|number: u64| number > iteration) {
             // What cannot be deleted is in nobody's way, but for its space.
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -262,7 +273,7 @@ pub fn load(
     mut warn: impl FnMut(&str),
 ) -> Result<()> {
     let place = directory.path().display();
-    let all = list(directory);
+    let all = list(directory)?;
     let wanted = match which {
         Which::Newest => None,
         Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {

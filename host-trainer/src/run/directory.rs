@@ -80,6 +80,23 @@ impl RunDirectory {
         self.summary().exists()
     }
 
+    /// Deletes what a process that was killed had not finished: files and checkpoints that were to be renamed,
+    /// `.NAME.PID`. Only for whoever holds the lock.
+    pub fn remove_leftovers(&self) {
+        for folder in [self.path.clone(), self.checkpoints()] {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let unfinished =
+                    name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once('.'));
+                if unfinished.is_some_and(|(_, pid)| pid.parse::<u32>().is_ok()) {
+                    // What cannot be deleted is in nobody's way, but for its space.
+                    let _ =
+                        fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+                }
+            }
+        }
+    }
+
     /// The newest unfinished run below `runs/` with this configuration.
     #[must_use]
     pub fn unfinished(config: &Config) -> Option<Self> {

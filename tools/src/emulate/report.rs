@@ -33,6 +33,7 @@ pub(crate) struct Episode {
     pub(crate) host_return: f64,
     pub(crate) mcu_return: f64,
     pub(crate) differing_actions: u64,
+    pub(crate) outside_run: u64,
     pub(crate) decisions: u64,
     pub(crate) instructions_per_decision: f64,
 }
@@ -81,6 +82,12 @@ impl Report {
         let (differing, decisions) = self.differing();
         let differ = format!("{differing} of {decisions}");
         text += &format!("{:>7} {host:>12.3} {mcu:>12.3} {differ:>22}\n\n", "mean");
+        let outside: u64 = self.episodes.iter().map(|episode| episode.outside_run).sum();
+        if outside > 0 {
+            text += &format!(
+                "{outside} actions were not the policy's: the ladder had left RUN (--verbose says why)\n\n"
+            );
+        }
         text += &format!(
             "network:  {} instructions, {:.2} for each of {} multiply-adds\n\
              decision: {} instructions (guards, normaliser, network, tanh, limits)\n\
@@ -112,9 +119,9 @@ mod tests {
     use super::*;
 
     const TEXT: &str = r#"{"episodes":[
-        {"host_return":800.0,"mcu_return":800.0,"differing_actions":0,"decisions":250,
+        {"host_return":800.0,"mcu_return":800.0,"differing_actions":0,"outside_run":0,"decisions":250,
          "instructions_per_decision":9000.0},
-        {"host_return":900.0,"mcu_return":898.0,"differing_actions":3,"decisions":250,
+        {"host_return":900.0,"mcu_return":898.0,"differing_actions":3,"outside_run":4,"decisions":250,
          "instructions_per_decision":9000.0}],
         "network":{"instructions":14000,"multiply_adds":5568},
         "decision":{"instructions":15000,"multiply_adds":5568},
@@ -127,6 +134,6 @@ mod tests {
         assert_eq!(report.differing(), (3, 500));
         let table = report.table();
         assert!(table.contains("3 of 500") && table.contains("2.51 for each of 5568"));
-        assert!(table.contains("2048 bytes"));
+        assert!(table.contains("2048 bytes") && table.contains("4 actions were not the policy's"));
     }
 }

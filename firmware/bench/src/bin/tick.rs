@@ -12,12 +12,13 @@ mod support;
 use core::convert::Infallible;
 use cortex_m_rt::entry;
 use daa_core::dynamics::{Transition, TransitionTarget};
-use daa_core::fallback::LinearFeedback;
+use daa_core::fallback::Rest;
 use daa_core::guard::{ActuatorRange, Command, Guard};
 use daa_core::ladder::{Mode, Patience};
 use daa_core::link::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
 use daa_core::monitor::{Levels, Monitor};
 use daa_core::policy::ActionLimits;
+use daa_core::reset::ResetCause;
 use daa_core::supervisor::{
     Brain, Event, MONITOR_PATIENCE, Machine, Pace, Session, Settings, Supervisor,
 };
@@ -125,8 +126,7 @@ impl<const ACT: usize> Machine<ACT> for Wire {
     }
 }
 
-type Robot<B, const OBS: usize, const ACT: usize> =
-    Session<B, LinearFeedback<OBS, ACT>, OBS, ACT, CAPACITY>;
+type Robot<B, const OBS: usize, const ACT: usize> = Session<B, Rest<ACT>, OBS, ACT, CAPACITY>;
 
 fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Robot<B, OBS, ACT> {
     let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
@@ -148,8 +148,9 @@ fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Ro
         actions: ACT as u16,
         image_checksum: 0,
         golden_vectors: 0,
+        reset: ResetCause::Power,
     };
-    let fallback = LinearFeedback::neutral(&limits);
+    let fallback = Rest::in_the_middle(&limits);
     Session::new(Supervisor::new(brain, fallback, settings), identity)
 }
 
