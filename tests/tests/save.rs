@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tests::runs::{Shares, checkpoints, difference, hidden, iterations, kill, train};
+use tests::runs::{Shares, checkpoints, difference, hidden, iterations, kill, reach, train};
 use tests::{host_trainer, refuse, run, succeed};
 
 /// A file system of so many bytes, gone when this is dropped; none where we may not mount one.
@@ -215,4 +215,43 @@ fn a_run_killed_while_it_saves_keeps_whole_checkpoints() {
     let _ = succeed(&mut wide("cut"));
     assert_eq!(difference(folder, "whole", "cut"), None);
     assert!(hidden(&places).is_empty());
+}
+
+/// Puts NaN where the last weight stands, and makes the manifest agree.
+fn spoil(checkpoint: &Path) {
+    let mut weights = fs::read(checkpoint.join("weights.safetensors")).unwrap();
+    let end = weights.len() - 4;
+    weights[end..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(checkpoint.join("weights.safetensors"), &weights).unwrap();
+    let manifest = checkpoint.join("manifest.json");
+    let mut value: serde_json::Value =
+        serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    value["files"]["weights.safetensors"]["crc32"] = crc32(&weights).into();
+    fs::write(&manifest, serde_json::to_vec(&value).unwrap()).unwrap();
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _ = succeed(&mut train(folder, "whole", 6));
+    let mut child = train(folder, "cut", 6).spawn().unwrap();
+    assert!(reach(&mut child, folder, "cut", 4));
+    kill(&mut child);
+    let (_, newest) = checkpoints(folder, "cut").pop().unwrap();
+    spoil(&newest);
+    assert!(is_whole(&newest), "only the number is wrong, the checksum is sound");
+    let again = run(&mut train(folder, "cut", 6));
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    for words in ["is NaN", "taking the one before it"] {
+        assert!(again.stderr.contains(words), "{}", again.stderr);
+    }
+    assert_eq!(difference(folder, "whole", "cut"), None);
+    // Where there is no other, nothing is made of it.
+    for (_, place) in checkpoints(folder, "whole") {
+        spoil(&place);
+    }
+    let export = ["export", "whole", "-o", "some.daa"];
+    refuse(host_trainer(folder).args(export), &["is NaN", "no older one is whole"]);
+    assert!(!folder.join("some.daa").exists());
 }
