@@ -8,7 +8,6 @@
 mod config;
 mod image;
 mod link;
-mod promises;
 mod seeds;
 
 #[cfg(feature = "trainer")]
