@@ -1,7 +1,8 @@
 //! Policy images: the bytes as they are, and again with everything made to hold that stands before the
 //! decoder (magic, version, lengths, architecture hash, CRC-32), so that mutations reach it.
 
-use daa_core::image::{Image, Section, replay};
+use crate::promises;
+use daa_core::image::{Image, replay};
 use daa_core::integer::{IntegerMlp, WeightType};
 use daa_core::policy::ActionLimits;
 use daa_core::{MlpSlice, Normaliser};
@@ -27,7 +28,7 @@ pub fn image(data: &[u8]) {
 }
 
 /// Makes everything hold that a damaged file fails first.
-fn repair(bytes: &mut [u8]) -> bool {
+pub(crate) fn repair(bytes: &mut [u8]) -> bool {
     let len = bytes.len() as u32;
     let Some(header) = bytes.first_chunk_mut::<HEADER>() else { return false };
     header[..8].copy_from_slice(b"DAA\x1a\r\n\n\0");
@@ -51,7 +52,7 @@ fn repair(bytes: &mut [u8]) -> bool {
 
 fn check(bytes: &[u8]) {
     let Ok(image) = Image::open(bytes) else { return };
-    promises(&image);
+    promises::check(&image);
     act(&image);
     fixed_sizes(&image);
     // The same in a flash sector that was erased, and in one with junk behind the image.
@@ -63,33 +64,6 @@ fn check(bytes: &[u8]) {
     assert!(Image::open_region(region).is_err());
     #[cfg(feature = "planted")]
     assert_ne!(image.passport().control_period_us, 40_001, "planted");
-}
-
-/// What an opened image promises to whoever uses it.
-fn promises(image: &Image<'_>) {
-    let (architecture, passport) = (image.architecture(), image.passport());
-    assert_eq!(passport.observations.len(), usize::from(architecture.observations));
-    assert_eq!(passport.actions.len(), usize::from(architecture.actions));
-    assert!(passport.control_period_us > 0);
-    assert!(passport.observation_clip > 0.0);
-    for signal in &passport.observations {
-        assert!(signal.low < signal.high && signal.low.is_finite() && signal.high.is_finite());
-        assert!(signal.deviation > 0.0 && signal.deviation.is_finite() && signal.mean.is_finite());
-    }
-    for signal in &passport.actions {
-        assert!(signal.low < signal.high && signal.low.is_finite() && signal.high.is_finite());
-    }
-    let floats = |numbers: &[f32]| assert!(numbers.iter().all(|number| number.is_finite()));
-    for section in [Section::Transition, Section::Reward, Section::Critic, Section::Monitor] {
-        floats(image.section(section));
-    }
-    floats(image.section(Section::Golden));
-    if architecture.policy_weights == WeightType::F32 {
-        floats(image.policy_weights());
-    }
-    floats(image.log_std());
-    assert!(image.transition_scale().iter().all(|scale| *scale > 0.0));
-    assert_eq!(image.golden().len(), image.golden().count());
 }
 
 /// An action from the middle of every range.

@@ -8,6 +8,7 @@
 mod config;
 mod image;
 mod link;
+mod promises;
 mod seeds;
 
 #[cfg(feature = "trainer")]
