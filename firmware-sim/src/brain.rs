@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use daa_core::dynamics::TransitionSlice;
 use daa_core::image::Image;
 use daa_core::{MlpSlice, PolicySlice, SVector, supervisor};
-use host_trainer::agent::Agent;
+use daa_envs::agent::Agent;
 
 /// A policy and what predicts its consequences.
 #[derive(Clone, Copy, Debug)]

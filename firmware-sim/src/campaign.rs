@@ -3,10 +3,10 @@
 use crate::episode::{Outcome, Run, dispatch};
 use anyhow::{Context, Result};
 use daa_core::fault::Fault;
+use daa_envs as task;
+use daa_envs::evaluate::{Actions, Evaluation, Summary};
 use host_trainer::drive::action_repeat;
-use host_trainer::evaluate::{Actions, Evaluation, Summary};
 use host_trainer::export::{AlignedImage, agent_of};
-use host_trainer::task;
 use serde::Serialize;
 use std::path::Path;
 

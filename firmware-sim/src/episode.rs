@@ -11,8 +11,8 @@ use daa_core::ladder::{Mode, Reason};
 use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
 use daa_core::reset::ResetCause;
 use daa_core::supervisor::{Event, Session, Settings, Supervisor};
-use host_trainer::agent::Agent;
-use host_trainer::evaluate::{Evaluation, episode_environment};
+use daa_envs::agent::Agent;
+use daa_envs::evaluate::{Evaluation, episode_environment};
 use serde::Serialize;
 
 /// What to run.

@@ -6,7 +6,7 @@ use daa_core::guard::Command;
 use daa_core::image::MAX_OBSERVATIONS;
 use daa_core::link::{Request, encode, frame_capacity};
 use daa_core::supervisor::{Event, Machine};
-use host_trainer::task::{self, Environment};
+use daa_envs::{self as task, Environment};
 use std::collections::VecDeque;
 
 /// Why the loop ends.

@@ -2,9 +2,9 @@
 
 pub mod train;
 
-use crate::random::{Purpose, stream, stream_number};
-use crate::task::{self, Environment, Task};
 use anyhow::Result;
+use daa_envs::streams::{Purpose, stream, stream_number};
+use daa_envs::{self as task, Environment, Task};
 use rand::RngExt as _;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

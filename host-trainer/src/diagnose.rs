@@ -14,10 +14,10 @@ use crate::experience::{Experience, Units};
 use crate::nn::{AdamOptions, Network, to_vec};
 use crate::output;
 use crate::rollout::{Batch, Rollout};
-use crate::task::State;
 use crate::train::Trainer;
 use anyhow::{Context as _, Result, bail};
 use daa_core::advantage::Discount;
+use daa_envs::State;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ pub(crate) struct Subject {
     pub(crate) q_network: Option<QNetwork>,
     pub(crate) experience: Experience,
     pub(crate) rollout: Rollout,
-    pub(crate) agents: Arc<Vec<crate::agent::Agent>>,
+    pub(crate) agents: Arc<Vec<daa_envs::agent::Agent>>,
     pub(crate) units: Units,
 }
 

@@ -28,7 +28,7 @@ pub fn diagnose() -> Diagnosis {
     let b = Tensor::arange(48 * 32, (Kind::Float, Device::Cpu)).view([48, 32]).cos();
     let exact = a.to_kind(Kind::Double).matmul(&b.to_kind(Kind::Double));
     let error = (a.matmul(&b).to_kind(Kind::Double) - exact).abs().max().double_value(&[]);
-    let models = match crate::task::suite_dir() {
+    let models = match daa_envs::suite_dir() {
         Ok(path) => path.display().to_string(),
         Err(error) => error.to_string(),
     };

@@ -1,10 +1,8 @@
 //! Drives the simulator with a microcontroller, real or emulated, and holds every action against the
 //! workstation's, bit by bit.
 
-use crate::evaluate::{Actions, Evaluation, run_episode};
 use crate::export::{AlignedImage, agent_of};
 use crate::planning::{self, SliceModel};
-use crate::task;
 use anyhow::{Context, Result, bail};
 use daa_core::advantage::Discount;
 use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
@@ -13,6 +11,8 @@ use daa_core::link::{
     FrameReader, Identity, Measurement, PROTOCOL_VERSION, Reply, Request, encode, frame_capacity,
 };
 use daa_core::planner::{Plan, Planned};
+use daa_envs as task;
+use daa_envs::evaluate::{Actions, Evaluation, run_episode};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{Read, Write};

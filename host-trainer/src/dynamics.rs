@@ -10,10 +10,10 @@
 use crate::config::Config;
 use crate::experience::Units;
 use crate::nn::{AdamOptions, Network, Reader, Shard, parallel, shards};
-use crate::random::{Purpose, stream};
 use crate::replay::{ReplayBuffer, Transition};
 use daa_core::dynamics::TransitionTarget;
 use daa_core::{Activation, MlpShape};
+use daa_envs::streams::{Purpose, stream};
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
@@ -399,8 +399,8 @@ mod tests {
                     })
                 })
                 .collect();
-            let scale = crate::statistics::ObservationScale::new(
-                &crate::statistics::RunningStatistics::new(1),
+            let scale = daa_envs::running_stats::ObservationScale::new(
+                &daa_envs::running_stats::RunningStatistics::new(1),
                 false,
                 10.0,
             );

@@ -11,9 +11,9 @@ use crate::estimator::RealRollout;
 use crate::nn::{Network, to_vec};
 use crate::replay::{ReplayBuffer, Transition};
 use crate::rollout::Batch;
-use crate::statistics::{ObservationScale, RunningStatistics};
 use daa_core::advantage::gae;
 use daa_core::dynamics::TransitionTarget;
+use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 use tch::{Device, Tensor};
 
 /// Rewards divided by their return's deviation are kept within this.

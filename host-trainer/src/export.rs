@@ -1,17 +1,10 @@
 //! From a trained seed to a policy image that has been checked three times: `core` against libtorch,
 //! the written bytes against `core`'s reader, and the file against the bytes.
 
-use crate::agent::Agent;
 use crate::config::Config;
-use crate::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
-use crate::files;
 use crate::integers::{Loss, action_errors, with_integers};
 use crate::monitor::levels;
 use crate::nn::to_vec;
-use crate::random::{Purpose, stream};
-use crate::run::directory::write_atomically;
-use crate::statistics::ObservationScale;
-use crate::task::Task;
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
 use daa_core::dynamics::TransitionSlice;
@@ -22,6 +15,13 @@ use daa_core::image::{
 use daa_core::integer::WeightType;
 use daa_core::policy::ActionLimits;
 use daa_core::{MlpShape, MlpSlice};
+use daa_envs::Task;
+use daa_envs::agent::Agent;
+use daa_envs::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
+use daa_envs::files;
+use daa_envs::files::write_atomically;
+use daa_envs::running_stats::ObservationScale;
+use daa_envs::streams::{Purpose, stream};
 use rand::RngExt as _;
 use std::path::Path;
 use tch::Tensor;
@@ -220,7 +220,7 @@ pub(crate) fn golden_vectors(task: &Task, agent: &Agent, visited: &[f32]) -> Res
     });
     let signals = &task.observations;
     let limits = [[false, false], [true, true], [false, true], [true, false]].map(|high| {
-        let side = |(i, signal): (usize, &crate::task::Signal)| {
+        let side = |(i, signal): (usize, &daa_envs::Signal)| {
             (if high[i % 2] { signal.high } else { signal.low }) as f32
         };
         signals.iter().enumerate().map(side).collect::<Vec<f32>>()
@@ -424,7 +424,7 @@ impl AlignedImage {
 #[must_use]
 pub fn agent_of(image: &Image<'_>) -> Agent {
     let passport = image.passport();
-    let scale = crate::statistics::ObservationScale {
+    let scale = daa_envs::running_stats::ObservationScale {
         mean: passport.observations.iter().map(|signal| signal.mean).collect(),
         deviation: passport.observations.iter().map(|signal| signal.deviation).collect(),
         inverse_deviation: passport

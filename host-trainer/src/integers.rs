@@ -1,11 +1,11 @@
 //! A trained policy with integer weights: calibrated on the observations it visits, and held against
 //! the floats it was made of.
 
-use crate::agent::Agent;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use daa_core::MlpSlice;
 use daa_core::integer::{Limits, WeightType, network_words, quantise};
+use daa_envs::agent::Agent;
 
 /// What lies above the largest visited magnitude by less than this is still represented.
 const MARGIN: f32 = 1.1;
@@ -113,8 +113,8 @@ pub fn action_errors(a: &Agent, b: &Agent, visited: &[f32]) -> Result<(f32, f32)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::ObservationScale;
     use daa_core::{Activation, MlpShape};
+    use daa_envs::running_stats::ObservationScale;
 
     fn agent(activation: Activation) -> Agent {
         let shape = MlpShape::new(3, 8, 2);

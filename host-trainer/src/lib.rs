@@ -4,7 +4,6 @@
 //! [`estimator`], what is done with them is [`update`]. Networks, `[S, P]` for `S` seeds at once, are
 //! [`nn`]; acting and advantages are `daa-core`'s, the code that runs on the microcontroller.
 
-pub mod agent;
 pub mod bench;
 pub mod cli;
 pub mod closed_form;
@@ -14,11 +13,9 @@ pub mod doctor;
 pub mod drive;
 pub mod dynamics;
 pub mod estimator;
-pub mod evaluate;
 pub mod experience;
 pub mod experiment;
 pub mod export;
-mod files;
 pub mod flash;
 pub mod inspect;
 pub mod integers;
@@ -28,16 +25,13 @@ pub mod monitor;
 pub mod nn;
 pub mod output;
 pub mod planning;
-pub mod random;
 pub mod render;
 pub mod replay;
 pub mod report;
 pub mod rollout;
 pub mod run;
 pub mod session;
-pub mod statistics;
 pub mod sweep;
-pub mod task;
 pub mod train;
 pub mod update;
 pub mod variance;

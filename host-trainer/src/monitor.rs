@@ -5,11 +5,11 @@
 //! | `residual` | `[D]` | root mean square of `z' - predicted` |
 //! | `scores` | `[transitions]` | of [`daa_core::monitor::score`] |
 
-use crate::agent::Agent;
-use crate::evaluate::Episode;
 use daa_core::dynamics::TransitionSlice;
 use daa_core::monitor::{ALARM_QUANTILE, WARN_QUANTILE, score};
 use daa_core::supervisor::MONITOR_PATIENCE;
+use daa_envs::agent::Agent;
+use daa_envs::evaluate::Episode;
 
 /// How far above what lasted at export an alarm is: the worst of 20 episodes alone would be exceeded in
 /// one of the next 21. In units of the error it is the root of this.
@@ -99,9 +99,9 @@ fn quantile(sorted: &[f32], part: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::ObservationScale;
     use daa_core::dynamics::TransitionTarget;
     use daa_core::{Activation, MlpShape, MlpSlice};
+    use daa_envs::running_stats::ObservationScale;
 
     #[test]
     fn quantiles_of_few_numbers() {

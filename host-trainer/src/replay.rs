@@ -122,7 +122,7 @@ impl ReplayBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, stream};
+    use daa_envs::streams::{Purpose, stream};
 
     fn push(buffer: &mut ReplayBuffer, i: usize) {
         let i = i as f32;

@@ -2,12 +2,11 @@
 
 use crate::cli::record_latest;
 use crate::config::Config;
-use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
 use crate::export::export;
 use crate::nn::select_device;
 use crate::output;
 use crate::run::checkpoint::{self, Best, Which};
-use crate::run::directory::{RunDirectory, write_atomically};
+use crate::run::directory::RunDirectory;
 use crate::run::events::Events;
 use crate::run::lock::{Lock, Owner};
 use crate::run::metrics::{Metrics, Times, mean};
@@ -15,6 +14,8 @@ use crate::run::progress::{Progress, Show};
 use crate::train::Trainer;
 use crate::variance::advice_file::AdviceFile;
 use anyhow::{Context, Result, bail};
+use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
+use daa_envs::files::write_atomically;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -390,8 +391,8 @@ fn seeds(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{Error, replay};
     use crate::train::tests::{blow_up, small};
+    use daa_envs::{Error, replay};
 
     #[test]
     fn a_run_goes_on_after_a_divergence_and_saves_its_state() {

@@ -4,21 +4,21 @@
 //! the dynamics from the replay buffer, let the estimator score every visited state with N + 1
 //! actions, improve actor and critic.
 
-use crate::agent::Agent;
 use crate::config::{Config, EstimatorKind};
 use crate::dynamics::{ModelError, WorldModel};
 use crate::estimator::{Context, Estimator, Learned, QNetwork, QOptions, Rewind};
 use crate::experience::{Experience, Prepared, Units};
 use crate::nn::{AdamOptions, Network};
-use crate::random::{Purpose, stream};
 use crate::rollout::{Batch, Rollout};
 use crate::run::checkpoint::Best;
 use crate::run::metrics::{Clock, Metrics, Phase};
-use crate::statistics::ObservationScale;
-use crate::task::{self, Divergence, Task};
 use crate::update::{TrpoOptions, UpdateOptions, UpdateReport, update};
 use crate::variance::advise::{Advisor, Spent};
 use daa_core::MlpShape;
+use daa_envs::agent::Agent;
+use daa_envs::running_stats::ObservationScale;
+use daa_envs::streams::{Purpose, stream};
+use daa_envs::{self as task, Divergence, Task};
 use std::sync::Arc;
 use std::time::Instant;
 use tch::{Device, Tensor};

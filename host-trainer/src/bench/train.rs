@@ -3,11 +3,11 @@
 use crate::config::{Arguments, Config, EstimatorKind};
 use crate::nn::select_device;
 use crate::output;
-use crate::run::directory::write_atomically;
 use crate::run::metrics::{Phase, Times};
 use crate::train::Trainer;
 use anyhow::{Result, bail};
 use daa_core::MlpShape;
+use daa_envs::files::write_atomically;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;

@@ -6,8 +6,8 @@
 //! | `D`, `A` | signals of an observation, of an action |
 
 use super::{Config, ConfigError};
-use crate::task::Task;
 use daa_core::MlpShape;
+use daa_envs::Task;
 
 /// Weights, gradients, and Adam's two moments.
 const COPIES: u128 = 4;

@@ -9,11 +9,11 @@ pub use arguments::Arguments;
 pub use resolve::{ConfigError, PRESETS, Sources, help, resolve};
 pub use seeds::{Seeds, parse_seeds};
 
-use crate::task::{self, Task};
 use crate::variance::Pieces;
 use daa_core::Activation;
 use daa_core::advantage::Discount;
 use daa_core::dynamics::TransitionTarget;
+use daa_envs::{self as task, Task};
 use serde::{Deserialize, Serialize};
 
 /// Who supplies the extra actions of each state.

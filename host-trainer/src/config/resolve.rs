@@ -1,8 +1,8 @@
 //! From raw sources to a checked [`Config`].
 
 use super::Config;
-use crate::files::{WRITTEN, read_text};
-use crate::task::{self, Task};
+use daa_envs::files::{WRITTEN, read_text};
+use daa_envs::{self as task, Task};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 

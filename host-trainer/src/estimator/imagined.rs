@@ -3,8 +3,8 @@
 use super::Context;
 use crate::dynamics::{WorldModel, WorldReader};
 use crate::nn::{Reader, Shard, data_of_shard, parallel, shards, to_vec};
-use crate::random::{Purpose, fill_normal, stream};
 use daa_core::advantage::imagined_advantages;
+use daa_envs::streams::{Purpose, fill_normal, stream};
 use tch::{Device, Tensor};
 
 /// Imagined trajectories of one piece of work on a CPU: their activations stay in its cache.

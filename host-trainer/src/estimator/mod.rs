@@ -23,8 +23,8 @@ pub use rewind::Rewind;
 
 use crate::config::NoiseScheme;
 use crate::nn::Network;
-use crate::task;
 use daa_core::advantage::Discount;
+use daa_envs as task;
 use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 

@@ -5,7 +5,7 @@
 
 use super::Context;
 use crate::config::NoiseScheme;
-use crate::random::{Purpose, fill_normal, stream};
+use daa_envs::streams::{Purpose, fill_normal, stream};
 use rand::Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 use tch::Tensor;

@@ -8,9 +8,9 @@
 
 use super::{Context, RealRollout};
 use crate::nn::{AdamOptions, Network, Shard, data_of_shard, parallel, shards};
-use crate::random::{Purpose, stream};
 use crate::update::Shuffle;
 use daa_core::{Activation, MlpShape};
+use daa_envs::streams::{Purpose, stream};
 use tch::{Device, Kind, Tensor};
 
 /// The network of all seeds.

@@ -1,12 +1,12 @@
 //! AA: the extra actions' values from the simulator itself, rewound to each state.
 
 use super::Context;
-use crate::agent::Agent;
 use crate::experience::Units;
 use crate::nn::to_vec;
 use crate::rollout::{Branches, Fork, Rollout};
-use crate::task::{self, State};
 use daa_core::advantage::gae;
+use daa_envs::agent::Agent;
+use daa_envs::{self as task, State};
 use std::sync::Arc;
 use tch::Tensor;
 

@@ -18,13 +18,13 @@ use crate::config::{Config, NoiseScheme, UpdateKind};
 use crate::dynamics::WorldModel;
 use crate::experience::Units;
 use crate::nn::{AdamOptions, Network, to_vec};
-use crate::random::{Purpose, fill_normal, stream};
 use crate::rollout::Branches;
-use crate::statistics::{ObservationScale, RunningStatistics};
 use crate::update::gradient_by_mean;
 use daa_core::advantage::End;
 use daa_core::dynamics::TransitionTarget;
 use daa_core::{Activation, MlpShape};
+use daa_envs::running_stats::{ObservationScale, RunningStatistics};
+use daa_envs::streams::{Purpose, fill_normal, stream};
 use tch::Device;
 
 const GAMMA: f64 = 0.9;

@@ -4,8 +4,8 @@ use super::Experiment;
 use crate::jobs::Job;
 use crate::output;
 use crate::report::{Analysis, Estimate, Options, Score, Source, Study};
-use crate::run::directory::write_atomically;
 use anyhow::{Context, Result, bail};
+use daa_envs::files::write_atomically;
 use std::path::Path;
 
 /// Writes `report.html`, `report.md`, `report.csv` and the charts of the runs that there are.

@@ -10,12 +10,12 @@
 //! | `weights` | `[PARAMS + ACT]` | padded network, then `log_std` |
 
 use super::steps::{Dense, Step, check_widths, element};
-use crate::agent::Agent;
-use crate::statistics::ObservationScale;
 use anyhow::{Context, Result, bail};
 use daa_core::image::MAX_HIDDEN;
 use daa_core::policy::{ActionLimits, Head};
 use daa_core::{Activation, MlpShape};
+use daa_envs::agent::Agent;
+use daa_envs::running_stats::ObservationScale;
 
 /// `ln` of the deviation where a file tells none: no noise to speak of.
 const NO_NOISE: f32 = -20.0;

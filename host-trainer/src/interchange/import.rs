@@ -5,22 +5,22 @@ use super::normaliser::Statistics;
 use super::schemes::{Choices, File, Found};
 use super::steps::{self, Step};
 use super::{onnx, provenance};
-use crate::agent::Agent;
 use crate::cli::record_latest;
-use crate::evaluate::{Actions, Evaluation, Summary, evaluate};
 use crate::export::{
     EPISODES, action_signals, check_ranges, golden_vectors, observation_signals, read_back,
 };
-use crate::files;
 use crate::output;
-use crate::run::directory::write_atomically;
-use crate::task::{self, Task};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use daa_core::Activation;
 use daa_core::image::{Architecture, Contents, Passport, Provenance, Return};
 use daa_core::integer::WeightType;
 use daa_core::policy::Head;
+use daa_envs::agent::Agent;
+use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
+use daa_envs::files;
+use daa_envs::files::write_atomically;
+use daa_envs::{self as task, Task};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -19,10 +19,10 @@ mod tensors;
 pub use import::{Args as ImportArgs, import};
 
 use crate::export::AlignedImage;
-use crate::run::directory::write_atomically;
 use anyhow::{Context, Result, bail};
 use daa_core::image::Image;
 use daa_core::integer::WeightType;
+use daa_envs::files::write_atomically;
 use std::path::{Path, PathBuf};
 
 /// Formats that an image is written in, beside its own.

@@ -2,12 +2,12 @@
 
 mod film;
 
-use crate::agent::Agent;
-use crate::evaluate::{Actions, Evaluation, watch};
 use crate::output;
-use crate::run::directory::write_atomically;
-use crate::task::{Scene, Task};
 use anyhow::{Result, anyhow, bail};
+use daa_envs::agent::Agent;
+use daa_envs::evaluate::{Actions, Evaluation, watch};
+use daa_envs::files::write_atomically;
+use daa_envs::{Scene, Task};
 use film::{Film, Format};
 use indicatif::{ProgressBar, ProgressStyle};
 use mujoco_rs::prelude::{MjModel, MjvCamera};
@@ -184,7 +184,7 @@ fn schedule(task: &Task, action_repeat: u32, most: usize) -> Vec<Shot> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task;
+    use daa_envs as task;
 
     #[test]
     fn frames_span_the_episode_at_its_own_speed() {

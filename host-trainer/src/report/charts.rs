@@ -3,7 +3,7 @@
 use super::analysis::{Analysis, Outcome};
 use super::bootstrap::Estimate;
 use super::plot::{Axis, Kind, LineChart, Point, RowChart, Series};
-use crate::task;
+use daa_envs as task;
 
 /// Something to show.
 #[derive(Clone, Debug, PartialEq)]

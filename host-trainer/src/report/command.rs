@@ -10,8 +10,8 @@ use super::record::Score;
 use super::study::{Source, Study};
 use super::tables::with_interval;
 use crate::output;
-use crate::run::directory::write_atomically;
 use anyhow::{Context, Result, bail};
+use daa_envs::files::write_atomically;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -3,9 +3,10 @@
 use super::record::Record;
 use super::study::Study;
 use crate::export::{AlignedImage, agent_of};
-use crate::files;
-use crate::{drive, render, task};
+use crate::{drive, render};
 use anyhow::{Context, Result};
+use daa_envs as task;
+use daa_envs::files;
 use std::fs;
 use std::path::{Path, PathBuf};
 

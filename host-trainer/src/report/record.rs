@@ -5,8 +5,8 @@
 
 use super::metrics_file::Metrics;
 use crate::config::Config;
-use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
+use daa_envs::files;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};

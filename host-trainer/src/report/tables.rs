@@ -5,7 +5,7 @@ use super::bootstrap::Estimate;
 use super::naming::shown;
 use super::plot::number;
 use super::table::{Cell, Table};
-use crate::task::{self, Reference};
+use daa_envs::{self as task, Reference};
 
 /// Methods of the papers, in the words of [`Reference`].
 const PAPERS: [&str; 4] = ["PPO", "DAA", "states", "QAA"];

@@ -8,10 +8,10 @@
 //! | `next_observations` | `[sum of lens, D]` | raw |
 
 use super::worker::Worker;
-use crate::agent::Agent;
-use crate::random::{Purpose, fill_normal, stream};
-use crate::task::{self, State};
 use daa_core::advantage::End;
+use daa_envs::agent::Agent;
+use daa_envs::streams::{Purpose, fill_normal, stream};
+use daa_envs::{self as task, State};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -159,9 +159,9 @@ mod tests {
     use super::super::{Batch, Rollout};
     use super::*;
     use crate::config::{Config, EstimatorKind};
-    use crate::random::stream_number;
-    use crate::task::{Environment, find};
     use daa_core::MlpShape;
+    use daa_envs::streams::stream_number;
+    use daa_envs::{Environment, find};
 
     const HORIZON: usize = 6;
     const NUM_ACTIONS: usize = 3;

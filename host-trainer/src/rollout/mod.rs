@@ -17,11 +17,11 @@ mod worker;
 pub use branch::{Branches, Fork};
 pub use worker::WorkerState;
 
-use crate::agent::Agent;
 use crate::config::{Config, EstimatorKind};
-use crate::random::{Purpose, stream_number};
-use crate::task::{self, Divergence, Environment, State};
 use daa_core::advantage::End;
+use daa_envs::agent::Agent;
+use daa_envs::streams::{Purpose, stream_number};
+use daa_envs::{self as task, Divergence, Environment, State};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -313,8 +313,8 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::statistics::{ObservationScale, RunningStatistics};
     use daa_core::{Activation, MlpShape};
+    use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 
     pub(super) fn agent(shape: MlpShape) -> Agent {
         let weights = (0..shape.params() + shape.output).map(|i| (i as f32).sin() * 0.3).collect();

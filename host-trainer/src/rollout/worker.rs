@@ -1,10 +1,10 @@
 //! An environment of one seed and what it collects.
 
 use super::{Batch, Settings};
-use crate::agent::Agent;
-use crate::random::{Purpose, fill_normal, stream};
-use crate::task::{self, Environment, State};
 use daa_core::advantage::End;
+use daa_envs::agent::Agent;
+use daa_envs::streams::{Purpose, fill_normal, stream};
+use daa_envs::{self as task, Environment, State};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 

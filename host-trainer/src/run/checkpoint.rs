@@ -9,14 +9,15 @@
 //! A checkpoint is written into a folder beside, synced and renamed: one that has its name is whole. The
 //! newest ones are kept, and the one whose evaluation was best, which `checkpoints/best.json` names.
 
-use super::directory::{RunDirectory, write_atomically};
+use super::directory::RunDirectory;
 use crate::experience::SeedStatistics;
-use crate::files;
 use crate::nn::{Network, NetworkState};
 use crate::replay::ReplayBuffer;
 use crate::rollout::WorkerState;
 use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
+use daa_envs::files;
+use daa_envs::files::write_atomically;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};

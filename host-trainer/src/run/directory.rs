@@ -15,11 +15,11 @@
 
 use super::metrics::Metrics;
 use crate::config::Config;
-use crate::files::{RECORDED, WRITTEN, read_text};
-use crate::task::replay::Request;
-use crate::task::{self, Divergence};
 use crate::variance::advice::FILE as ADVICE;
 use anyhow::{Context, Result, bail};
+use daa_envs::files::{RECORDED, WRITTEN, read_text, write_atomically};
+use daa_envs::replay::Request;
+use daa_envs::{self as task, Divergence};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -291,40 +291,6 @@ fn append(place: &Path, lines: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// Replaces a file whole: written beside it, synced, renamed. A full disk or a killed process leaves
-/// the old one.
-///
-/// # Errors
-/// With the file's name.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    // Renaming over a device, a pipe or a link would replace it by a file.
-    let resolved = fs::canonicalize(path);
-    let path = resolved.as_deref().unwrap_or(path);
-    if path.exists() && !path.is_file() {
-        bail!("cannot write {}: it is no regular file", path.display());
-    }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}", std::process::id()));
-    let beside = folder.join(beside);
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    });
-    if let Err(error) = written {
-        // Nothing of use is lost: the file beside was never the user's.
-        let _ = fs::remove_file(&beside);
-        return Err(error).with_context(|| format!("cannot write {}", path.display()));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,18 +344,5 @@ mod tests {
             );
             assert!(whole.starts_with(&text));
         }
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        write_atomically(&path, b"old").unwrap();
-        write_atomically(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        let blocked = folder.path().join("folder");
-        fs::create_dir_all(blocked.join("inside")).unwrap();
-        assert!(write_atomically(&blocked, b"x").is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

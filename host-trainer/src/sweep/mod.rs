@@ -9,10 +9,10 @@ mod plan;
 
 pub use plan::{Planned, id, plan, read};
 
-use crate::files::{RECORDED, WRITTEN, read_standard_input, read_text};
 use crate::jobs::{Job, Outcome, run_all};
 use crate::output;
 use anyhow::{Context, Result};
+use daa_envs::files::{RECORDED, WRITTEN, read_standard_input, read_text};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

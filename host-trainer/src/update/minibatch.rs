@@ -1,6 +1,6 @@
 //! Minibatches in random order, epoch after epoch.
 
-use crate::random::{Purpose, permute, stream};
+use daa_envs::streams::{Purpose, permute, stream};
 use tch::{Kind, Tensor};
 
 /// Rows of every seed in a random order of its own, for every epoch.

@@ -14,7 +14,7 @@ pub use trpo::TrpoOptions;
 use crate::config::UpdateKind;
 use crate::estimator::{RealRollout, Samples};
 use crate::nn::{Network, data_of_shard, parallel, shards};
-use crate::random::{Purpose, stream};
+use daa_envs::streams::{Purpose, stream};
 use tch::Tensor;
 
 /// Settings of an update.

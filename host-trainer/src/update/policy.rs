@@ -11,7 +11,7 @@ use super::UpdateOptions;
 use crate::config::UpdateKind;
 use crate::estimator::log_probs;
 use crate::nn::Network;
-use crate::random::fill_uniform;
+use daa_envs::streams::fill_uniform;
 use rand::Rng;
 use tch::{Kind, Tensor};
 
@@ -122,9 +122,9 @@ pub(super) fn loss(
 pub(super) mod tests {
     use super::*;
     use crate::nn::AdamOptions;
-    use crate::random::{Purpose, stream};
     use crate::update::TrpoOptions;
     use daa_core::{Activation, MlpShape};
+    use daa_envs::streams::{Purpose, stream};
     use tch::Device;
 
     pub(crate) const OPTIONS: UpdateOptions = UpdateOptions {

@@ -148,9 +148,9 @@ fn divergence((mean, log_std): (&Tensor, &Tensor), new: (&Tensor, &Tensor)) -> T
 mod tests {
     use super::*;
     use crate::nn::AdamOptions;
-    use crate::random::{Purpose, stream};
     use crate::update::policy::tests::OPTIONS;
     use daa_core::{Activation, MlpShape};
+    use daa_envs::streams::{Purpose, stream};
     use tch::Device;
 
     fn actor(seeds: u64) -> Network {

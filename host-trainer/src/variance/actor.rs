@@ -13,11 +13,11 @@
 //! | `actions` | `[K][A]` | raw actions |
 
 use super::Critic;
-use crate::agent::Agent;
 use crate::nn::orthogonal;
-use crate::statistics::ObservationScale;
 use daa_core::Activation;
 use daa_core::activation::LEAKY_SLOPE;
+use daa_envs::agent::Agent;
+use daa_envs::running_stats::ObservationScale;
 use rand::Rng;
 
 /// The policy.

@@ -1,10 +1,10 @@
 //! The advice of a run in its directory, and on the terminal.
 
 use super::advice::{Advice, FILE};
-use crate::files::{RECORDED, read_text};
-use crate::run::directory::write_atomically;
 use crate::train::Trainer;
 use anyhow::{Context, Result};
+use daa_envs::files::write_atomically;
+use daa_envs::files::{RECORDED, read_text};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};

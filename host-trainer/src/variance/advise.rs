@@ -6,11 +6,11 @@ use super::batch::{BatchSamples, Jackknife, Pieces, measure_batch};
 use super::choice::{Prices, next_num_actions};
 use super::window::{Draws, stream};
 use super::{Actor, Projection};
-use crate::agent::Agent;
 use crate::config::{ActionCost, Config, EstimatorKind, NoiseScheme};
 use crate::estimator::Samples;
 use crate::nn::to_vec;
 use crate::run::metrics::Clock;
+use daa_envs::agent::Agent;
 use std::time::Instant;
 use tch::Tensor;
 

@@ -1,8 +1,8 @@
 //! A critic's values as the baseline of what is measured, and for what follows the horizon.
 
 use super::Actor;
-use crate::agent::Agent;
 use crate::train::Trainer;
+use daa_envs::agent::Agent;
 
 /// Values of states, in the rewards' own units.
 #[derive(Clone, Debug)]

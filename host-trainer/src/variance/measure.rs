@@ -2,7 +2,7 @@
 
 use super::window::{Settings, Walker};
 use super::{Accumulator, Actor, Components, Estimate, TrajectoryGradients};
-use crate::task;
+use daa_envs as task;
 use std::sync::mpsc::sync_channel;
 
 /// How much to measure.

@@ -11,7 +11,7 @@
 //! | `returns` | `[T][K][R]` | discounted, over the horizon; with a critic its value of what follows added, of the state taken away |
 
 use super::Actor;
-use crate::task::{self, Environment, RandomState, State, Task};
+use daa_envs::{self as task, Environment, RandomState, State, Task};
 use rand::{Rng, RngExt as _};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -72,7 +72,7 @@ pub struct Walker {
 /// Attempts after which a simulation that keeps blowing up is reported.
 const PATIENCE: usize = 100;
 
-/// Which numbers a stream holds: above those of training (`crate::random`).
+/// Which numbers a stream holds: above those of training (`daa_envs::streams`).
 #[derive(Clone, Copy)]
 pub(super) enum Draws {
     Starts = 0x56_01,

@@ -17,13 +17,16 @@
 //! | `own` | tasks of one's own: an MJCF file with a TOML, or two traits in Rust |
 
 mod acrobot;
+pub mod agent;
 mod ball_in_cup;
 mod cartpole;
 mod cheetah;
 mod domain;
 mod environment;
 mod error;
+pub mod evaluate;
 mod field;
+pub mod files;
 mod finger;
 mod humanoid;
 mod model;
@@ -37,11 +40,13 @@ mod reacher;
 mod reference;
 pub mod replay;
 pub mod reward;
+pub mod running_stats;
 mod scene;
 mod spec;
 mod speed;
 mod start;
 mod state;
+pub mod streams;
 #[cfg(test)]
 mod tests;
 mod trace;

@@ -2,8 +2,8 @@
 //! never notices.
 
 use crate::agent::Agent;
-use crate::random::{Purpose, fill_normal, stream, stream_number};
-use crate::task::{self, Environment, Signal, Task};
+use crate::streams::{Purpose, fill_normal, stream, stream_number};
+use crate::{self as task, Environment, Signal, Task};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -31,7 +31,7 @@ pub(super) fn planted_shift() -> f64 {
 /// JSON files of the committed folder `kind` of recordings, and of the full set where
 /// `cargo xtask record` has made one.
 fn recorded(kind: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let committed = root.join("tests/recordings");
     let full = Some(root.join(".deps/recordings")).filter(|folder| folder.is_dir());
     let mut paths: Vec<_> = std::iter::once(committed)

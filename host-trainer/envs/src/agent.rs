@@ -1,6 +1,6 @@
 //! One seed's policy on the CPU, acting through `core`.
 
-use crate::statistics::ObservationScale;
+use crate::running_stats::ObservationScale;
 use daa_core::integer::{IntegerMlp, WeightType};
 use daa_core::policy::{ActionLimits, Head, NetworkSlice, PolicyError};
 use daa_core::{Activation, MlpShape, MlpSlice, Normaliser, PolicySlice};

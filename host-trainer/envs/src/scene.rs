@@ -70,7 +70,7 @@ impl Scene {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::find;
+    use crate::find;
 
     #[test]
     fn a_scene_shows_the_state_and_the_edits_of_its_environment() {
