@@ -1,6 +1,6 @@
 //! Configurations: a TOML file, then a line `---`, then `key=value` assignments, one a line.
 
-use host_trainer::config::{Config, Sources, resolve};
+use daa_trainer::config::{Config, Sources, resolve};
 use std::path::PathBuf;
 
 /// What separates the file from the assignments.

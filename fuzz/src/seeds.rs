@@ -13,7 +13,7 @@ use daa_core::integer::{Limits, WeightType, network_words, quantise};
 use daa_core::link::{Request, Transfer, encode, frame_capacity};
 use daa_core::policy::Head;
 #[cfg(feature = "trainer")]
-use host_trainer::config::Config;
+use daa_trainer::config::Config;
 
 /// Seeds of a target, by name.
 #[must_use]

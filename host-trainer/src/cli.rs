@@ -3,18 +3,12 @@
 //! Exit codes: 0 done, 1 failed (one line on standard error says why and what to do), 2 arguments not
 //! understood, 130 interrupted (what was reached is saved).
 
-use crate::config;
 use crate::export::{AlignedImage, Choice, agent_of, export_as};
 use crate::integers::Dtype;
 use crate::interchange;
-use crate::output;
-use crate::run::checkpoint::{self, Which};
-use crate::run::directory::RunDirectory;
-use crate::run::progress::Show;
 use crate::session::{Begun, Ending, Options, Resume, Session};
-use crate::train::Trainer;
 use crate::{
-    bench, diagnose, doctor, drive, experiment, flash, inspect, nn, render, report, sweep, variance,
+    bench, diagnose, doctor, drive, experiment, flash, inspect, render, report, sweep, variance,
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -23,6 +17,12 @@ use daa_envs::agent::Agent;
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate, trajectories_csv};
 use daa_envs::files::write_atomically;
 use daa_envs::files::{RECORDED, read_text};
+use daa_envs::output;
+use daa_trainer::config;
+use daa_trainer::run::checkpoint::{self, Which};
+use daa_trainer::run::directory::RunDirectory;
+use daa_trainer::run::sinks::progress::Show;
+use daa_trainer::{nn, train::Trainer};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;

@@ -7,17 +7,18 @@
 //! | `estimate` | `[M, N]` | of an estimator |
 
 use crate::cli::load;
-use crate::config::{Config, EstimatorKind, NoiseScheme};
-use crate::dynamics::WorldModel;
-use crate::estimator::{Context, Learned, QNetwork, QOptions, RealRollout, Rewind, extra_actions};
-use crate::experience::{Experience, Units};
-use crate::nn::{AdamOptions, Network, to_vec};
-use crate::output;
-use crate::rollout::{Batch, Rollout};
-use crate::train::Trainer;
 use anyhow::{Context as _, Result, bail};
 use daa_core::advantage::Discount;
 use daa_envs::State;
+use daa_envs::output;
+use daa_trainer::config::{Config, EstimatorKind, NoiseScheme};
+use daa_trainer::data::RealRollout;
+use daa_trainer::data::{Experience, Units};
+use daa_trainer::estimator::{Context, Learned, QNetwork, QOptions, Rewind, extra_actions};
+use daa_trainer::nn::{AdamOptions, Network, to_vec};
+use daa_trainer::rollout::{Batch, Rollout};
+use daa_trainer::train::Trainer;
+use daa_trainer::world_model::WorldModel;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ pub struct Diagnosis {
 /// Looks.
 #[must_use]
 pub fn diagnose() -> Diagnosis {
-    let cuda = super::nn::select_device("cuda", false).is_ok();
+    let cuda = daa_trainer::nn::select_device("cuda", false).is_ok();
     let a = Tensor::arange(64 * 48, (Kind::Float, Device::Cpu)).view([64, 48]).sin();
     let b = Tensor::arange(48 * 32, (Kind::Float, Device::Cpu)).view([48, 32]).cos();
     let exact = a.to_kind(Kind::Double).matmul(&b.to_kind(Kind::Double));

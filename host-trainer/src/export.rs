@@ -1,11 +1,8 @@
 //! From a trained seed to a policy image that has been checked three times: `core` against libtorch,
 //! the written bytes against `core`'s reader, and the file against the bytes.
 
-use crate::config::Config;
 use crate::integers::{Loss, action_errors, with_integers};
 use crate::monitor::levels;
-use crate::nn::to_vec;
-use crate::train::Trainer;
 use anyhow::{Context, Result, bail};
 use daa_core::dynamics::TransitionSlice;
 use daa_core::image::{
@@ -22,6 +19,9 @@ use daa_envs::files;
 use daa_envs::files::write_atomically;
 use daa_envs::running_stats::ObservationScale;
 use daa_envs::streams::{Purpose, stream};
+use daa_trainer::config::Config;
+use daa_trainer::nn::to_vec;
+use daa_trainer::train::Trainer;
 use rand::RngExt as _;
 use std::path::Path;
 use tch::Tensor;

@@ -1,9 +1,9 @@
 //! What an image says about itself, and what its numbers look like.
 
 use crate::export::AlignedImage;
-use crate::output;
 use anyhow::{Context, Result};
 use daa_core::image::{Image, Section};
+use daa_envs::output;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;

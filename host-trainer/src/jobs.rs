@@ -1,8 +1,8 @@
 //! Runs of an experiment or a sweep, a process each, a few at a time.
 
-use crate::config::{Arguments, Config};
-use crate::run::directory::RunDirectory;
 use anyhow::{Context, Result, bail};
+use daa_trainer::config::{Arguments, Config};
+use daa_trainer::run::directory::RunDirectory;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt;
 use std::io::IsTerminal;

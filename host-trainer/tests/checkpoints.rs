@@ -2,10 +2,10 @@
 //! without a panic and without a large allocation.
 #![allow(clippy::unwrap_used)]
 
-use host_trainer::config::Config;
-use host_trainer::run::checkpoint::{self, Which};
-use host_trainer::run::directory::RunDirectory;
-use host_trainer::train::Trainer;
+use daa_trainer::config::Config;
+use daa_trainer::run::checkpoint::{self, Which};
+use daa_trainer::run::directory::RunDirectory;
+use daa_trainer::train::Trainer;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@
 
 use daa_envs::own::{Behaviour, Bound, Definition};
 use daa_envs::{Attempts, Error, Names, Physics, Random, Signal, register};
-use host_trainer::config::{Config, EstimatorKind};
-use host_trainer::run::progress::Show;
+use daa_trainer::config::{Config, EstimatorKind};
+use daa_trainer::run::sinks::progress::Show;
 use host_trainer::session::{Begun, Ending, Options, Resume, Session};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -83,7 +83,7 @@ impl Summary {
     /// Of some values.
     ///
     /// ```
-    /// use host_trainer::evaluate::Summary;
+    /// use daa_envs::evaluate::Summary;
     /// // Variance ((1-3)^2 + (3-3)^2 + (5-3)^2) / 2 = 4, standard error sqrt(4 / 3).
     /// let summary = Summary::of(&[1.0, 3.0, 5.0]);
     /// assert_eq!(summary.mean, 3.0);

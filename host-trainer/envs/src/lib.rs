@@ -30,6 +30,7 @@ pub mod files;
 mod finger;
 mod humanoid;
 mod model;
+pub mod output;
 pub mod own;
 mod pendulum;
 mod physics;

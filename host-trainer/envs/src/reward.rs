@@ -12,7 +12,7 @@ pub enum Sigmoid {
     /// exp(-(d s)^2 / 2), s = sqrt(-2 ln v).
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// // v = 0.1: at twice the margin v^4.
     /// assert!((Sigmoid::Gaussian(0.1).at(2.0) - 1e-4).abs() < 1e-15);
     /// ```
@@ -20,7 +20,7 @@ pub enum Sigmoid {
     /// 1 / cosh(d s), s = arcosh(1/v).
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// // v = 0.5: cosh(2s) = 2 cosh(s)^2 - 1 = 7.
     /// assert!((Sigmoid::Hyperbolic(0.5).at(2.0) - 1.0 / 7.0).abs() < 1e-15);
     /// ```
@@ -28,7 +28,7 @@ pub enum Sigmoid {
     /// 1 / ((d s)^2 + 1), s = sqrt(1/v - 1).
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// // v = 0.5: s = 1.
     /// assert!((Sigmoid::LongTail(0.5).at(2.0) - 0.2).abs() < 1e-15);
     /// ```
@@ -36,7 +36,7 @@ pub enum Sigmoid {
     /// 1 / (d s + 1), s = 1/v - 1.
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// // v = 0.25: s = 3.
     /// assert!((Sigmoid::Reciprocal(0.25).at(3.0) - 0.1).abs() < 1e-15);
     /// ```
@@ -44,7 +44,7 @@ pub enum Sigmoid {
     /// (1 + cos(pi d s)) / 2 while d s < 1, then 0; s = arccos(2v - 1) / pi.
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// // v = 0: s = 1; half way (1 + cos(pi/2)) / 2.
     /// assert!((Sigmoid::Cosine(0.0).at(0.5) - 0.5).abs() < 1e-15);
     /// assert_eq!(Sigmoid::Cosine(0.0).at(1.5), 0.0);
@@ -53,7 +53,7 @@ pub enum Sigmoid {
     /// 1 - d s while d s < 1, then 0; s = 1 - v.
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// assert_eq!(Sigmoid::Linear(0.5).at(1.0), 0.5);
     /// assert_eq!(Sigmoid::Linear(0.5).at(1.5), 0.25);
     /// assert_eq!(Sigmoid::Linear(0.5).at(3.0), 0.0);
@@ -62,7 +62,7 @@ pub enum Sigmoid {
     /// 1 - (d s)^2 while d s < 1, then 0; s = sqrt(1 - v).
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// assert_eq!(Sigmoid::Quadratic(0.0).at(0.5), 0.75);
     /// assert_eq!(Sigmoid::Quadratic(0.0).at(2.0), 0.0);
     /// ```
@@ -70,7 +70,7 @@ pub enum Sigmoid {
     /// 1 - tanh(d s)^2, s = artanh(sqrt(1 - v)).
     ///
     /// ```
-    /// use host_trainer::task::reward::Sigmoid;
+    /// use daa_envs::reward::Sigmoid;
     /// // v = 0.75: tanh(s) = 1/2, tanh(2s) = 2 (1/2) / (1 + 1/4) = 4/5.
     /// assert!((Sigmoid::TanhSquared(0.75).at(2.0) - 0.36).abs() < 1e-15);
     /// ```
@@ -125,7 +125,7 @@ impl Sigmoid {
 /// Source: `dm_control/utils/rewards.py`, `tolerance`.
 ///
 /// ```
-/// use host_trainer::task::reward::{Sigmoid, tolerance};
+/// use daa_envs::reward::{Sigmoid, tolerance};
 /// assert_eq!(tolerance(0.5, (0.0, 1.0), 0.0, Sigmoid::DEFAULT), 1.0);
 /// assert_eq!(tolerance(1.5, (0.0, 1.0), 0.0, Sigmoid::DEFAULT), 0.0);
 /// // One margin outside: the value at the margin.

@@ -165,7 +165,7 @@ pub fn all() -> &'static [Task] {
 /// The task of that name.
 ///
 /// ```
-/// use host_trainer::task;
+/// use daa_envs as task;
 /// assert_eq!(task::find("cartpole-swingup").unwrap().observations.len(), 5);
 /// let error = task::find("cartpole-swing").unwrap_err().to_string();
 /// assert!(error.contains("did you mean cartpole-swingup?"));

@@ -1,13 +1,13 @@
 //! What training costs, phase by phase, beside what its matrix products alone would cost.
 
-use crate::config::{Arguments, Config, EstimatorKind};
-use crate::nn::select_device;
-use crate::output;
-use crate::run::metrics::{Phase, Times};
-use crate::train::Trainer;
 use anyhow::{Result, bail};
 use daa_core::MlpShape;
 use daa_envs::files::write_atomically;
+use daa_envs::output;
+use daa_trainer::config::{Arguments, Config, EstimatorKind};
+use daa_trainer::metrics::{Phase, Times};
+use daa_trainer::nn::select_device;
+use daa_trainer::train::Trainer;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;

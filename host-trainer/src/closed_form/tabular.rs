@@ -8,7 +8,7 @@
 //! | `theta`, a gradient | `[P]` | |
 
 use super::linear::{draw, stationary, values, visits};
-use crate::variance::Components;
+use daa_trainer::decomposition::Components;
 use rand::{Rng, RngExt as _};
 
 /// The problem.

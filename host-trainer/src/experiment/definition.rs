@@ -5,15 +5,15 @@ use toml::{Table, Value};
 
 /// Built-in experiments: name and contents.
 pub const EXPERIMENTS: [(&str, &str); 9] = [
-    ("fig1", include_str!("../presets/experiments/fig1.toml")),
-    ("fig3", include_str!("../presets/experiments/fig3.toml")),
-    ("fig4", include_str!("../presets/experiments/fig4.toml")),
-    ("fig5", include_str!("../presets/experiments/fig5.toml")),
-    ("fig6", include_str!("../presets/experiments/fig6.toml")),
-    ("fig7", include_str!("../presets/experiments/fig7.toml")),
-    ("tuned", include_str!("../presets/experiments/tuned.toml")),
-    ("ablation", include_str!("../presets/experiments/ablation.toml")),
-    ("updates", include_str!("../presets/experiments/updates.toml")),
+    ("fig1", include_str!("presets/fig1.toml")),
+    ("fig3", include_str!("presets/fig3.toml")),
+    ("fig4", include_str!("presets/fig4.toml")),
+    ("fig5", include_str!("presets/fig5.toml")),
+    ("fig6", include_str!("presets/fig6.toml")),
+    ("fig7", include_str!("presets/fig7.toml")),
+    ("tuned", include_str!("presets/tuned.toml")),
+    ("ablation", include_str!("presets/ablation.toml")),
+    ("updates", include_str!("presets/updates.toml")),
 ];
 
 /// A figure of the paper, or a question of our own.

@@ -8,10 +8,10 @@ mod outcome;
 
 pub use definition::{Arm, EXPERIMENTS, Experiment, UnknownExperiment};
 
-use crate::config::{Arguments, ConfigError, Seeds, parse_seeds};
 use crate::jobs::{Job, Outcome, run_all};
-use crate::output;
 use anyhow::{Context, Result, bail};
+use daa_envs::output;
+use daa_trainer::config::{Arguments, ConfigError, Seeds, parse_seeds};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -128,7 +128,7 @@ fn in_arm(error: ConfigError, arm: &str) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Sources, resolve};
+    use daa_trainer::config::{Sources, resolve};
 
     #[test]
     fn every_arm_of_every_experiment_is_a_configuration() {

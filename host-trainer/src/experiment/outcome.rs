@@ -2,10 +2,10 @@
 
 use super::Experiment;
 use crate::jobs::Job;
-use crate::output;
 use crate::report::{Analysis, Estimate, Options, Score, Source, Study};
 use anyhow::{Context, Result, bail};
 use daa_envs::files::write_atomically;
+use daa_envs::output;
 use std::path::Path;
 
 /// Writes `report.html`, `report.md`, `report.csv` and the charts of the runs that there are.

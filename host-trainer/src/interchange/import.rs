@@ -9,7 +9,6 @@ use crate::cli::record_latest;
 use crate::export::{
     EPISODES, action_signals, check_ranges, golden_vectors, observation_signals, read_back,
 };
-use crate::output;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use daa_core::Activation;
@@ -20,6 +19,7 @@ use daa_envs::agent::Agent;
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::files;
 use daa_envs::files::write_atomically;
+use daa_envs::output;
 use daa_envs::{self as task, Task};
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -2,11 +2,11 @@
 
 mod film;
 
-use crate::output;
 use anyhow::{Result, anyhow, bail};
 use daa_envs::agent::Agent;
 use daa_envs::evaluate::{Actions, Evaluation, watch};
 use daa_envs::files::write_atomically;
+use daa_envs::output;
 use daa_envs::{Scene, Task};
 use film::{Film, Format};
 use indicatif::{ProgressBar, ProgressStyle};

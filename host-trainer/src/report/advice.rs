@@ -2,12 +2,13 @@
 
 use super::bootstrap::Estimate;
 use super::page::Section;
-use super::plot::{Axis, LineChart, Point, Series, number};
+use super::plot::{Axis, LineChart, Point, Series};
 use super::record::{Record, read};
 use super::study::Study;
 use super::table::Table;
-use crate::variance::advice::FILE;
 use anyhow::{Context, Result};
+use daa_trainer::advisor::advice::FILE;
+use daa_trainer::number::number;
 
 /// A line of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -200,7 +201,7 @@ pub(super) fn section(runs: &[RunAdvice]) -> Option<Section> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::variance::advice::Advice;
+    use daa_trainer::advisor::advice::Advice;
 
     fn line(decisions: u64, num_actions: usize, chosen: usize, verdict: &str) -> String {
         format!(

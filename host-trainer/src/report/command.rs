@@ -9,9 +9,9 @@ use super::pictures;
 use super::record::Score;
 use super::study::{Source, Study};
 use super::tables::with_interval;
-use crate::output;
 use anyhow::{Context, Result, bail};
 use daa_envs::files::write_atomically;
+use daa_envs::output;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -2,8 +2,8 @@
 
 use super::record::{find, read};
 use super::study::Source;
-use crate::run::tensorboard::{EventFile, scalars};
 use anyhow::Result;
+use daa_trainer::run::sinks::tensorboard::{EventFile, scalars};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -4,9 +4,9 @@
 //! lines, a killed one half a line.
 
 use super::metrics_file::Metrics;
-use crate::config::Config;
 use anyhow::{Context, Result, anyhow, bail};
 use daa_envs::files;
+use daa_trainer::config::Config;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};

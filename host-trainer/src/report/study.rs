@@ -201,7 +201,7 @@ mod tests {
     use crate::report::record::SeedRecord;
 
     fn record(path: &str, config: &str, seeds: &[(u64, u64)]) -> Record {
-        let mut table = Table::try_from(crate::config::Config::default()).unwrap();
+        let mut table = Table::try_from(daa_trainer::config::Config::default()).unwrap();
         table.extend(config.parse::<Table>().unwrap());
         let seed = |(seed, decisions): &(u64, u64)| SeedRecord {
             seed: *seed,

@@ -3,9 +3,9 @@
 use super::analysis::Analysis;
 use super::bootstrap::Estimate;
 use super::naming::shown;
-use super::plot::number;
 use super::table::{Cell, Table};
 use daa_envs::{self as task, Reference};
+use daa_trainer::number::number;
 
 /// Methods of the papers, in the words of [`Reference`].
 const PAPERS: [&str; 4] = ["PPO", "DAA", "states", "QAA"];

@@ -10,9 +10,9 @@ mod plan;
 pub use plan::{Planned, id, plan, read};
 
 use crate::jobs::{Job, Outcome, run_all};
-use crate::output;
 use anyhow::{Context, Result};
 use daa_envs::files::{RECORDED, WRITTEN, read_standard_input, read_text};
+use daa_envs::output;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
 //! From a sweep's file to its jobs.
 
-use crate::config::{Arguments, Config, parse_seeds};
 use crate::jobs::Job;
 use anyhow::{Context, Result, bail};
+use daa_trainer::config::{Arguments, Config, parse_seeds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -10,7 +10,7 @@
 //! The squared distance of two means contains their own variance, `V_n / n + V_m / m`: it is taken away,
 //! and so is it from the reference's squared length. What is left may be negative by chance.
 
-use super::batch::{Uncertain, student};
+use daa_trainer::decomposition::{Uncertain, student};
 
 /// Groups whose omission shows how certain a result is.
 const GROUPS: usize = 25;

@@ -1,14 +1,16 @@
 //! `host-trainer variance bias RUN`: what each estimator's gradient is off by, and by how much it varies.
 
 use super::bias::{Gradients, Quality};
-use super::{Actor, gradient};
+use super::gradient;
 use crate::cli::load;
 use crate::diagnose::Subject;
-use crate::estimator::{Context, Estimator, Learned, RealRollout, Rewind};
-use crate::nn::to_vec;
-use crate::output;
 use anyhow::{Context as _, Result};
 use daa_envs::State;
+use daa_envs::output;
+use daa_trainer::data::RealRollout;
+use daa_trainer::decomposition::Actor;
+use daa_trainer::estimator::{Context, Estimator, Learned, Rewind};
+use daa_trainer::nn::to_vec;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::fmt::Write as _;

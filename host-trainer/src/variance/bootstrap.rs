@@ -1,6 +1,6 @@
 //! Intervals for anything that is computed from components.
 
-use super::Components;
+use daa_trainer::decomposition::Components;
 use rand::{Rng, RngExt as _};
 
 /// A number computed from components.

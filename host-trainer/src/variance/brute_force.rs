@@ -1,7 +1,7 @@
 //! The formulas against thousands of independent gradient estimates, and the paper's slips with them.
 
-use super::{Components, Verdict, corollary_1};
 use crate::closed_form::{Solved, Tabular};
+use daa_trainer::decomposition::{Components, Verdict, corollary_1};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 

@@ -4,13 +4,14 @@ use super::measure::{Size, improve, measure};
 use super::plots;
 use super::presets::Preset;
 use super::table::{CSV_HEADER, Report, TABLE_1};
-use super::window::{Draws, Settings, stream};
-use super::{Actor, Critic, Estimate};
-use crate::output;
+use super::window::Settings;
 use anyhow::{Context, Result, bail};
 use daa_core::Activation;
 use daa_envs::agent::Agent;
+use daa_envs::output;
 use daa_envs::{self as task, Task};
+use daa_trainer::decomposition::{Actor, Estimate};
+use daa_trainer::decomposition::{Draws, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -193,7 +194,7 @@ pub fn run(args: &Args, open: impl Fn(&Path) -> Result<(Agent, &'static Task, u3
                 bail!("--critic needs a run: the image {} has no critic", path.display());
             }
             let (_, trainer) = crate::cli::load(path)?;
-            Ok(Subject { actor: actor.with_critic(Critic::of(&trainer, 0)), settings })
+            Ok(Subject { actor: actor.with_critic(super::critic_of(&trainer, 0)), settings })
         }),
         None => tasks.iter().try_for_each(|task| one(&|| fresh(args, preset, task, threads))),
     }

@@ -1,36 +1,19 @@
-//! A critic's values as the baseline of what is measured, and for what follows the horizon.
+//! The critic of a run as the baseline of what is measured, and for what follows the horizon.
 
-use super::Actor;
-use crate::train::Trainer;
 use daa_envs::agent::Agent;
+use daa_trainer::decomposition::Critic;
+use daa_trainer::train::Trainer;
 
-/// Values of states, in the rewards' own units.
-#[derive(Clone, Debug)]
-pub struct Critic {
-    network: Actor,
-    /// What the critic's units are multiplied with.
-    unit: f64,
-}
-
-impl Critic {
-    /// One seed's critic of a run.
-    #[must_use]
-    pub fn of(trainer: &Trainer, seed_index: usize) -> Self {
-        let critic = &trainer.critic;
-        let mut weights = critic.seed_params(seed_index);
-        // In the place of an actor's log-deviations.
-        weights.push(0.0);
-        let scale = trainer.scale(seed_index);
-        let network = Actor::of(&Agent::new(critic.shape(), critic.activation(), weights, scale));
-        let unit = 1.0 / f64::from(trainer.units().reward_scales[seed_index]);
-        Self { network, unit }
-    }
-
-    /// The value of an observation, as the environment gives it.
-    #[must_use]
-    pub fn value(&self, observation: &[f64]) -> f64 {
-        self.unit * self.network.output(observation)
-    }
+/// One seed's critic of a run.
+#[must_use]
+pub fn critic_of(trainer: &Trainer, seed_index: usize) -> Critic {
+    let critic = &trainer.critic;
+    let mut weights = critic.seed_params(seed_index);
+    // In the place of an actor's log-deviations.
+    weights.push(0.0);
+    let scale = trainer.scale(seed_index);
+    let network = Agent::new(critic.shape(), critic.activation(), weights, scale);
+    Critic::new(&network, 1.0 / f64::from(trainer.units().reward_scales[seed_index]))
 }
 
 #[cfg(test)]
@@ -40,9 +23,9 @@ mod tests {
 
     #[test]
     fn values_are_those_of_the_network_in_the_rewards_units() {
-        let mut trainer = crate::train::tests::small();
+        let mut trainer = daa_trainer::testing::small();
         trainer.iterate().unwrap();
-        let critic = Critic::of(&trainer, 0);
+        let critic = critic_of(&trainer, 0);
         let observation = [0.1, -0.4, 0.9, 0.3, -1.2];
         let narrow = observation.map(|x| x as f32);
         let mut z = [0.0; 5];

@@ -6,7 +6,7 @@
 //! | `actions`, `advantages` | `[B][K][A]`, `[B][K]` | the real action first |
 //! | gradient | `[P]` | mean over states and actions of `A grad ln pi` (Eq. 3) |
 
-use super::Actor;
+use daa_trainer::decomposition::Actor;
 
 /// The mean over all samples; the real action of a state weighs `real_weight` beside an extra one's 1.
 ///

@@ -1,8 +1,8 @@
 //! The measurement: groups of trajectories on threads, components out.
 
 use super::window::{Settings, Walker};
-use super::{Accumulator, Actor, Components, Estimate, TrajectoryGradients};
 use daa_envs as task;
+use daa_trainer::decomposition::{Accumulator, Actor, Components, Estimate, TrajectoryGradients};
 use std::sync::mpsc::sync_channel;
 
 /// How much to measure.
@@ -202,8 +202,8 @@ fn gradient(actor: &Actor, walker: &mut Walker, index: u64) -> Result<Vec<f64>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::variance::window::{Draws, stream};
     use daa_core::Activation;
+    use daa_trainer::decomposition::{Draws, stream};
 
     fn settings() -> Settings {
         Settings {

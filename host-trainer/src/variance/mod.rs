@@ -23,7 +23,7 @@
 //!
 //! ```
 //! use host_trainer::closed_form::Tabular;
-//! use host_trainer::variance::{Components, Verdict::{MoreActions, MoreStates}, corollary_1};
+//! use daa_trainer::decomposition::{Components, Verdict::{MoreActions, MoreStates}, corollary_1};
 //! let bandit = Tabular {
 //!     states: 2,
 //!     actions: 2,
@@ -50,48 +50,27 @@
 //! }
 //! ```
 
-mod accumulator;
-mod actor;
-pub mod advice;
-pub mod advice_file;
-pub mod advise;
-mod batch;
 mod bias;
 mod bias_command;
 mod bootstrap;
-mod choice;
 pub mod command;
 mod critic;
 mod gradient;
-mod lemmas;
 mod measure;
 mod plots;
 mod presets;
-mod projection;
-mod samples;
 mod table;
 mod window;
 
-#[cfg(test)]
-mod advise_test;
-#[cfg(test)]
-mod batch_test;
 #[cfg(test)]
 mod brute_force;
 #[cfg(test)]
 mod recovery;
 
-pub use accumulator::{Accumulator, Estimate};
-pub use actor::{Actor, Pass, Scores};
-pub use batch::{BatchSamples, Jackknife, Pieces, Uncertain, measure_batch};
 pub use bias::{Gradients, Quality};
 pub use bootstrap::{Interval, Statistic, intervals};
-pub use choice::{Prices, next_num_actions};
-pub use critic::Critic;
+pub use critic::critic_of;
 pub use gradient::gradient;
-pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use measure::{Measured, Size, improve, measure};
-pub use projection::Projection;
-pub use samples::TrajectoryGradients;
 pub use table::{Published, Report, Row, TABLE_1};
 pub use window::{Settings, Walker, Window};

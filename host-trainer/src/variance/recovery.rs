@@ -1,8 +1,9 @@
 //! Whether estimates from data find the exact components of a process solved in closed form.
 
-use super::samples::TrajectoryGradients;
-use super::{Accumulator, Components, Interval, Statistic, intervals};
+use super::{Interval, Statistic, intervals};
 use crate::closed_form::{Solved, Tabular};
+use daa_trainer::decomposition::TrajectoryGradients;
+use daa_trainer::decomposition::{Accumulator, Components};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};

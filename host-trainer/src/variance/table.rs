@@ -1,8 +1,10 @@
 //! Table 1 of the paper, and a measurement beside it.
 
 use super::bootstrap::{Interval, Statistic, intervals};
-use super::window::{Draws, Settings, stream};
-use super::{Components, Measured, Size, Verdict};
+use super::window::Settings;
+use super::{Measured, Size};
+use daa_trainer::decomposition::{Components, Verdict};
+use daa_trainer::decomposition::{Draws, stream};
 use std::fmt::Write as _;
 
 /// One line of Table 1 and of ours.

@@ -10,11 +10,10 @@
 //! | `actions` | `[T][K][A]` | raw; the first of each state was taken |
 //! | `returns` | `[T][K][R]` | discounted, over the horizon; with a critic its value of what follows added, of the state taken away |
 
-use super::Actor;
 use daa_envs::{self as task, Environment, RandomState, State, Task};
+use daa_trainer::decomposition::{Actor, Draws, stream};
 use rand::{Rng, RngExt as _};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// What a window is.
@@ -71,23 +70,6 @@ pub struct Walker {
 
 /// Attempts after which a simulation that keeps blowing up is reported.
 const PATIENCE: usize = 100;
-
-/// Which numbers a stream holds: above those of training (`daa_envs::streams`).
-#[derive(Clone, Copy)]
-pub(super) enum Draws {
-    Starts = 0x56_01,
-    Noise = 0x56_02,
-    Weights = 0x56_03,
-    Bootstrap = 0x56_04,
-    Projections = 0x56_05,
-}
-
-/// A random stream of the laboratory's own.
-pub(super) fn stream(seed: u64, draws: Draws, index: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(((draws as u64) << 48) | index);
-    rng
-}
 
 fn diverged<T>(result: Result<T, task::Error>) -> Result<Option<T>, task::Error> {
     match result {
@@ -364,9 +346,9 @@ mod tests {
 
     #[test]
     fn with_a_critic_returns_become_advantages_that_go_on() {
-        let mut trainer = crate::train::tests::small();
+        let mut trainer = daa_trainer::testing::small();
         trainer.iterate().unwrap();
-        let critic = crate::variance::Critic::of(&trainer, 0);
+        let critic = crate::variance::critic_of(&trainer, 0);
         let one = Settings { horizon: 1, rollouts: 1, ..settings() };
         let plain = Walker::new(one).unwrap().window(&actor(), 4).unwrap();
         let with = actor().with_critic(critic.clone());

@@ -195,27 +195,6 @@ fn tick(value: f64, step: f64) -> String {
     format!("{value:.*}", decimals(step))
 }
 
-/// A number for people: three figures or so, never `-0`.
-#[must_use]
-pub fn number(value: f64) -> String {
-    if !value.is_finite() {
-        return "–".to_owned();
-    }
-    let size = value.abs();
-    let decimals = match size {
-        s if s >= 99.95 => 0,
-        s if s >= 9.995 => 1,
-        s if s >= 0.9995 || s == 0.0 => 2,
-        s if s >= 1e-3 => 3,
-        _ => return format!("{value:.2e}"),
-    };
-    let text = format!("{value:.decimals$}");
-    match text.strip_prefix('-') {
-        Some(rest) if rest.chars().all(|c| matches!(c, '0' | '.')) => rest.to_owned(),
-        _ => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,7 +253,8 @@ mod tests {
 
     #[test]
     fn numbers_have_three_figures() {
-        let texts = [856.44, 98.25, 1.0, 0.0, -0.0001e-9, 0.0523, -12.04, f64::NAN].map(number);
+        let texts = [856.44, 98.25, 1.0, 0.0, -0.0001e-9, 0.0523, -12.04, f64::NAN]
+            .map(daa_trainer::number::number);
         assert_eq!(texts, ["856", "98.2", "1.00", "0.00", "-1.00e-13", "0.052", "-12.0", "–"]);
     }
 }

@@ -128,8 +128,12 @@ impl LineChart {
             let radius = if placed.len() == 1 { 4.0 } else { 2.4 };
             if placed.len() <= 60 && !self.steps {
                 for (corner, point) in &placed {
-                    let tip =
-                        format!("{}: {} at {}", series.name, said(point.y), super::number(point.x));
+                    let tip = format!(
+                        "{}: {} at {}",
+                        series.name,
+                        said(point.y),
+                        daa_trainer::number::number(point.x)
+                    );
                     svg.dot(&series.fill(), *corner, radius, &tip);
                 }
             }
@@ -179,9 +183,13 @@ fn path<'a>(corners: impl IntoIterator<Item = &'a [f64; 2]>) -> String {
 
 /// A number and its interval in words.
 pub(super) fn said(estimate: Estimate) -> String {
-    let value = super::number(estimate.value);
+    let value = daa_trainer::number::number(estimate.value);
     match estimate.interval {
-        Some([low, high]) => format!("{value} [{}, {}]", super::number(low), super::number(high)),
+        Some([low, high]) => format!(
+            "{value} [{}, {}]",
+            daa_trainer::number::number(low),
+            daa_trainer::number::number(high)
+        ),
         None => value,
     }
 }

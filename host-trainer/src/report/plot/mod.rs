@@ -17,7 +17,7 @@ mod rows;
 pub mod style;
 mod svg;
 
-pub use axis::{Axis, Scale, number};
+pub use axis::{Axis, Scale};
 pub use lines::{LineChart, Point};
 pub use rows::{Kind, RowChart};
 pub use svg::escape;

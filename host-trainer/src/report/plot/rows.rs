@@ -3,8 +3,9 @@
 use super::axis::{Axis, Placed};
 use super::lines::said;
 use super::svg::{Anchor, Svg, text_width};
-use super::{Series, WIDTH, number};
+use super::{Series, WIDTH};
 use crate::report::bootstrap::Estimate;
+use daa_trainer::number::number;
 
 /// What stands in a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
