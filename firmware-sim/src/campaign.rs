@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use daa_core::fault::Fault;
 use daa_envs as task;
 use daa_envs::evaluate::{Actions, Evaluation, Summary};
-use host_trainer::drive::action_repeat;
-use host_trainer::export::{AlignedImage, agent_of};
+use daa_formats::image::action_repeat;
+use daa_formats::image::{AlignedImage, agent_of};
 use serde::Serialize;
 use std::path::Path;
 

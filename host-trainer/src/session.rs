@@ -1,11 +1,11 @@
 //! A run from its first decision to its image: training, evaluations, checkpoints, interrupts.
 
-use crate::cli::record_latest;
-use crate::export::export;
+use crate::parts::export_seed;
 use anyhow::{Context, Result, bail};
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::files::write_atomically;
 use daa_envs::output;
+use daa_formats::export::{Choice, record_latest};
 use daa_trainer::config::Config;
 use daa_trainer::metrics::Best;
 use daa_trainer::metrics::{Metrics, Times, mean};
@@ -331,11 +331,16 @@ impl Session {
     fn finished(&self, progress: &Progress, seconds: f64, times: &Times) -> Result<()> {
         let image = self.directory.image();
         let seeds = &self.trainer.config().seeds;
-        let exported = export(&self.trainer, 0, &image)?;
+        let exported = export_seed(&self.trainer, 0, &image, Choice::default())?;
         record_latest(&image)?;
         let mut all = vec![exported.clone()];
         for (seed_index, seed) in seeds.iter().enumerate().skip(1) {
-            all.push(export(&self.trainer, seed_index, &self.directory.image_of(*seed))?);
+            all.push(export_seed(
+                &self.trainer,
+                seed_index,
+                &self.directory.image_of(*seed),
+                Choice::default(),
+            )?);
         }
         let returns: Vec<_> = all
             .iter()

@@ -23,3 +23,12 @@ pub fn print(text: &str) -> Result<()> {
 pub fn line(text: impl std::fmt::Display) -> Result<()> {
     print(&format!("{text}\n"))
 }
+
+/// Writes text to a file, where one is named.
+///
+/// # Errors
+/// When the file cannot be written, with its name.
+pub fn write_file(path: Option<&std::path::Path>, text: &str) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

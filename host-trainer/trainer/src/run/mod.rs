@@ -5,4 +5,5 @@ mod advice_test;
 pub mod checkpoint;
 pub mod directory;
 pub mod lock;
+pub mod open;
 pub mod sinks;
