@@ -41,5 +41,5 @@ pub fn config(data: &[u8]) {
     let differences = config.differences(&again);
     assert!(differences.is_empty(), "{differences:?}");
     #[cfg(feature = "planted")]
-    assert!(config.num_actions % 4 != 1, "planted");
+    assert!(config.estimator.num_actions % 4 != 1, "planted");
 }

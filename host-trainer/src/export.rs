@@ -331,14 +331,17 @@ fn build(
     let architecture = Architecture {
         observations: size(agent.shape.input, "the number of observations")?,
         actions: size(agent.shape.output, "the number of actions")?,
-        policy_hidden: size(config.actor_hidden, "actor_hidden")?,
-        transition_hidden: size(model_size(config.transition_hidden), "transition_hidden")?,
-        reward_hidden: size(reward_hidden, "reward_hidden")?,
-        critic_hidden: size(model_size(config.critic_hidden), "critic_hidden")?,
-        policy_activation: config.activation,
-        model_activation: config.model_activation,
-        critic_activation: config.activation,
-        transition_target: config.transition_target,
+        policy_hidden: size(config.actor.hidden, "actor.hidden")?,
+        transition_hidden: size(
+            model_size(config.model.transition_hidden),
+            "model.transition_hidden",
+        )?,
+        reward_hidden: size(reward_hidden, "model.reward_hidden")?,
+        critic_hidden: size(model_size(config.critic.hidden), "critic.hidden")?,
+        policy_activation: config.actor.activation,
+        model_activation: config.model.activation,
+        critic_activation: config.critic.activation,
+        transition_target: config.model.transition_target,
         policy_weights: agent.weight_type,
         policy_head: agent.head,
     };
@@ -455,16 +458,10 @@ mod tests {
     use tch::Device;
 
     fn trainer() -> Trainer {
-        let config = Config {
-            environments: 2,
-            trajectory_len: 64,
-            decisions: 128,
-            model_start: 0,
-            model_steps: 2,
-            model_first_steps: 2,
-            epochs: 1,
-            ..Config::default()
-        };
+        let mut config = Config { decisions: 128, ..Config::default() };
+        (config.rollout.num_envs, config.rollout.length) = (2, 64);
+        (config.model.start, config.model.steps, config.model.first_steps) = (0, 2, 2);
+        config.update.epochs = 1;
         let mut trainer = Trainer::new(config, Device::Cpu).unwrap();
         trainer.iterate().unwrap();
         trainer

@@ -270,8 +270,8 @@ impl Session {
     /// Evaluates every seed with the most probable actions and, as the papers do, with sampled ones.
     fn evaluate_if_due(&self, seeds: &mut [Metrics]) -> Result<()> {
         let config = self.trainer.config();
-        let due = config.evaluate_every > 0
-            && self.trainer.iteration.is_multiple_of(config.evaluate_every as u64);
+        let due = config.evaluate.every > 0
+            && self.trainer.iteration.is_multiple_of(config.evaluate.every as u64);
         if !due {
             return Ok(());
         }
@@ -294,8 +294,8 @@ impl Session {
                     evaluate(&agent, &what)?.iter().map(|episode| episode.total).collect();
                 Ok(Some(Summary::of(&returns)))
             };
-            let most_probable = run(Actions::Mean, config.evaluate_episodes)?;
-            let sampled = run(Actions::Sampled, config.sampled_episodes)?;
+            let most_probable = run(Actions::Mean, config.evaluate.episodes)?;
+            let sampled = run(Actions::Sampled, config.evaluate.sampled_episodes)?;
             metrics.evaluation_return = most_probable.map(|summary| summary.mean);
             metrics.evaluation_stderr = most_probable.map(|summary| summary.standard_error);
             metrics.sampled_return = sampled.map(|summary| summary.mean);

@@ -15,7 +15,7 @@ pub struct Arguments {
     /// Task, such as cartpole-swingup, or the TOML file of one of your own
     #[arg(long)]
     pub task: Option<String>,
-    /// One value, such as num_actions=16; may be given many times
+    /// One value, such as estimator.num_actions=16; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Seed
@@ -46,8 +46,8 @@ pub struct Arguments {
     /// What an extra action costs: decisions of the environment (none but for rewind), or measured seconds
     #[arg(long, value_name = "decisions|seconds")]
     pub cost: Option<String>,
-    /// Choose N by that advice, between auto_min and auto_max; with --cost seconds no two runs are the
-    /// same
+    /// Choose N by that advice, between advise.min_actions and advise.max_actions; with --cost seconds no
+    /// two runs are the same
     #[arg(long)]
     pub auto: bool,
     /// Worker threads; 0: one for each core
@@ -56,7 +56,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Whether nobody said anything.
+    /// Whether no option was given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.preset.is_none() && self.config.is_none() && self.assignments().is_empty()
@@ -72,14 +72,14 @@ impl Arguments {
         assign("task", self.task.clone());
         assign("seeds", self.seed.map(|seed| format!("[{seed}]")));
         assign("seeds", self.seeds.as_ref().map(|seeds| format!("{:?}", seeds.0)));
-        assign("estimator", self.estimator.clone());
-        assign("update", self.update.clone());
+        assign("estimator.kind", self.estimator.clone());
+        assign("update.kind", self.update.clone());
         assign("decisions", self.decisions.map(|decisions| decisions.to_string()));
         assign("device", self.device.clone());
         assign("tf32", self.tf32.then(|| "true".to_owned()));
-        assign("advise", self.advise.map(|every| every.to_string()));
-        assign("advise_cost", self.cost.clone());
-        assign("auto_actions", self.auto.then(|| "true".to_owned()));
+        assign("advise.every", self.advise.map(|every| every.to_string()));
+        assign("advise.cost", self.cost.clone());
+        assign("advise.auto", self.auto.then(|| "true".to_owned()));
         assign("threads", self.threads.map(|threads| threads.to_string()));
         set
     }

@@ -14,7 +14,7 @@
 //! | `summary.json` | the last line of `train --json` |
 
 use super::metrics::Metrics;
-use crate::config::Config;
+use crate::config::{Config, read_resolved};
 use crate::files::{RECORDED, WRITTEN, read_text};
 use crate::task::replay::Request;
 use crate::task::{self, Divergence};
@@ -136,11 +136,8 @@ impl RunDirectory {
         let text = read_text(&place, WRITTEN).with_context(|| {
             format!("{} is no run: cannot read {}", path.display(), place.display())
         })?;
-        let config: Config = toml::from_str(&text).map_err(|error| {
-            // The keys that there are would fill the screen.
-            let what = error.message().split(", expected").next().unwrap_or_default().to_owned();
-            let whose = "was this run made by another version of the program?";
-            anyhow::anyhow!("{}: {what}: {whose}", place.display())
+        let config = read_resolved(&text, &place.display().to_string()).map_err(|error| {
+            anyhow::anyhow!("{error}: the run was made by another version of this program")
         })?;
         task::find_near(&config.task, path)?;
         config.check().with_context(|| place.display().to_string())?;
