@@ -103,7 +103,7 @@ fn impossible_measurements_are_refused_with_one_line() {
 fn a_run_gets_advice_and_its_gradients_are_compared() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let noise = ["--set", "noise=independent", "--set", "num_actions=2"];
+    let noise = ["--set", "estimator.noise=independent", "--set", "estimator.num_actions=2"];
     let advised = ["--advise", "1", "--cost", "seconds", "--run-dir", "a"];
     let outcome = run(train(folder).args(noise).args(advised));
     assert_eq!(outcome.code, 0, "{outcome:?}");
@@ -170,10 +170,10 @@ fn advice_that_cannot_be_given_is_refused() {
     let folder = folder.path();
     let cases: [(&[&str], &[&str]); 5] = [
         (&["--advise", "--estimator", "single"], &["advise", "rewind, q_network or dynamics"]),
-        (&["--auto", "--seeds", "1,2"], &["auto_actions", "one seed a run"]),
-        (&["--auto", "--set", "num_actions=64"], &["num_actions = 64", "auto_max"]),
-        (&["--auto", "--set", "auto_max=0"], &["auto_max = 0"]),
-        (&["--advise", "--cost", "euros"], &["advise_cost", "euros"]),
+        (&["--auto", "--seeds", "1,2"], &["advise.auto", "one seed a run"]),
+        (&["--auto", "--set", "estimator.num_actions=64"], &["estimator.num_actions = 64", "advise.max_actions"]),
+        (&["--auto", "--set", "advise.max_actions=0"], &["advise.max_actions = 0"]),
+        (&["--advise", "--cost", "euros"], &["advise.cost", "euros"]),
     ];
     for (flags, words) in cases {
         refuse(train(folder).args(flags).args(["--run-dir", "a"]), words);
