@@ -42,7 +42,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Train a policy and export its image; without arguments, the preset quickstart
-    #[command(after_long_help = config::help::<config::Config>(), after_help = "--help lists the keys of --set.")]
+    #[command(after_long_help = config::help::<config::Config>(&config::PRESETS), after_help = "--help lists the keys of --set.")]
     Train(Box<TrainArgs>),
     /// Run episodes with a policy
     Evaluate(EvaluateArgs),

@@ -199,6 +199,9 @@ impl Session {
             config.preset,
             seeds(&config)
         ));
+        if let Some(note) = config.rounding().filter(|_| self.trainer.iteration == 0) {
+            progress.say(&note);
+        }
         let (mut saved, mut times) = (Instant::now(), Times::default());
         let mut events = Events::open(&self.directory, self.trainer.decisions())?;
         let advice = AdviceFile::open(self.directory.path(), &mut self.trainer)?;

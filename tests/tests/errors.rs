@@ -195,7 +195,7 @@ fn files_that_may_not_be_read_or_written_are_named() {
         (&["render", "good.daa", "-o", "x.gif"], &["good.daa", "ermission"]),
         (&["train", "--config", "good.daa"], &["good.daa", "ermission"]),
         (
-            &["train", "--run-dir", "folder/run", "--decisions", "2048"],
+            &["train", "--run-dir", "folder/run", "--decisions", "8192"],
             &["folder/run", "ermission"],
         ),
         (&["sweep", "plan", "good.daa"], &["good.daa", "ermission"]),

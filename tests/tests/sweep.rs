@@ -9,9 +9,8 @@ use tests::{SMALL_RUN, host_trainer, refuse, run, succeed};
 
 /// A sweep of four jobs of a second or two, and its plan.
 fn plan(folder: &Path, decisions: u64) -> Vec<String> {
-    let pairs = SMALL_RUN.iter().filter(|word| **word != "--set");
-    let common = pairs.filter(|pair| !pair.starts_with("decisions"));
-    let common: Vec<String> = common.map(|pair| pair.replacen('=', " = ", 1)).collect();
+    let small = fs::read_to_string(SMALL_RUN[1]).unwrap();
+    let common: Vec<&str> = small.lines().filter(|line| !line.starts_with("decisions")).collect();
     let text = format!(
         "seeds = \"1..2\"\n[set]\ndecisions = {decisions}\n{}\n[grid]\nestimator.kind = [\"single\", \"dynamics\"]\ngamma = [0.9, 0.99]\n",
         common.join("\n")

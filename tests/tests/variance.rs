@@ -66,14 +66,15 @@ fn impossible_measurements_are_refused_with_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("file"), "x").unwrap();
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 10] = [
         (&["--task", "cartpole-swing"], &["did you mean cartpole-swingup?"]),
-        (&["--task", "cartpole-swingup", "--extension", "0"], &["--extension 0 is not above 0"]),
-        (&["--task", "cartpole-swingup", "--discount", "1.5"], &["--discount 1.5"]),
-        (&["--task", "cartpole-swingup", "--learning-rate", "nan"], &["--learning-rate NaN"]),
-        (&["--task", "cartpole-swingup", "--horizon", "900"], &["--horizon 900", "250 decisions"]),
+        (&["--task", "cartpole-swingup", "--extension", "0"], &["measure.extension = 0.0", "above 0"]),
+        (&["--task", "cartpole-swingup", "--discount", "1.5"], &["gamma = 1.5", "0 to 1"]),
+        (&["--task", "cartpole-swingup", "--learning-rate", "nan"], &["new_policy.learning_rate"]),
+        (&["--task", "cartpole-swingup", "--horizon", "900"], &["measure.horizon = 900", "250 decisions"]),
         (&["--task", "cartpole-swingup", "--activation", "gelu"], &["gelu", "relu"]),
         (&["--critic"], &["--critic", "--policy RUN"]),
+        (&["--actions", "2"], &["measure.actions = 2", "3 to 1000"]),
         (&["--csv", "none/x.csv"], &["cannot write none/x.csv"]),
         (&["--out", "file"], &["cannot make file"]),
     ];
@@ -91,7 +92,7 @@ fn impossible_measurements_are_refused_with_one_line() {
         refuse(host_trainer(folder).arg("variance").args(flags), &[word]);
     }
     // Flags that are not understood end with 2, as everywhere.
-    for flags in [&["--states", "0"][..], &["--actions", "2"], &["--nonsense"]] {
+    for flags in [&["--states", "many"][..], &["--actions", "x"], &["--nonsense"]] {
         let outcome = run(variance(folder).args(flags));
         assert_eq!(outcome.code, 2, "{flags:?} {outcome:?}");
         assert!(outcome.stderr.starts_with("error: "), "{outcome:?}");

@@ -64,7 +64,7 @@ pub struct Report {
 /// Of the configuration, or of training.
 pub fn run(args: &Args) -> Result<()> {
     let mut config = args.config.resolve()?;
-    config.threads = args.config.threads.unwrap_or(1);
+    config.threads = args.config.run.threads.unwrap_or(1);
     (config.estimator.ramp_fraction, config.model.start) = (0.0, 0);
     config.model.first_steps = config.model.steps;
     config.fits_memory()?;

@@ -49,6 +49,16 @@ pub enum ConfigError {
         /// What it must be.
         must_be: String,
     },
+    /// A value that was asked for and that changes nothing.
+    #[error("{key} = {value} has no effect: {because}; leave it out, or change that")]
+    NoEffect {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// The other option that leaves it without effect.
+        because: String,
+    },
     /// More memory than the machine has.
     #[error(
         "{values}: at least {needed} GiB of memory, and this machine has {installed}: lower one of them"

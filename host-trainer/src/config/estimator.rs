@@ -1,6 +1,6 @@
 //! `[estimator]` and `[model]`: where extra actions come from.
 
-use super::options::{AboveZero, options};
+use super::options::AboveZero;
 use daa_core::Activation;
 use daa_core::dynamics::TransitionTarget;
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub enum NoiseScheme {
     Sobol,
 }
 
-options! {
+crate::options! {
     /// The estimator: how each visited state is scored.
     EstimatorOptions {
         /// Source of the extra actions: single (none: PPO), rewind (AA), q_network (QAA), dynamics (DAA); simulated_states adds states instead
@@ -71,7 +71,7 @@ options! {
     }
 }
 
-options! {
+crate::options! {
     /// The dynamics model of the estimators `dynamics` and `simulated_states`.
     ModelOptions {
         /// Hidden width of the transition network

@@ -2,15 +2,19 @@
 
 use super::layers::{defaults, flat};
 use super::options::Options;
+use super::resolve::Preset;
 use std::fmt::Write;
 
-/// One line for each option, table by table, with its default.
+/// The presets, and one line for each option, table by table, with its default.
 #[must_use]
-pub fn help<T: Options>() -> String {
+pub fn help<T: Options>(presets: &[Preset]) -> String {
     let defaults = flat(&defaults::<T>().unwrap_or_default());
-    let mut text = String::from(
-        "Keys of --set and, as tables, of a configuration file, with their defaults:\n",
-    );
+    let mut text = String::new();
+    for (index, Preset { name, about, .. }) in presets.iter().enumerate() {
+        let heading = if index == 0 { "Presets, the first is the default:\n" } else { "" };
+        let _ = writeln!(text, "{heading}  {name:<44} {about}");
+    }
+    text += "\nKeys of --set and, as tables, of a configuration file, with their defaults:\n";
     for entry in T::all_entries() {
         let _ = match defaults.get(&entry.key) {
             _ if entry.is_table => writeln!(text, "\n[{}] {}", entry.key, entry.help),
@@ -26,11 +30,11 @@ pub fn help<T: Options>() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, PRESETS};
 
     #[test]
     fn the_help_has_a_line_for_every_key() {
-        let help = help::<Config>();
+        let help = help::<Config>(&PRESETS);
         for (key, value) in flat(&defaults::<Config>().unwrap()) {
             assert!(help.contains(&format!("\n  {key} = {value} ")), "{key}");
         }

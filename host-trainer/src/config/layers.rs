@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::renamed::new_name;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Sources};
 use crate::files::{WRITTEN, read_text};
 use std::path::Path;
 use toml::{Table, Value};
@@ -103,6 +103,18 @@ pub fn flat(table: &Table) -> Table {
     flat
 }
 
+/// What the assignments of `sources` set, with dotted keys.
+///
+/// # Errors
+/// [`ConfigError::NoEqualsSign`].
+pub fn assigned(sources: &Sources) -> Result<Vec<(String, Value)>, ConfigError> {
+    let mut all = Vec::new();
+    for assignment in &sources.set {
+        all.extend(flat(&parse_assignment(assignment)?));
+    }
+    Ok(all)
+}
+
 /// Values that are laid over others, one source after the other.
 #[derive(Clone, Debug)]
 pub(super) struct Layers<T> {
@@ -151,6 +163,9 @@ impl<T: Options> Layers<T> {
             return match new_name(&key) {
                 Some(new) => renamed(new),
                 None => {
+                    // Of an unknown table, the first key inside it says more.
+                    let inside = value.as_table().and_then(|table| flat(table).keys().next().cloned());
+                    let key = inside.map_or(key.clone(), |inside| format!("{key}.{inside}"));
                     let (nearest, source_name) = (nearest_key::<T>(&key), one_line(source_name));
                     Err(ConfigError::UnknownKey { key, source_name, nearest })
                 }

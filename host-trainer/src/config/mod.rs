@@ -17,29 +17,28 @@ mod help;
 mod layers;
 mod memory;
 mod networks;
-mod options;
+pub mod options;
 mod renamed;
 mod resolve;
 mod schedule;
 mod seeds;
 mod update;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, RunArguments, SourceArguments};
 pub use error::ConfigError;
 pub use estimator::{EstimatorKind, EstimatorOptions, ModelOptions, NoiseScheme};
 pub use help::help;
-pub use layers::{flat, read_resolved};
+pub use layers::{assigned, flat, read_resolved};
 pub use networks::{ActorOptions, CriticOptions};
 pub use options::{Entry, Options};
 pub use renamed::old_key;
-pub use resolve::{PRESETS, Sources, resolve};
+pub use resolve::{PRESETS, Preset, Sources, resolve, resolve_from};
 pub use schedule::{ActionCost, AdviseOptions, EvaluateOptions, RolloutOptions};
 pub use seeds::{Seeds, parse_seeds};
 pub use update::{NormaliseOptions, PpoOptions, TrpoOptions, UpdateKind, UpdateOptions};
 
 use crate::task::{self, Task};
 use daa_core::advantage::Discount;
-use options::options;
 use std::ops::RangeInclusive;
 
 /// Hidden widths that an image can hold.
@@ -54,7 +53,7 @@ fn are_seeds(seeds: &Vec<u64>) -> bool {
     (1..=1024).contains(&seeds.len()) && sorted.len() == seeds.len()
 }
 
-options! {
+crate::options! {
     /// Every option of a run. Written into the run directory as it was resolved.
     Config {
         /// Preset that the other values started from

@@ -1,9 +1,8 @@
 //! `[actor]` and `[critic]`: the two networks that every run has.
 
-use super::options::options;
 use daa_core::Activation;
 
-options! {
+crate::options! {
     /// The policy's network.
     ActorOptions {
         /// Hidden width
@@ -15,7 +14,7 @@ options! {
     }
 }
 
-options! {
+crate::options! {
     /// The network of the states' values; also the size of the Q-network of `q_network`.
     CriticOptions {
         /// Hidden width

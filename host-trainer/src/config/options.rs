@@ -40,7 +40,8 @@ pub struct Entry {
 }
 
 /// The values that an option may have.
-pub(crate) trait Rule<T> {
+pub trait Rule<T> {
+    /// Whether the option may have this value.
     fn allows(&self, value: &T) -> bool;
     /// What stands after "it must be" in a message.
     fn must_be(&self) -> String;
@@ -57,7 +58,8 @@ impl<T: PartialOrd + Display> Rule<T> for RangeInclusive<T> {
 }
 
 /// Numbers above 0 that stay finite in libtorch's single precision.
-pub(crate) struct AboveZero;
+#[derive(Clone, Copy, Debug)]
+pub struct AboveZero;
 
 impl<T: Copy + Into<f64>> Rule<T> for AboveZero {
     fn allows(&self, value: &T) -> bool {
@@ -71,7 +73,8 @@ impl<T: Copy + Into<f64>> Rule<T> for AboveZero {
 }
 
 /// 0 and numbers above it that stay finite in libtorch's single precision.
-pub(crate) struct NotNegative;
+#[derive(Clone, Copy, Debug)]
+pub struct NotNegative;
 
 impl<T: Copy + Into<f64>> Rule<T> for NotNegative {
     fn allows(&self, value: &T) -> bool {
@@ -95,7 +98,11 @@ impl<T, F: Fn(&T) -> bool> Rule<T> for (F, &'static str) {
     }
 }
 
-pub(crate) fn obey<T: Debug, R: Rule<T>>(
+/// Checks a value against a rule.
+///
+/// # Errors
+/// [`ConfigError::Impossible`] with the key, the value and the rule.
+pub fn obey<T: Debug, R: Rule<T>>(
     rule: &R,
     value: &T,
     path: &str,
@@ -109,6 +116,20 @@ pub(crate) fn obey<T: Debug, R: Rule<T>>(
 }
 
 /// Defines a table: `name: type = default, rule;` for each option, then the tables inside it.
+///
+/// ```
+/// use host_trainer::config::{Options, help};
+/// host_trainer::options! {
+///     /// A lamp.
+///     Lamp {
+///         /// Brightness in percent
+///         brightness: u8 = 80, 0..=100;
+///     }
+/// }
+/// assert!(Lamp { brightness: 120 }.check_each("").is_err());
+/// assert!(help::<Lamp>(&[]).contains("brightness = 80"));
+/// ```
+#[macro_export]
 macro_rules! options {
     (
         $(#[doc = $about:literal])+
@@ -166,5 +187,3 @@ macro_rules! options {
         }
     };
 }
-
-pub(crate) use options;

@@ -1,33 +1,44 @@
-//! From raw sources to a checked [`Config`].
+//! From raw sources to a checked configuration.
 
 use super::layers::{Layers, nearest, parse_assignment, read_file, read_table};
+use super::options::Options;
 use super::{Config, ConfigError};
-use crate::task::Task;
 use std::path::PathBuf;
-use toml::Value;
+use toml::{Table, Value};
 
-/// Built-in presets: name, contents, one line about it.
-pub const PRESETS: [(&str, &str, &str); 4] = [
-    (
-        "quickstart",
-        include_str!("../presets/quickstart.toml"),
-        "DAA-PPO in under a minute, networks that suit a microcontroller",
-    ),
-    (
-        "paper-2022",
-        include_str!("../presets/paper-2022.toml"),
-        "DAA-PPO with the paper's choices (Table 2), warts included",
-    ),
-    (
-        "icml-2023",
-        include_str!("../presets/icml-2023.toml"),
-        "DAA-PPO with the choices of the paper's successor, warts included",
-    ),
-    (
-        "tuned",
-        include_str!("../presets/tuned.toml"),
-        "DAA-PPO with ours, for the reach of 100 000 decisions",
-    ),
+/// A named set of values.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// Its name.
+    pub name: &'static str,
+    /// Its values, as TOML.
+    pub text: &'static str,
+    /// What it is for, in one line.
+    pub about: &'static str,
+}
+
+/// Built-in presets of training; the first is the default.
+pub const PRESETS: [Preset; 4] = [
+    Preset {
+        name: "quickstart",
+        text: include_str!("../presets/quickstart.toml"),
+        about: "DAA-PPO on cartpole swingup in under a minute, networks that suit a microcontroller",
+    },
+    Preset {
+        name: "paper-2022",
+        text: include_str!("../presets/paper-2022.toml"),
+        about: "DAA-PPO with the paper's choices (Table 2), its known mistakes included",
+    },
+    Preset {
+        name: "icml-2023",
+        text: include_str!("../presets/icml-2023.toml"),
+        about: "DAA-PPO with the choices of the paper's successor, its known mistakes included",
+    },
+    Preset {
+        name: "tuned",
+        text: include_str!("../presets/tuned.toml"),
+        about: "DAA-PPO with this project's choices, for runs of about 100 000 decisions",
+    },
 ];
 
 /// Where values come from, weakest first.
@@ -41,17 +52,22 @@ pub struct Sources {
     pub set: Vec<String>,
 }
 
-/// Resolves and checks a configuration. The `[train]` table of a task file counts more than the preset and
-/// less than everything else.
+/// Resolves and checks the configuration of a run. The `[train]` table of a task file counts more than the
+/// preset and less than everything else.
 ///
 /// # Errors
 /// [`ConfigError`]: one line that names the key, the source and what would be right.
 pub fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
-    let mut config = merge(sources, None)?;
+    let mut config: Config = resolve_from(&PRESETS, sources, None)?;
     if let Ok(task) = config.find_task()
         && !task.train().is_empty()
     {
-        config = merge(sources, Some(task))?;
+        let (train, source_name) = (task.train(), format!("[train] of {}", task.name));
+        if train.contains_key("task") {
+            let message = "task is what the file describes: leave it out".to_owned();
+            return Err(ConfigError::Value { source_name, message });
+        }
+        config = resolve_from(&PRESETS, sources, Some((train, source_name)))?;
         // A file may change while it is trained: from here on the task is what was read.
         config.task = task.name.to_owned();
     }
@@ -59,17 +75,25 @@ pub fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-/// Layer over layer, that of a task after the preset's.
-fn merge(sources: &Sources, task: Option<&Task>) -> Result<Config, ConfigError> {
-    let mut layers = Layers::<Config>::new()?;
+/// The values of `sources`, and of a table that counts more than the preset and less than the rest, without a
+/// check of what is possible. The configuration must have an option `preset`.
+///
+/// # Errors
+/// [`ConfigError`]: one line that names the key, the source and what would be right.
+pub fn resolve_from<T: Options>(
+    presets: &'static [Preset],
+    sources: &Sources,
+    brought: Option<(Table, String)>,
+) -> Result<T, ConfigError> {
+    let mut layers = Layers::<T>::new()?;
     let file = sources.file.as_deref().map(read_file).transpose()?;
     let from_file = file.as_ref().and_then(|file| file.get("preset")).and_then(Value::as_str);
-    let brought = task.map(|task| (task.train(), format!("[train] of {}", task.name)));
-    let from_task = brought.as_ref().and_then(|(train, _)| train.get("preset")?.as_str());
+    let from_task = brought.as_ref().and_then(|(table, _)| table.get("preset")?.as_str());
+    let default = presets.first().map_or("", |preset| preset.name);
     let asked = sources.preset.as_deref().or(from_file).or(from_task);
-    let name = asked.unwrap_or("quickstart").to_owned();
-    let preset = PRESETS.iter().find(|(known, ..)| *known == name).ok_or_else(|| {
-        let nearest = nearest(&name, PRESETS.iter().map(|(known, ..)| *known));
+    let name = asked.unwrap_or(default).to_owned();
+    let preset = presets.iter().find(|preset| preset.name == name).ok_or_else(|| {
+        let nearest = nearest(&name, presets.iter().map(|preset| preset.name));
         let unknown = ConfigError::UnknownPreset { name: name.clone(), nearest };
         match &brought {
             Some((_, source)) if sources.preset.is_none() && from_file.is_none() => {
@@ -78,15 +102,11 @@ fn merge(sources: &Sources, task: Option<&Task>) -> Result<Config, ConfigError> 
             _ => unknown,
         }
     })?;
-    layers.lay(read_table(preset.1, preset.0)?, preset.0)?;
-    if let Some((mut train, source)) = brought {
-        // The preset was chosen above; the task is the file itself.
-        train.remove("preset");
-        if train.contains_key("task") {
-            let message = "task is what the file describes: leave it out".to_owned();
-            return Err(ConfigError::Value { source_name: source, message });
-        }
-        layers.lay(train, &source)?;
+    layers.lay(read_table(preset.text, preset.name)?, preset.name)?;
+    if let Some((mut table, source)) = brought {
+        // The preset was chosen above.
+        table.remove("preset");
+        layers.lay(table, &source)?;
     }
     if let (Some(file), Some(path)) = (file, &sources.file) {
         layers.lay(file, &path.display().to_string())?;
@@ -105,7 +125,7 @@ fn merge(sources: &Sources, task: Option<&Task>) -> Result<Config, ConfigError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::read_resolved;
+    use crate::config::{NoiseScheme, read_resolved};
 
     fn set(assignments: &[&str]) -> Result<Config, ConfigError> {
         resolve(&Sources {
@@ -146,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_preset_is_possible() {
-        for (name, ..) in PRESETS {
+        for Preset { name, .. } in PRESETS {
             resolve(&Sources { preset: Some(name.to_owned()), ..Sources::default() }).unwrap();
         }
     }
@@ -174,6 +194,81 @@ mod tests {
         let preset = Some("quick-start".to_owned());
         let error = resolve(&Sources { preset, ..Sources::default() }).unwrap_err();
         assert!(error.to_string().contains("did you mean quickstart?"));
+    }
+
+    #[test]
+    fn tables_are_merged_key_by_key_and_a_table_is_a_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        let text = "seeds = [7]\nmodel.steps = 5\n[estimator]\nhorizon = 3\nnoise = 'sobol'\n";
+        std::fs::write(&path, text).unwrap();
+        let resolved = |set: &[&str]| {
+            let set = set.iter().map(|text| (*text).to_owned()).collect();
+            let preset = Some("quickstart".to_owned());
+            resolve(&Sources { preset, file: Some(path.clone()), set }).unwrap()
+        };
+        let config = resolved(&["estimator.horizon = 5"]);
+        let estimator = &config.estimator;
+        // --set, the file, the preset, the default.
+        assert_eq!((estimator.horizon, estimator.num_actions), (5, 4));
+        assert_eq!((estimator.noise, estimator.real_weight), (NoiseScheme::Sobol, 1.0));
+        assert_eq!((config.model.steps, config.seeds), (5, vec![7]));
+        let config = resolved(&["estimator={horizon = 9, num_actions = 2}", "seeds=[1, 2]"]);
+        let estimator = &config.estimator;
+        assert_eq!((estimator.horizon, estimator.num_actions), (9, 2));
+        assert_eq!((estimator.noise, config.seeds), (NoiseScheme::Sobol, vec![1, 2]));
+    }
+
+    #[test]
+    fn old_names_are_answered_with_the_new_ones() {
+        for (old, answer) in [
+            ("num_actions=8", "num_actions is now estimator.num_actions"),
+            ("estimator=dynamics", "estimator is now estimator.kind"),
+            ("update=trpo", "update is now update.kind"),
+            ("advise=5", "advise is now advise.every"),
+            ("activation=tanh", "activation is now actor.activation and critic.activation"),
+            ("auto_max=5", "auto_max is now advise.max_actions"),
+        ] {
+            assert_eq!(message(&[old]), format!("--set: {answer}"));
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("c.toml");
+            let (key, value) = old.split_once('=').unwrap();
+            let quote = if value.parse::<u8>().is_ok() { "" } else { "'" };
+            let text = format!("{key} = {quote}{value}{quote}\n");
+            std::fs::write(&path, &text).unwrap();
+            let error = resolve(&Sources { file: Some(path.clone()), ..Sources::default() });
+            let error = error.unwrap_err().to_string();
+            assert_eq!(error, format!("{}: {answer}", path.display()));
+            let error = read_resolved(&text, "runs/a/config.toml").unwrap_err().to_string();
+            assert_eq!(error, format!("runs/a/config.toml: {answer}"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_or_table_is_named_with_its_key() {
+        let wrong = message(&["estimator.num_actions=many"]);
+        assert!(wrong.starts_with("--set: estimator.num_actions: invalid type: "), "{wrong}");
+        let wrong = message(&["estimator={num_actions = 'many'}"]);
+        assert!(wrong.starts_with("--set: estimator.num_actions: invalid type: "), "{wrong}");
+        let wrong = message(&["estimator.kind=dynamic"]);
+        assert!(wrong.contains("estimator.kind: ") && wrong.contains("dynamics"), "{wrong}");
+        let wrong = message(&["rollout=5"]);
+        assert!(wrong.contains("rollout is a table, not integer"), "{wrong}");
+        assert!(message(&["gamma={x = 1}"]).contains("--set: gamma: invalid type"));
+        assert!(message(&["estimater.horizon=3"]).contains("did you mean estimator.horizon?"));
+        assert!(message(&["optimiser.beta=3"]).contains("unknown key \"optimiser.beta\""));
+        assert!(message(&["ppo.clp=3"]).contains("did you mean ppo.clip?"));
+    }
+
+    #[test]
+    fn a_model_that_is_never_used_is_refused() {
+        let error = message(&["decisions=2048"]);
+        assert!(error.contains("model.start = 4096 is impossible"), "{error}");
+        assert!(error.contains("2048 decisions") && error.contains("lower model.start"), "{error}");
+        set(&["decisions=2048", "model.start=2048"]).unwrap();
+        set(&["decisions=2048", "estimator.kind=single"]).unwrap();
+        // The last iteration is a whole one.
+        set(&["decisions=2049"]).unwrap();
     }
 
     #[test]

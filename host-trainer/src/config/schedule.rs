@@ -1,9 +1,8 @@
 //! `[rollout]`, `[evaluate]` and `[advise]`: how much is collected, and what is measured during a run.
 
-use super::options::options;
 use serde::{Deserialize, Serialize};
 
-options! {
+crate::options! {
     /// The batch that is collected in each iteration.
     RolloutOptions {
         /// Environments of each seed
@@ -13,7 +12,7 @@ options! {
     }
 }
 
-options! {
+crate::options! {
     /// Evaluations during a run and at its end.
     EvaluateOptions {
         /// Iterations between two evaluations (0: only at the end)
@@ -35,7 +34,7 @@ pub enum ActionCost {
     Seconds,
 }
 
-options! {
+crate::options! {
     /// The advice on more actions or more states, and the number of actions chosen by it.
     AdviseOptions {
         /// Iterations between two verdicts in advice.csv on more actions or more states (0: none; with advise.auto, every 5)

@@ -1,6 +1,6 @@
 //! `[update]`, `[ppo]`, `[trpo]` and `[normalise]`: how actor and critic learn from a batch.
 
-use super::options::{AboveZero, NotNegative, options};
+use super::options::{AboveZero, NotNegative};
 use serde::{Deserialize, Serialize};
 
 /// How the actor learns from scored actions.
@@ -15,7 +15,7 @@ pub enum UpdateKind {
     Trpo,
 }
 
-options! {
+crate::options! {
     /// The update of actor and critic.
     UpdateOptions {
         /// Algorithm: ppo, a2c or trpo
@@ -47,7 +47,7 @@ impl UpdateOptions {
     }
 }
 
-options! {
+crate::options! {
     /// PPO's surrogate. `value_clip` is the critic's with every update.
     PpoOptions {
         /// Clip of the probability ratio
@@ -59,7 +59,7 @@ options! {
     }
 }
 
-options! {
+crate::options! {
     /// The natural-gradient step of `update.kind = "trpo"`.
     TrpoOptions {
         /// KL divergence of a step
@@ -71,7 +71,7 @@ options! {
     }
 }
 
-options! {
+crate::options! {
     /// What is brought to a common scale.
     NormaliseOptions {
         /// Bring the advantages of a minibatch, over all its states and actions, to mean 0 and standard deviation 1

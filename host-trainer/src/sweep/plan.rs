@@ -1,6 +1,6 @@
 //! From a sweep's file to its jobs.
 
-use crate::config::{Arguments, Config, flat, parse_seeds};
+use crate::config::{Arguments, Config, SourceArguments, flat, parse_seeds};
 use crate::jobs::Job;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,9 @@ pub fn id(config: &Config) -> Result<String> {
 
 impl Planned {
     fn arguments(&self) -> Arguments {
-        Arguments { preset: self.preset.clone(), set: self.set.clone(), ..Arguments::default() }
+        let (preset, set) = (self.preset.clone(), self.set.clone());
+        let sources = SourceArguments { preset, config: None, set };
+        Arguments { sources, ..Arguments::default() }
     }
 
     fn resolve(&self) -> Result<Config> {
@@ -81,7 +83,7 @@ impl Planned {
             );
         }
         let mut arguments = self.arguments();
-        arguments.threads = Some(1);
+        arguments.run.threads = Some(1);
         Ok(Job { arm: self.name.clone(), arguments, config, directory: out.join(&self.id) })
     }
 }
@@ -146,9 +148,15 @@ pub fn plan(text: &str) -> Result<Vec<Planned>> {
             let name =
                 if name.is_empty() { "the only one".to_owned() } else { name.trim().to_owned() };
             let mut job = Planned { id: String::new(), name, preset: sweep.preset.clone(), set };
+            // Values of all jobs have no effect on some of them.
+            let arguments = job.arguments().without_idle();
+            job.set = arguments.with_context(|| format!("the job {}", job.name))?.sources.set;
             job.id = id(&job.resolve()?)?;
             if let Some(other) = known.insert(job.id.clone(), job.name.clone()) {
-                bail!("the jobs {other:?} and {:?} are the same run", job.name);
+                bail!(
+                    "the jobs {other:?} and {:?} are the same run: what differs has no effect on them",
+                    job.name
+                );
             }
             jobs.push(job);
         }

@@ -53,7 +53,11 @@ impl Budget {
         if self.has("--decisions") {
             self.set("--decisions", &decisions["decisions=".len()..]);
         }
-        let settings = SMALL.iter().flat_map(|setting| ["--set", setting]).map(str::to_owned);
+        // A value without effect is refused.
+        let has_model = !["single", "rewind", "q_network"].iter().any(|kind| self.has(kind));
+        let kept = SMALL.iter().filter(|setting| has_model || !setting.starts_with("model."));
+        let settings: Vec<String> =
+            kept.flat_map(|setting| ["--set", setting]).map(str::to_owned).collect();
         let _ = self.0.splice(at..at, settings);
         self
     }
