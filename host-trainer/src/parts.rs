@@ -26,9 +26,9 @@ pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     Ok(PolicyParts {
         agent: trainer.agent(seed_index),
         model,
-        model_activation: config.model_activation,
-        critic_activation: config.activation,
-        transition_target: config.transition_target,
+        model_activation: config.model.activation,
+        critic_activation: config.critic.activation,
+        transition_target: config.model.transition_target,
         task: trainer.task(),
         action_repeat: config.action_repeat,
         gamma: config.gamma,
@@ -78,16 +78,10 @@ mod tests {
     use tch::Device;
 
     fn trainer() -> Trainer {
-        let config = Config {
-            environments: 2,
-            trajectory_len: 64,
-            decisions: 128,
-            model_start: 0,
-            model_steps: 2,
-            model_first_steps: 2,
-            epochs: 1,
-            ..Config::default()
-        };
+        let mut config = Config { decisions: 128, ..Config::default() };
+        (config.rollout.num_envs, config.rollout.length) = (2, 64);
+        (config.model.start, config.model.steps, config.model.first_steps) = (0, 2, 2);
+        config.update.epochs = 1;
         let mut trainer = Trainer::new(config, Device::Cpu).unwrap();
         trainer.iterate().unwrap();
         trainer

@@ -201,6 +201,9 @@ impl Session {
             config.preset,
             seeds(&config)
         ));
+        if let Some(note) = config.rounding().filter(|_| self.trainer.iteration == 0) {
+            progress.say(&note);
+        }
         let (mut saved, mut times) = (Instant::now(), Times::default());
         let mut events = Events::open(&self.directory, self.trainer.decisions())?;
         let advice = AdviceFile::open(self.directory.path(), &mut self.trainer)?;
@@ -272,8 +275,8 @@ impl Session {
     /// Evaluates every seed with the most probable actions and, as the papers do, with sampled ones.
     fn evaluate_if_due(&self, seeds: &mut [Metrics]) -> Result<()> {
         let config = self.trainer.config();
-        let due = config.evaluate_every > 0
-            && self.trainer.iteration.is_multiple_of(config.evaluate_every as u64);
+        let due = config.evaluate.every > 0
+            && self.trainer.iteration.is_multiple_of(config.evaluate.every as u64);
         if !due {
             return Ok(());
         }
@@ -296,8 +299,8 @@ impl Session {
                     evaluate(&agent, &what)?.iter().map(|episode| episode.total).collect();
                 Ok(Some(Summary::of(&returns)))
             };
-            let most_probable = run(Actions::Mean, config.evaluate_episodes)?;
-            let sampled = run(Actions::Sampled, config.sampled_episodes)?;
+            let most_probable = run(Actions::Mean, config.evaluate.episodes)?;
+            let sampled = run(Actions::Sampled, config.evaluate.sampled_episodes)?;
             metrics.evaluation_return = most_probable.map(|summary| summary.mean);
             metrics.evaluation_stderr = most_probable.map(|summary| summary.standard_error);
             metrics.sampled_return = sampled.map(|summary| summary.mean);

@@ -20,7 +20,7 @@ fn write_run(folder: &Path, name: &str, estimator: &str, first: f64, last: &[f64
     fs::create_dir_all(&run).unwrap();
     let seeds: Vec<usize> = (1..=last.len()).collect();
     let config = format!(
-        "task = \"cartpole-swingup\"\nestimator = \"{estimator}\"\nseeds = {seeds:?}\ndecisions = 200\n"
+        "task = \"cartpole-swingup\"\nestimator.kind = \"{estimator}\"\nseeds = {seeds:?}\ndecisions = 200\n"
     );
     fs::write(run.join("config.toml"), config).unwrap();
     // Another order than the trainer's, and a column that nobody knows.
@@ -93,7 +93,7 @@ fn the_numbers_are_those_worked_out_by_hand() {
     assert!(line(&tables, "| PPO | 0.200").ends_with("| – |"));
     // 5 seeds x 200 decisions in 4 s, half of it acting.
     assert!(tables.contains("| PPO | 250 | 2.00 | 2.00 |"), "{tables}");
-    assert!(tables.contains("| estimator | dynamics | single |"), "{tables}");
+    assert!(tables.contains("| estimator.kind | dynamics | single |"), "{tables}");
 
     let chart = read(folder, "charts/final-scores.svg");
     let widths: Vec<f64> = chart

@@ -25,7 +25,7 @@ fn images() -> &'static Images {
             let run = folder.path().join(seed);
             let mut command = host_trainer(folder.path());
             command.args(["train", "-q", "--estimator", "single", "--seed", seed]);
-            command.args(["--set", "decisions=2048", "--set", "trajectory_len=256"]);
+            command.args(["--set", "decisions=2048", "--set", "rollout.length=256"]);
             let _ = succeed(command.arg("--run-dir").arg(&run));
             run.join("policy.daa")
         };

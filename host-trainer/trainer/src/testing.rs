@@ -10,19 +10,11 @@ use tch::Device;
 /// When the models of the suite are missing.
 #[must_use]
 pub fn small() -> Trainer {
-    let config = Config {
-        environments: 2,
-        trajectory_len: 64,
-        minibatch: 64,
-        decisions: 512,
-        model_start: 0,
-        model_steps: 4,
-        model_first_steps: 8,
-        num_actions: 2,
-        horizon: 2,
-        epochs: 2,
-        ..Config::default()
-    };
+    let mut config = Config { decisions: 512, ..Config::default() };
+    (config.rollout.num_envs, config.rollout.length) = (2, 64);
+    (config.update.minibatch_size, config.update.epochs) = (64, 2);
+    (config.model.start, config.model.steps, config.model.first_steps) = (0, 4, 8);
+    (config.estimator.num_actions, config.estimator.horizon) = (2, 2);
     Trainer::new(config, Device::Cpu).expect("the simulator works")
 }
 

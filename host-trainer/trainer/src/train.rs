@@ -7,11 +7,11 @@
 use crate::advisor::{Advisor, Spent};
 use crate::config::{Config, EstimatorKind};
 use crate::data::{Experience, Prepared, Units};
-use crate::estimator::{Context, Estimator, Learned, QNetwork, QOptions, Rewind};
+use crate::estimator::{Context, Estimator, Learned, QNetwork, Rewind};
 use crate::metrics::{Best, Clock, Metrics, Phase};
 use crate::nn::{AdamOptions, Network};
 use crate::rollout::{Batch, Rollout};
-use crate::update::{TrpoOptions, UpdateOptions, UpdateReport, update};
+use crate::update::{UpdateReport, update};
 use crate::world_model::{ModelError, WorldModel};
 use daa_core::MlpShape;
 use daa_envs::agent::Agent;
@@ -93,27 +93,34 @@ impl Trainer {
     pub fn new(config: Config, device: Device) -> Result<Self, TrainError> {
         let task = config.find_task()?;
         let (observations, actions) = (task.observations.len(), task.actions.len());
-        let options = AdamOptions { epsilon: config.adam_epsilon };
-        let activation = config.activation;
-        let network = |index: u64, shape: MlpShape, head_gain: f32, extra: (usize, f32)| {
-            let rng = |seed: &u64| stream(*seed, Purpose::Initialisation, index);
-            let mut rngs: Vec<_> = config.seeds.iter().map(rng).collect();
-            Network::new(&mut rngs, shape, activation, head_gain, extra, options, device)
-        };
-        let actor_shape = MlpShape::new(observations, config.actor_hidden, actions);
-        let critic_shape = MlpShape::new(observations, config.critic_hidden, 1);
+        let options = AdamOptions { epsilon: config.update.adam_epsilon };
+        let network =
+            |index: u64, shape: MlpShape, activation, head_gain: f32, extra: (usize, f32)| {
+                let rng = |seed: &u64| stream(*seed, Purpose::Initialisation, index);
+                let mut rngs: Vec<_> = config.seeds.iter().map(rng).collect();
+                Network::new(&mut rngs, shape, activation, head_gain, extra, options, device)
+            };
+        let actor = &config.actor;
+        let actor_shape = MlpShape::new(observations, actor.hidden, actions);
+        let critic_shape = MlpShape::new(observations, config.critic.hidden, 1);
         let q_network = || {
-            let (seeds, hidden) = (&config.seeds, config.critic_hidden);
-            QNetwork::new(seeds, (observations, actions), hidden, activation, options, device)
+            let sizes = (observations, actions);
+            QNetwork::new(&config.seeds, sizes, &config.critic, options, device)
         };
         let model = || WorldModel::new(&config, observations, actions, device);
         Ok(Self {
             task,
             device,
-            actor: network(0, actor_shape, 0.01, (actions, config.initial_log_std)),
-            critic: network(1, critic_shape, 1.0, (0, 0.0)),
-            model: config.estimator.has_model().then(model),
-            q_network: (config.estimator == EstimatorKind::QNetwork).then(q_network),
+            actor: network(
+                0,
+                actor_shape,
+                actor.activation,
+                0.01,
+                (actions, actor.initial_log_std),
+            ),
+            critic: network(1, critic_shape, config.critic.activation, 1.0, (0, 0.0)),
+            model: config.estimator.kind.has_model().then(model),
+            q_network: (config.estimator.kind == EstimatorKind::QNetwork).then(q_network),
             experience: Experience::new(&config, observations, actions),
             rollout: Rollout::new(&config)?,
             iteration: 0,
@@ -223,12 +230,11 @@ impl Trainer {
         };
 
         // Improve actor and critic.
-        let options = self.options();
-        let (when, threads) = ((&self.config.seeds[..], self.iteration), self.config.num_threads());
         let (actor, critic) = (&mut self.actor, &mut self.critic);
         let reports = clock.time(Phase::Policy, || {
-            update(actor, critic, &real.rollout, &samples, when, options, threads)
+            update(actor, critic, &real.rollout, &samples, &self.config, self.iteration)
         });
+        let learning_rate = self.config.learning_rate(self.iteration);
         if let Some(advisor) = &mut self.advisor {
             let spent = Spent::of(start, &clock);
             advisor.look(&self.config, self.iteration, &agents, &samples, spent);
@@ -239,7 +245,7 @@ impl Trainer {
         let mut metrics = self.metrics(&batch, &real, &samples.advantages, &reports, &errors);
         for seed in &mut metrics {
             (seed.num_actions, seed.horizon) = scored;
-            seed.learning_rate = options.learning_rate;
+            seed.learning_rate = learning_rate;
             (seed.seconds, seed.clock) = (seconds, clock);
         }
         self.check(&metrics)?;
@@ -249,7 +255,7 @@ impl Trainer {
 
     /// Whether enough has been seen for the dynamics to be trained and used.
     fn may_model(&self) -> bool {
-        (self.iteration + 1) * self.config.batch() as u64 >= self.config.model_start
+        (self.iteration + 1) * self.config.batch() as u64 >= self.config.model.start
     }
 
     /// Trains what the estimator needs beside actor and critic.
@@ -258,13 +264,8 @@ impl Trainer {
         let config = &self.config;
         let (when, threads) = ((&config.seeds[..], self.iteration), config.num_threads());
         if let Some(q_network) = &mut self.q_network {
-            let options = QOptions {
-                epochs: config.epochs,
-                minibatch: config.minibatch,
-                learning_rate: learning_rate(config, self.iteration),
-                max_norm: config.max_norm(),
-            };
-            let _ = q_network.fit(&real.rollout, when, options, threads);
+            let learning_rate = config.learning_rate(self.iteration);
+            let _ = q_network.fit(&real.rollout, when, &config.update, learning_rate, threads);
         }
         let Some(model) = self.model.as_mut().filter(|_| may_model) else {
             return vec![ModelError::default(); config.num_seeds()];
@@ -272,7 +273,7 @@ impl Trainer {
         let buffers = &self.experience.buffers;
         let errors = model.errors(buffers, newest, units);
         let first = !self.model_trained;
-        let steps = if first { config.model_first_steps } else { config.model_steps };
+        let steps = if first { config.model.first_steps } else { config.model.steps };
         model.train(buffers, units, steps, when, threads);
         self.model_trained = true;
         if let Device::Cuda(card) = self.device {
@@ -292,10 +293,10 @@ impl Trainer {
         let learned = |model| Learned {
             model,
             changes: &units.changes,
-            observation_clip: self.config.observation_clip,
+            observation_clip: self.config.normalise.observation_clip,
         };
         let model = self.model.as_ref().filter(|_| self.may_model());
-        match (self.config.estimator, model, &self.q_network) {
+        match (self.config.estimator.kind, model, &self.q_network) {
             (EstimatorKind::Dynamics, Some(model), _) => Estimator::Dynamics(learned(model)),
             (EstimatorKind::SimulatedStates, Some(model), _) => {
                 Estimator::SimulatedStates(learned(model))
@@ -314,7 +315,7 @@ impl Trainer {
     }
 
     fn context<'a>(&'a self, real: &'a Prepared) -> Context<'a> {
-        let config = &self.config;
+        let (config, estimator) = (&self.config, &self.config.estimator);
         let progress = self.iteration as f64 / config.iterations() as f64;
         Context {
             actor: &self.actor,
@@ -322,9 +323,9 @@ impl Trainer {
             real: &real.rollout,
             discount: config.discount(),
             num_actions: (self.advisor.as_ref().and_then(Advisor::chosen))
-                .unwrap_or_else(|| grown(config.num_actions, progress, config.growth)),
-            horizon: grown(config.horizon, progress, config.growth),
-            noise: config.noise,
+                .unwrap_or_else(|| grown(estimator.num_actions, progress, estimator.ramp_fraction)),
+            horizon: grown(estimator.horizon, progress, estimator.ramp_fraction),
+            noise: estimator.noise,
             seeds: &config.seeds,
             iteration: self.iteration,
             threads: config.num_threads(),
@@ -350,29 +351,6 @@ impl Trainer {
     /// Simulations that blew up in the last iteration.
     pub fn take_divergences(&mut self) -> Vec<Divergence> {
         std::mem::take(&mut self.divergences)
-    }
-
-    fn options(&self) -> UpdateOptions {
-        let config = &self.config;
-        UpdateOptions {
-            kind: config.update,
-            epochs: config.epochs,
-            minibatch: config.minibatch,
-            clip: config.clip,
-            value_clip: (config.value_clip > 0.0).then_some(config.value_clip),
-            value_coefficient: config.value_coefficient,
-            entropy_coefficient: config.entropy_coefficient,
-            max_norm: config.max_norm(),
-            learning_rate: learning_rate(config, self.iteration),
-            real_weight: config.real_weight,
-            normalise_advantages: config.normalise_advantages,
-            rpo_alpha: config.rpo_alpha,
-            trpo: TrpoOptions {
-                max_kl: config.trpo_max_kl,
-                damping: config.trpo_damping,
-                cg_steps: config.trpo_cg_steps,
-            },
-        }
     }
 
     fn metrics(
@@ -424,12 +402,6 @@ impl Trainer {
             None => Ok(()),
         }
     }
-}
-
-/// Of actor and critic: falls to 0 in a straight line over the run, if asked for.
-fn learning_rate(config: &Config, iteration: u64) -> f64 {
-    let progress = iteration as f64 / config.iterations() as f64;
-    config.learning_rate * if config.anneal_learning_rate { 1.0 - progress } else { 1.0 }
 }
 
 /// N or H at a point of the run: from 1 to `full` in a straight line over the first `share` of it.
@@ -513,8 +485,8 @@ mod tests {
                 TOGETHER.set(together);
                 let config = small().config;
                 // One thread: the flag is this thread's.
-                let config =
-                    Config { seeds: vec![3, 1, 2], threads: 1, estimator, update, ..config };
+                let mut config = Config { seeds: vec![3, 1, 2], threads: 1, ..config };
+                (config.estimator.kind, config.update.kind) = (estimator, update);
                 let mut trainer = Trainer::new(config, Device::Cpu).unwrap();
                 let metrics = [trainer.iterate().unwrap(), trainer.iterate().unwrap()].concat();
                 TOGETHER.set(false);

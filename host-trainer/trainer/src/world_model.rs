@@ -129,24 +129,24 @@ impl WorldModel {
     /// Fresh networks for every seed of a run.
     #[must_use]
     pub fn new(config: &Config, observations: usize, actions: usize, device: Device) -> Self {
-        let options = AdamOptions { epsilon: config.model_adam_epsilon };
+        let options = AdamOptions { epsilon: config.model.adam_epsilon };
         let network = |index: u64, hidden: usize, output: usize| {
             let rng = |seed: &u64| stream(*seed, Purpose::Initialisation, index);
             let mut rngs: Vec<_> = config.seeds.iter().map(rng).collect();
             let shape = MlpShape::new(observations + actions, hidden, output);
-            Network::new(&mut rngs, shape, config.model_activation, 1.0, (0, 0.0), options, device)
-                .with_bf16(config.model_bf16)
+            Network::new(&mut rngs, shape, config.model.activation, 1.0, (0, 0.0), options, device)
+                .with_bf16(config.model.bf16)
         };
-        let networks = if config.common_trunk {
-            vec![(Head::Both, network(2, config.transition_hidden, observations + 1))]
+        let networks = if config.model.common_trunk {
+            vec![(Head::Both, network(2, config.model.transition_hidden, observations + 1))]
         } else {
             vec![
-                (Head::Transition, network(2, config.transition_hidden, observations)),
-                (Head::Reward, network(3, config.reward_hidden, 1)),
+                (Head::Transition, network(2, config.model.transition_hidden, observations)),
+                (Head::Reward, network(3, config.model.reward_hidden, 1)),
             ]
         };
-        let layout = Layout { observations, target: config.transition_target, device };
-        let (learning_rate, minibatch) = (config.model_learning_rate, config.model_minibatch);
+        let layout = Layout { observations, target: config.model.transition_target, device };
+        let (learning_rate, minibatch) = (config.model.learning_rate, config.model.minibatch_size);
         Self { networks, layout, learning_rate, minibatch }
     }
 
@@ -344,18 +344,15 @@ impl WorldReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ModelOptions;
     use crate::nn::to_vec;
     use daa_core::MlpSlice;
 
     #[test]
     fn a_head_of_a_common_trunk_is_a_network_of_its_own() {
         tch::manual_seed(12);
-        let config = Config {
-            seeds: vec![3, 4],
-            common_trunk: true,
-            transition_hidden: 6,
-            ..Config::default()
-        };
+        let mut config = Config { seeds: vec![3, 4], ..Config::default() };
+        (config.model.common_trunk, config.model.transition_hidden) = (true, 6);
         let model = WorldModel::new(&config, 3, 2, Device::Cpu);
         let input = Tensor::randn([2, 1, 5], (Kind::Float, Device::Cpu));
         for s in 0..2 {
@@ -378,14 +375,15 @@ mod tests {
     #[test]
     fn both_forms_of_the_model_learn_a_linear_system() {
         for common_trunk in [false, true] {
-            let config = Config {
+            let model = ModelOptions {
                 common_trunk,
                 transition_hidden: 24,
                 reward_hidden: 24,
-                model_minibatch: 64,
+                minibatch_size: 64,
                 transition_target: TransitionTarget::Next,
-                ..Config::default()
+                ..ModelOptions::default()
             };
+            let config = Config { model, ..Config::default() };
             let mut model = WorldModel::new(&config, 1, 1, Device::Cpu);
             let mut buffer = ReplayBuffer::new(1000, 1, 1);
             let newest: Vec<usize> = (0..1000)

@@ -2,7 +2,7 @@
 //! without a panic and without a large allocation.
 #![allow(clippy::unwrap_used)]
 
-use daa_trainer::config::Config;
+use daa_trainer::config::{Config, ModelOptions};
 use daa_trainer::run::checkpoint::{self, Which};
 use daa_trainer::run::directory::RunDirectory;
 use daa_trainer::train::Trainer;
@@ -57,26 +57,23 @@ impl Random {
 }
 
 fn config() -> Config {
-    Config {
-        environments: 1,
-        trajectory_len: 16,
-        minibatch: 16,
-        decisions: 64,
-        model_start: 0,
-        model_steps: 1,
-        model_first_steps: 1,
-        model_minibatch: 16,
-        num_actions: 1,
-        horizon: 1,
-        epochs: 1,
-        actor_hidden: 2,
-        critic_hidden: 2,
+    let mut config = Config { decisions: 64, threads: 1, ..Config::default() };
+    (config.rollout.num_envs, config.rollout.length) = (1, 16);
+    (config.update.minibatch_size, config.update.epochs) = (16, 1);
+    config.model = ModelOptions {
+        start: 0,
+        steps: 1,
+        first_steps: 1,
+        minibatch_size: 16,
         transition_hidden: 2,
         reward_hidden: 2,
         replay_capacity: 64,
-        threads: 1,
-        ..Config::default()
-    }
+        ..ModelOptions::default()
+    };
+    (config.estimator.num_actions, config.estimator.horizon) = (1, 1);
+    config.actor.hidden = 2;
+    config.critic.hidden = 2;
+    config
 }
 
 /// Changes some bytes of a file in one of many ways.

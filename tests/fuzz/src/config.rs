@@ -34,12 +34,12 @@ pub fn config(data: &[u8]) {
     config.check().expect("a resolved configuration is a possible one");
     assert!(config.find_task().is_ok());
     assert!(config.num_seeds() > 0 && config.batch() > 0 && config.iterations() > 0);
-    let _ = (config.discount(), config.max_norm());
+    let _ = (config.discount(), config.update.max_norm());
     // What a run directory keeps is what the run was.
     let text = toml::to_string(&config).expect("every configuration can be written");
     let again = resolved(&text, Vec::new()).expect("what was written is read");
     let differences = config.differences(&again);
     assert!(differences.is_empty(), "{differences:?}");
     #[cfg(feature = "planted")]
-    assert!(config.num_actions % 4 != 1, "planted");
+    assert!(config.estimator.num_actions % 4 != 1, "planted");
 }

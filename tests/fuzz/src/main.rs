@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 fn main() -> std::io::Result<()> {
-    let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| "tests/fuzz/corpus".into()));
+    let folder =
+        PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| "tests/fuzz/corpus".into()));
     for (target, _) in fuzz::TARGETS {
         let folder = folder.join(target);
         std::fs::create_dir_all(&folder)?;

@@ -1,7 +1,5 @@
 //! Inputs that every campaign begins with: sound ones of every kind.
 
-#[cfg(feature = "trainer")]
-use crate::config::SEPARATOR;
 use crate::image::{ACT, HIDDEN, OBS};
 use daa_core::Activation;
 use daa_core::dynamics::TransitionTarget;
@@ -13,7 +11,9 @@ use daa_core::integer::{Limits, WeightType, network_words, quantise};
 use daa_core::link::{Request, Transfer, encode, frame_capacity};
 use daa_core::policy::Head;
 #[cfg(feature = "trainer")]
-use daa_trainer::config::Config;
+use daa_trainer::config::SEPARATOR;
+#[cfg(feature = "trainer")]
+use daa_trainer::config::{Config, Options};
 
 /// Seeds of a target, by name.
 #[must_use]
@@ -156,7 +156,7 @@ fn configs() -> Vec<(String, Vec<u8>)> {
     seeds.push(("seed-defaults".to_owned(), text.into_bytes()));
     for preset in ["quickstart", "tuned", "paper-2022", "icml-2023"] {
         let text = format!(
-            "preset = \"{preset}\"\nseeds = [1, 2]{SEPARATOR}num_actions=8\ntask=cheetah-run"
+            "preset = \"{preset}\"\nseeds = [1, 2]{SEPARATOR}estimator.num_actions=8\ntask=cheetah-run"
         );
         seeds.push((format!("seed-{preset}"), text.into_bytes()));
     }
@@ -167,8 +167,8 @@ fn configs() -> Vec<(String, Vec<u8>)> {
 #[cfg(feature = "trainer")]
 #[must_use]
 pub fn dictionary() -> String {
-    let table = toml::Table::try_from(Config::default()).expect("the defaults can be written");
     let words = ["---", "true", "false", "inf", "nan", "\\\"\\\"\\\"", "0x", "1e", "[[", "= "];
-    let keys = table.keys().map(String::as_str).chain(words);
-    keys.map(|word| format!("\"{word}\"\n")).collect()
+    let keys = Config::all_entries().into_iter().map(|entry| entry.key);
+    let words = words.into_iter().map(str::to_owned);
+    keys.chain(words).map(|word| format!("\"{word}\"\n")).collect()
 }

@@ -64,9 +64,9 @@ pub struct Report {
 /// Of the configuration, or of training.
 pub fn run(args: &Args) -> Result<()> {
     let mut config = args.config.resolve()?;
-    config.threads = args.config.threads.unwrap_or(1);
-    (config.growth, config.model_start) = (0.0, 0);
-    config.model_first_steps = config.model_steps;
+    config.threads = args.config.run.threads.unwrap_or(1);
+    (config.estimator.ramp_fraction, config.model.start) = (0.0, 0);
+    config.model.first_steps = config.model.steps;
     config.fits_memory()?;
     let peers = peers(&config);
     let report = measure(config, args.iterations)?;
@@ -107,13 +107,13 @@ pub fn run(args: &Args) -> Result<()> {
 fn peers(config: &Config) -> Vec<(&'static str, f64)> {
     let wide = |hidden: usize| hidden == 512;
     let alike =
-        config.task == "cheetah-run" && wide(config.actor_hidden) && wide(config.critic_hidden);
-    match config.estimator {
+        config.task == "cheetah-run" && wide(config.actor.hidden) && wide(config.critic.hidden);
+    match config.estimator.kind {
         EstimatorKind::Single if alike => {
             vec![("released PPO", 3.0), ("CleanRL", 3.1), ("SB3", 2.6)]
         }
         // With dynamics of 1024 it was 25.5; its model's part costs a third of that at 512.
-        EstimatorKind::Dynamics if alike && wide(config.transition_hidden) => {
+        EstimatorKind::Dynamics if alike && wide(config.model.transition_hidden) => {
             vec![("released DAA", 13.0)]
         }
         _ => Vec::new(),
@@ -188,7 +188,7 @@ fn measure(config: Config, iterations: u32) -> Result<Report> {
         flop: sum(|cost| cost.flop),
         floor_seconds: sum(|cost| cost.floor_seconds),
     });
-    Ok(Report { task: config.task.clone(), estimator: config.estimator, rate, costs })
+    Ok(Report { task: config.task.clone(), estimator: config.estimator.kind, rate, costs })
 }
 
 /// Multiplications and additions a second of a matrix product that fits the cache.
@@ -225,8 +225,8 @@ fn flop(trainer: &Trainer, phase: Phase) -> f64 {
     let model: Vec<MlpShape> =
         trainer.model.iter().flat_map(|model| model.networks().map(|(_, n)| n.shape())).collect();
     let q_network = trainer.q_network.as_ref().map(|q| q.network().shape());
-    let samples = states * config.num_actions as f64;
-    let horizon = config.horizon as f64;
+    let samples = states * config.estimator.num_actions as f64;
+    let horizon = config.estimator.horizon as f64;
     let imagined = |steps: f64| {
         let model: f64 = model.iter().map(|shape| forward(*shape)).sum();
         samples * (steps * (model + forward(critic)) + (steps - 1.0) * forward(actor))
@@ -235,16 +235,16 @@ fn flop(trainer: &Trainer, phase: Phase) -> f64 {
         Phase::Acting | Phase::Environment | Phase::Evaluation => 0.0,
         Phase::Preparing => 2.0 * states * forward(critic),
         Phase::Model => {
-            let minibatch = config.model_minibatch as f64;
+            let minibatch = config.model.minibatch_size as f64;
             let training: f64 = model.iter().map(|shape| step(*shape)).sum();
             let test: f64 = model.iter().map(|shape| forward(*shape)).sum();
             let q_network =
-                q_network.map_or(0.0, |shape| config.epochs as f64 * states * step(shape));
-            config.model_steps as f64 * minibatch * training + states * test + q_network
+                q_network.map_or(0.0, |shape| config.update.epochs as f64 * states * step(shape));
+            config.model.steps as f64 * minibatch * training + states * test + q_network
         }
         Phase::Extra => {
             states * forward(actor)
-                + match config.estimator {
+                + match config.estimator.kind {
                     EstimatorKind::Single | EstimatorKind::Rewind => 0.0,
                     EstimatorKind::QNetwork => samples * q_network.map_or(0.0, forward),
                     EstimatorKind::Dynamics => imagined(horizon),
@@ -252,11 +252,11 @@ fn flop(trainer: &Trainer, phase: Phase) -> f64 {
                 }
         }
         Phase::Policy => {
-            let rows = match config.estimator {
+            let rows = match config.estimator.kind {
                 EstimatorKind::SimulatedStates => states + samples,
                 _ => states,
             };
-            config.epochs as f64 * (rows * step(actor) + states * step(critic))
+            config.update.epochs as f64 * (rows * step(actor) + states * step(critic))
         }
     }
 }

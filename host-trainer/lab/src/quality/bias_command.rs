@@ -113,8 +113,8 @@ pub fn run(args: &Args) -> Result<()> {
         let _ = subject.learn(&trainer, args.batches)?;
     }
     let actor = Actor::of_normalised(&subject.agents[0]);
-    let num_actions = args.actions.map_or(subject.config.num_actions, usize::from);
-    let horizon = args.horizon.map_or(subject.config.horizon, usize::from);
+    let num_actions = args.actions.map_or(subject.config.estimator.num_actions, usize::from);
+    let horizon = args.horizon.map_or(subject.config.estimator.horizon, usize::from);
 
     let mut found = vec![Gradients::default(); kinds.len()];
     let mut reference = Gradients::default();
@@ -128,7 +128,8 @@ pub fn run(args: &Args) -> Result<()> {
             let (config, units) = (&subject.config, &subject.units);
             let real = experience.prepare(config, &batch, units, &subject.critic, Device::Cpu);
             let shared = subject.context(&real.rollout, num_actions);
-            let context = Context { horizon, iteration: number, noise: config.noise, ..shared };
+            let context =
+                Context { horizon, iteration: number, noise: config.estimator.noise, ..shared };
             let of = |kind| one(&subject, &actor, kind, &context, &real.rollout, &batch.states);
             if turn > 0 {
                 reference.add(of(Kind::Single)?);
@@ -213,7 +214,7 @@ fn one(
         Ok(Learned {
             model: subject.model.as_ref().context(missing)?,
             changes: &subject.units.changes,
-            observation_clip: subject.config.observation_clip,
+            observation_clip: subject.config.normalise.observation_clip,
         })
     };
     let estimator = match kind {
@@ -231,7 +232,7 @@ fn one(
     let wide =
         |tensor: &tch::Tensor| -> Vec<f64> { to_vec(tensor).into_iter().map(f64::from).collect() };
     let [z, actions, advantages] = [&samples.z, &samples.actions, &samples.advantages].map(wide);
-    Ok(gradient(actor, &z, &actions, &advantages, subject.config.real_weight))
+    Ok(gradient(actor, &z, &actions, &advantages, subject.config.estimator.real_weight))
 }
 
 fn progress(len: u64, task: &str) -> ProgressBar {

@@ -8,12 +8,11 @@
 
 use anyhow::{Context as _, Result, bail};
 use daa_core::advantage::Discount;
-use daa_envs::State;
-use daa_envs::output;
+use daa_envs::{State, output};
 use daa_trainer::config::{Config, EstimatorKind, NoiseScheme};
 use daa_trainer::data::RealRollout;
 use daa_trainer::data::{Experience, Units};
-use daa_trainer::estimator::{Context, Learned, QNetwork, QOptions, Rewind, extra_actions};
+use daa_trainer::estimator::{Context, Learned, QNetwork, Rewind, extra_actions};
 use daa_trainer::nn::{AdamOptions, Network, to_vec};
 use daa_trainer::rollout::{Batch, Rollout};
 use daa_trainer::run::open::load;
@@ -131,7 +130,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     let _no_grad = tch::no_grad_guard();
-    let (environments, len) = (trainer.config().environments, trainer.config().trajectory_len);
+    let (environments, len) = (trainer.config().rollout.num_envs, trainer.config().rollout.length);
     let mut subject = Subject::of(trainer, args.seed, (environments, len))?;
     let batch = subject.learn(trainer, args.batches)?;
     let (states, num_actions) = (args.states as usize, args.actions as usize);
@@ -164,7 +163,7 @@ fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     let learned = subject.model.as_ref().map(|model| Learned {
         model,
         changes: &subject.units.changes,
-        observation_clip: subject.config.observation_clip,
+        observation_clip: subject.config.normalise.observation_clip,
     });
     let mut estimates =
         vec![("rewind, one rollout", widened(&rewind.advantages(&context, &extra)?))];
@@ -212,18 +211,16 @@ impl Subject {
                 .with_context(|| format!("this run has no seed {seed}, only {seeds:?}"))?,
         };
         let shard = seed_index..seed_index + 1;
-        let config = Config {
-            seeds: vec![seeds[seed_index]],
-            estimator: EstimatorKind::Rewind,
-            environments,
-            trajectory_len,
-            ..trainer.config().clone()
-        };
+        let mut config = Config { seeds: vec![seeds[seed_index]], ..trainer.config().clone() };
+        (config.rollout.num_envs, config.rollout.length) = (environments, trajectory_len);
+        // The run may have no replay buffer: a model is learned from this one.
+        config.estimator.kind = EstimatorKind::Dynamics;
         let mut experience = Experience::new(
-            &Config { estimator: EstimatorKind::Dynamics, ..config.clone() },
+            &config,
             trainer.task().observations.len(),
             trainer.task().actions.len(),
         );
+        config.estimator.kind = EstimatorKind::Rewind;
         experience.statistics = vec![trainer.experience.statistics[seed_index].clone()];
         experience.statistics[0].building_up = vec![0.0; environments];
         let mut units = trainer.units();
@@ -252,11 +249,10 @@ impl Subject {
         let (observations, actions) =
             (trainer.task().observations.len(), trainer.task().actions.len());
         let config = self.config.clone();
-        let adam = AdamOptions { epsilon: config.adam_epsilon };
+        let adam = AdamOptions { epsilon: config.update.adam_epsilon };
         let mut new_q = self.q_network.is_none().then(|| {
             let sizes = (observations, actions);
-            let (hidden, activation) = (config.critic_hidden, config.activation);
-            QNetwork::new(&config.seeds, sizes, hidden, activation, adam, Device::Cpu)
+            QNetwork::new(&config.seeds, sizes, &config.critic, adam, Device::Cpu)
         });
         let when = |batch: u32| (&config.seeds[..], 1_000_000 + u64::from(batch));
         let mut last = Batch::default();
@@ -269,19 +265,15 @@ impl Subject {
             if let Some(q_network) = &mut new_q {
                 let real =
                     self.experience.prepare(&config, &last, &self.units, &self.critic, Device::Cpu);
-                let options = QOptions {
-                    epochs: config.epochs,
-                    minibatch: config.minibatch,
-                    learning_rate: config.learning_rate,
-                    max_norm: config.max_norm(),
-                };
-                let _ = q_network.fit(&real.rollout, when(number), options, config.num_threads());
+                let (update, threads) = (&config.update, config.num_threads());
+                let rate = update.learning_rate;
+                let _ = q_network.fit(&real.rollout, when(number), update, rate, threads);
             }
         }
         if self.model.is_none() {
             let mut model = WorldModel::new(&config, observations, actions, Device::Cpu);
             let buffers = &self.experience.buffers;
-            let steps = config.model_first_steps;
+            let steps = config.model.first_steps;
             model.train(buffers, &self.units, steps, when(0), config.num_threads());
             self.model = Some(model);
         }
@@ -296,7 +288,7 @@ impl Subject {
             real,
             discount: self.config.discount(),
             num_actions,
-            horizon: self.config.horizon,
+            horizon: self.config.estimator.horizon,
             noise: NoiseScheme::Independent,
             seeds: &self.config.seeds,
             iteration: 2_000_000,

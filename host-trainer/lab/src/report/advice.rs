@@ -122,7 +122,7 @@ pub(super) fn collect(study: &Study) -> Result<Vec<RunAdvice>> {
 
 fn by_seed(arm: &str, record: &Record, said: &[(u64, Said)]) -> Vec<RunAdvice> {
     let task = record.word("task");
-    let auto = record.config.get("auto_actions").and_then(toml::Value::as_bool).unwrap_or(false);
+    let auto = record.config.get("advise.auto").and_then(toml::Value::as_bool).unwrap_or(false);
     let of = |seed: u64| RunAdvice {
         name: format!("{arm}, {task}, seed {seed}"),
         auto,

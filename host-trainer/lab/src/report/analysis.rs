@@ -98,7 +98,7 @@ impl Analysis {
                 found
             }
             None => {
-                let plain = |r: &super::record::Record| r.word("estimator") == "single";
+                let plain = |r: &super::record::Record| r.word("estimator.kind") == "single";
                 study.arms.iter().position(|arm| arm.records.iter().any(plain)).unwrap_or(0)
             }
         };

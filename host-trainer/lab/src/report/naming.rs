@@ -11,14 +11,21 @@ const SAME_ARM: [&str; 9] = [
     "device",
     "threads",
     "tf32",
-    "evaluate_every",
-    "evaluate_episodes",
-    "sampled_episodes",
-    "advise",
+    "evaluate.every",
+    "evaluate.episodes",
+    "evaluate.sampled_episodes",
+    "advise.every",
 ];
 
 /// Keys by which arms are named, if they tell them apart; then the others as the file has them.
-const TELLING: [&str; 6] = ["estimator", "update", "num_actions", "horizon", "noise", "preset"];
+const TELLING: [&str; 6] = [
+    "estimator.kind",
+    "update.kind",
+    "estimator.num_actions",
+    "estimator.horizon",
+    "estimator.noise",
+    "preset",
+];
 
 impl Study {
     /// Names the arms that nobody named by what tells them apart.
@@ -73,11 +80,11 @@ pub(super) fn kept(config: &Table) -> Table {
 /// The algorithm in the paper's words.
 #[must_use]
 pub(super) fn method(record: &Record) -> String {
-    let update = match record.word("update") {
+    let update = match record.word("update.kind") {
         "" => "PPO".to_owned(),
         update => update.to_uppercase(),
     };
-    match record.word("estimator") {
+    match record.word("estimator.kind") {
         "single" => update,
         "dynamics" => format!("DAA-{update}"),
         "rewind" => format!("AA-{update}"),
@@ -90,20 +97,20 @@ pub(super) fn method(record: &Record) -> String {
 fn name_by(arm: &Arm, keys: &[&str]) -> String {
     let record = &arm.records[0];
     let mut words = Vec::new();
-    let algorithm = ["estimator", "update"];
+    let algorithm = ["estimator.kind", "update.kind"];
     if keys.is_empty() || keys.iter().any(|key| algorithm.contains(key)) {
         words.push(method(record));
     }
     // What a single action does not have cannot be its name.
-    let without: &[&str] = match record.word("estimator") {
-        "single" => &["num_actions", "horizon", "noise"],
+    let without: &[&str] = match record.word("estimator.kind") {
+        "single" => &["estimator.num_actions", "estimator.horizon", "estimator.noise"],
         _ => &[],
     };
     for key in keys.iter().filter(|key| !algorithm.contains(key) && !without.contains(key)) {
         let value = record.config.get(*key).map(shown).unwrap_or_default();
         words.push(match *key {
-            "num_actions" => format!("N = {value}"),
-            "horizon" => format!("H = {value}"),
+            "estimator.num_actions" => format!("N = {value}"),
+            "estimator.horizon" => format!("H = {value}"),
             "preset" => value,
             key => format!("{key} = {value}"),
         });

@@ -6,7 +6,7 @@
 use super::metrics_file::Metrics;
 use anyhow::{Context, Result, anyhow, bail};
 use daa_envs::files;
-use daa_trainer::config::Config;
+use daa_trainer::config::{Config, flat, old_key};
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -62,7 +62,7 @@ pub struct SeedRecord {
 pub struct Record {
     /// Its directory.
     pub path: PathBuf,
-    /// Its configuration; what it does not say is the default.
+    /// Its configuration with dotted keys; what it does not say is the default.
     pub config: Table,
     /// Its seeds, in its order.
     pub seeds: Vec<SeedRecord>,
@@ -147,9 +147,15 @@ impl Record {
         let place = path.join("config.toml");
         let given: Table = toml::from_str(&read(&place)?)
             .map_err(|error| anyhow!("{}: {}", place.display(), error.message()))?;
-        let mut config = Table::try_from(Config::default())?;
-        config.extend(given);
-        for key in ["task", "preset", "estimator"] {
+        if let Some((old, new)) = old_key(&given) {
+            bail!(
+                "{}: {old} is now {new}: the run was made by another version of this program",
+                place.display()
+            );
+        }
+        let mut config = flat(&Table::try_from(Config::default())?);
+        config.extend(flat(&given));
+        for key in ["task", "preset", "estimator.kind"] {
             if !config.get(key).is_some_and(Value::is_str) {
                 bail!("{}: {key} is no word in quotes", place.display());
             }

@@ -199,10 +199,11 @@ fn listed(words: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::report::record::SeedRecord;
+    use daa_trainer::config::{Config, flat};
 
     fn record(path: &str, config: &str, seeds: &[(u64, u64)]) -> Record {
-        let mut table = Table::try_from(daa_trainer::config::Config::default()).unwrap();
-        table.extend(config.parse::<Table>().unwrap());
+        let mut table = flat(&Table::try_from(Config::default()).unwrap());
+        table.extend(flat(&config.parse::<Table>().unwrap()));
         let seed = |(seed, decisions): &(u64, u64)| SeedRecord {
             seed: *seed,
             decisions: *decisions,
@@ -236,16 +237,30 @@ mod tests {
 
     #[test]
     fn arms_are_named_by_the_fewest_keys_that_tell_them_apart() {
-        assert_eq!(names(&["clip = 0.1"]), ["DAA-PPO"]);
-        assert_eq!(names(&["estimator = 'single'\nclip = 0.3", "clip = 0.1"]), ["PPO", "DAA-PPO"]);
+        assert_eq!(names(&["ppo.clip = 0.1"]), ["DAA-PPO"]);
         assert_eq!(
-            names(&["estimator = 'single'", "num_actions = 4", "num_actions = 16"]),
+            names(&["estimator.kind = 'single'\nclip = 0.3", "ppo.clip = 0.1"]),
+            ["PPO", "DAA-PPO"]
+        );
+        assert_eq!(
+            names(&[
+                "estimator.kind = 'single'",
+                "estimator.num_actions = 4",
+                "estimator.num_actions = 16"
+            ]),
             ["PPO", "DAA-PPO, N = 4", "DAA-PPO, N = 16"]
         );
-        let same = ["estimator = 'single'\nhorizon = 2", "estimator = 'single'\nhorizon = 3"];
+        let same =
+            ["estimator.kind = 'single'\nhorizon = 2", "estimator.kind = 'single'\nhorizon = 3"];
         assert_eq!(names(&same), ["PPO", "PPO (2)"]);
-        assert_eq!(names(&["clip = 0.1", "clip = 0.3"]), ["clip = 0.1", "clip = 0.3"]);
-        assert_eq!(names(&["update = 'trpo'", "estimator = 'q_network'"]), ["DAA-TRPO", "QAA-PPO"]);
+        assert_eq!(
+            names(&["ppo.clip = 0.1", "ppo.clip = 0.3"]),
+            ["ppo.clip = 0.1", "ppo.clip = 0.3"]
+        );
+        assert_eq!(
+            names(&["update.kind = 'trpo'", "estimator.kind = 'q_network'"]),
+            ["DAA-TRPO", "QAA-PPO"]
+        );
     }
 
     #[test]
@@ -254,7 +269,7 @@ mod tests {
             "task = 'walker-walk'",
             "seeds = [3]",
             "device = 'cuda'",
-            "evaluate_every = 1",
+            "evaluate.every = 1",
             "gamma = 0.9",
         ];
         let records =
@@ -284,8 +299,8 @@ mod tests {
     fn given_names_win() {
         let records = vec![
             (Some("ours"), record("a", "", &[(1, 1)])),
-            (Some("ours"), record("b", "clip = 0.9", &[(2, 1)])),
-            (None, record("c", "estimator = 'single'", &[(1, 1)])),
+            (Some("ours"), record("b", "ppo.clip = 0.9", &[(2, 1)])),
+            (None, record("c", "estimator.kind = 'single'", &[(1, 1)])),
         ];
         let study = study(records);
         let names: Vec<_> = study.arms.iter().map(|arm| arm.name.as_str()).collect();

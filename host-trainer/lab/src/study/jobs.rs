@@ -59,8 +59,11 @@ impl Job {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command.arg("train").arg("--quiet").stdin(Stdio::null()).stdout(Stdio::null());
-        if let Some(preset) = &self.arguments.preset {
+        if let Some(preset) = &self.arguments.sources.preset {
             command.args(["--preset", preset]);
+        }
+        if let Some(file) = &self.arguments.sources.config {
+            command.arg("--config").arg(file);
         }
         for assignment in self.arguments.assignments() {
             command.args(["--set", &assignment]);

@@ -2,16 +2,15 @@
 
 use super::measure::{Size, improve, measure};
 use super::plots;
-use super::presets::Preset;
-use super::table::{CSV_HEADER, Report, TABLE_1};
+use super::settings::{Flags, PRESETS, VarianceConfig};
+use super::table::{CSV_HEADER, Report};
 use super::window::Settings;
 use crate::subject::policy_of;
 use anyhow::{Context, Result, bail};
-use daa_core::Activation;
 use daa_envs::output;
 use daa_envs::{self as task, Task};
-use daa_trainer::decomposition::{Actor, Estimate};
-use daa_trainer::decomposition::{Draws, stream};
+use daa_trainer::config::{ConfigError, SourceArguments, assigned};
+use daa_trainer::decomposition::{Actor, Draws, Estimate, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -19,67 +18,18 @@ use std::time::Instant;
 
 /// Where the variance of the policy gradient comes from, and what would reduce it.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = help())]
 pub struct Args {
-    /// Task; may be given many times; default: the six of the paper's Table 1
-    #[arg(long)]
-    task: Vec<String>,
-    /// Policy of a run or an image; default: a new one after --updates steps of gradient ascent
-    #[arg(long, value_name = "RUN|IMAGE", conflicts_with_all = ["task", "updates", "hidden", "activation", "learning_rate", "update_states", "action_repeat"])]
+    /// Policy of a run or an image; default: a new one, after some steps of gradient ascent
+    #[arg(long, value_name = "RUN|IMAGE")]
     policy: Option<PathBuf>,
-    /// Subtract the values that the run's critic gives to states, and let them go on where rollouts end
+    /// Subtract the critic's values of the states, and add them where rollouts end
     #[arg(long)]
     critic: bool,
-    /// Actions that every state has now: the verdict is about one more
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    now: u16,
-    /// Sizes with a name: table-1 (the default: the paper's setting) or quick; other flags come after it
-    #[arg(long, value_name = "NAME")]
-    preset: Option<String>,
-    /// Steps of plain gradient ascent before the measurement [table-1: 20]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(..=10_000))]
-    updates: Option<u16>,
-    /// States of each of them, in trajectories of --trajectory-len [table-1: 5500]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    update_states: Option<u32>,
-    /// Their learning rate
-    #[arg(long, default_value_t = 0.1)]
-    learning_rate: f64,
-    /// Widths of the hidden layers of the new policy [table-1: 128]
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=4096))]
-    hidden: Vec<u16>,
-    /// Function between its layers: relu, leaky_relu, tanh or silu
-    #[arg(long, default_value = "relu")]
-    activation: String,
-    /// States to measure, rounded up to whole trajectories [table-1: 10000]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    states: Option<u32>,
-    /// Actions of each state, the one taken among them [table-1: 3]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(3..=1000))]
-    actions: Option<u16>,
-    /// Rollouts of each action in the rewound simulator: their mean return is its Q-value [table-1: 2]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    rollouts: Option<u16>,
-    /// Decisions of a rollout [table-1: 100]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    horizon: Option<u32>,
-    /// T, decisions of a trajectory [table-1: 100]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1000))]
-    trajectory_len: Option<u32>,
-    /// Discount of a decision
-    #[arg(long, default_value_t = 0.99)]
-    discount: f64,
-    /// Control steps of a decision
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
-    action_repeat: u32,
-    /// delta, what one more action in every state costs, in trajectories
-    #[arg(long, default_value_t = 1.0)]
-    extension: f64,
-    /// Seed
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Worker threads; 0: one for each core
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
-    threads: u16,
+    #[command(flatten)]
+    sources: SourceArguments,
+    #[command(flatten)]
+    flags: Flags,
     /// Write components.csv, and charts of the components and of Delta_N against Delta_T, into a folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -89,6 +39,11 @@ pub struct Args {
     /// Write the components of every parameter to a file
     #[arg(long, value_name = "FILE")]
     parameters: Option<PathBuf>,
+}
+
+/// The presets and the keys of `--set`.
+fn help() -> String {
+    daa_trainer::config::help::<VarianceConfig>(&PRESETS)
 }
 
 /// A policy to measure, and where.
@@ -102,27 +57,11 @@ struct Subject {
 /// # Errors
 /// When an argument does not fit the task, a file cannot be read or written, or a simulation fails.
 pub fn run(args: &Args) -> Result<()> {
-    let threads = match usize::from(args.threads) {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
     if args.critic && args.policy.is_none() {
         bail!("--critic needs --policy RUN: a new policy has no critic");
     }
-    if !(args.extension.is_finite() && args.extension > 0.0) {
-        bail!("--extension {} is not above 0", args.extension);
-    }
-    if !(0.0..=1.0).contains(&args.discount) {
-        bail!("--discount {} is not between 0 and 1", args.discount);
-    }
-    if !(args.learning_rate.is_finite() && args.learning_rate >= 0.0) {
-        bail!("--learning-rate {} is not a number from 0", args.learning_rate);
-    }
-    let preset = Preset::find(args.preset.as_deref())?;
-    let tasks: Vec<&str> = match args.task.as_slice() {
-        [] => TABLE_1.iter().map(|published| published.task).collect(),
-        tasks => tasks.iter().map(String::as_str).collect(),
-    };
+    let config = configuration(args)?;
+    let threads = config.num_threads();
     let (mut csv, mut parameters) = (CSV_HEADER.to_owned(), PARAMETERS_HEADER.to_owned());
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
@@ -137,11 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut one = |subject: &dyn Fn() -> Result<Subject>| -> Result<()> {
         let begin = Instant::now();
         let Subject { actor, settings } = subject()?;
-        let size = Size::of(
-            args.states.unwrap_or(preset.states) as usize,
-            settings.trajectory_len,
-            threads,
-        );
+        let size = Size::of(config.measure.states, settings.trajectory_len, threads);
         let bar = progress(settings.task.name, size);
         let measured = measure(&actor, settings, size, |done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
@@ -151,7 +86,7 @@ pub fn run(args: &Args) -> Result<()> {
             &measured,
             settings,
             size,
-            (usize::from(args.now), args.extension),
+            (config.measure.now, config.measure.extension),
             beside_paper,
             seconds,
         );
@@ -172,7 +107,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.policy {
         Some(path) => one(&|| {
             let (agent, task, action_repeat) = policy_of(path)?;
-            let settings = settings(args, preset, task, action_repeat)?;
+            let settings = settings(&config, task, action_repeat)?;
             let actor = Actor::of(&agent);
             if !args.critic {
                 return Ok(Subject { actor, settings });
@@ -183,27 +118,36 @@ pub fn run(args: &Args) -> Result<()> {
             let (_, trainer) = daa_trainer::run::open::load(path)?;
             Ok(Subject { actor: actor.with_critic(super::critic_of(&trainer, 0)), settings })
         }),
-        None => tasks.iter().try_for_each(|task| one(&|| fresh(args, preset, task, threads))),
+        None => config.tasks.iter().try_for_each(|task| one(&|| fresh(&config, task))),
     }
 }
 
-fn settings(
-    args: &Args,
-    preset: &Preset,
-    task: &'static Task,
-    action_repeat: u32,
-) -> Result<Settings> {
-    let trajectory_len = args.trajectory_len.unwrap_or(preset.trajectory_len);
-    let horizon = args.horizon.unwrap_or(preset.horizon);
+/// The options of the measurement. With a given policy, an option of a new one is refused.
+fn configuration(args: &Args) -> Result<VarianceConfig, ConfigError> {
+    let sources = args.sources.sources(&args.flags.assignments());
+    let config = VarianceConfig::resolve(&sources)?;
+    if args.policy.is_some() {
+        for (key, value) in assigned(&sources)? {
+            if let Some(because) = VarianceConfig::without_effect(&key) {
+                let (value, because) = (value.to_string(), because.to_owned());
+                return Err(ConfigError::NoEffect { key, value, because });
+            }
+        }
+    }
+    Ok(config)
+}
+
+fn settings(config: &VarianceConfig, task: &'static Task, action_repeat: u32) -> Result<Settings> {
+    let measure = &config.measure;
     let settings = Settings {
         task,
         action_repeat,
-        trajectory_len: trajectory_len as usize,
-        num_actions: usize::from(args.actions.unwrap_or(preset.actions)),
-        rollouts: usize::from(args.rollouts.unwrap_or(preset.rollouts)),
-        horizon: horizon as usize,
-        discount: args.discount,
-        seed: args.seed,
+        trajectory_len: measure.trajectory_length,
+        num_actions: measure.actions,
+        rollouts: measure.rollouts,
+        horizon: measure.horizon,
+        discount: config.gamma,
+        seed: config.seed,
     };
     if task.terminates() {
         bail!(
@@ -212,10 +156,12 @@ fn settings(
         );
     }
     let episode = settings.episode();
-    for (flag, value) in [("trajectory-len", trajectory_len), ("horizon", horizon)] {
-        if value as usize > episode {
+    for (key, value) in
+        [("trajectory_length", measure.trajectory_length), ("horizon", measure.horizon)]
+    {
+        if value > episode {
             bail!(
-                "--{flag} {value} is more than the {episode} decisions of an episode of {}",
+                "measure.{key} = {value} is more than the {episode} decisions of an episode of {}",
                 task.name
             );
         }
@@ -224,25 +170,17 @@ fn settings(
 }
 
 /// A new policy after some updates.
-fn fresh(args: &Args, preset: &Preset, task: &str, threads: usize) -> Result<Subject> {
-    let settings = settings(args, preset, task::find(task)?, args.action_repeat)?;
-    let activation = match args.activation.as_str() {
-        "relu" => Activation::Relu,
-        "leaky_relu" => Activation::LeakyRelu,
-        "tanh" => Activation::Tanh,
-        "silu" => Activation::Silu,
-        other => bail!("--activation {other} is none of relu, leaky_relu, tanh, silu"),
-    };
+fn fresh(config: &VarianceConfig, task: &str) -> Result<Subject> {
+    let settings = settings(config, task::find(task)?, config.action_repeat)?;
+    let policy = &config.new_policy;
     let mut sizes = vec![settings.task.observations.len()];
-    let hidden = if args.hidden.is_empty() { preset.hidden } else { &args.hidden };
-    sizes.extend(hidden.iter().map(|width| usize::from(*width)));
+    sizes.extend(policy.hidden.iter().map(|width| usize::from(*width)));
     sizes.push(settings.task.actions.len());
-    let mut rng = stream(args.seed, Draws::Weights, 0);
-    let mut actor = Actor::new(&mut rng, sizes, activation, HEAD_GAIN);
-    let trajectories = (args.update_states.unwrap_or(preset.update_states) as usize)
-        .div_ceil(settings.trajectory_len);
-    let work = (usize::from(args.updates.unwrap_or(preset.updates)), trajectories);
-    improve(&mut actor, settings, work, args.learning_rate, threads)?;
+    let mut rng = stream(config.seed, Draws::Weights, 0);
+    let mut actor = Actor::new(&mut rng, sizes, policy.activation, HEAD_GAIN);
+    let trajectories = policy.update_states.div_ceil(settings.trajectory_len);
+    let work = (policy.updates, trajectories);
+    improve(&mut actor, settings, work, policy.learning_rate, config.num_threads())?;
     Ok(Subject { actor, settings })
 }
 

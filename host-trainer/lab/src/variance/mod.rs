@@ -13,7 +13,7 @@
 //! | `advise`, `advice`, `advice_file` | that, every so many iterations of a training |
 //! | `measure` | all of it on threads; the policy of Table 1 |
 //! | `bootstrap`, `table`, `plots` | intervals, beside the paper's figures |
-//! | `presets` | sizes with a name |
+//! | `settings` | options of a measurement, and sizes with a name |
 //! | `gradient`, `bias`, `bias_command` | bias and variance of the estimators of a run |
 //! | `command` | the command line |
 //!
@@ -55,7 +55,7 @@ pub mod command;
 mod critic;
 mod measure;
 mod plots;
-mod presets;
+mod settings;
 mod table;
 mod window;
 

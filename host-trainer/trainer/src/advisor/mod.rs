@@ -55,14 +55,15 @@ impl Advisor {
     /// None where no advice is asked for.
     #[must_use]
     pub fn new(config: &Config) -> Option<Self> {
-        let every = match (config.advise, config.auto_actions) {
+        let advise = &config.advise;
+        let every = match (advise.every, advise.auto) {
             (0, false) => return None,
             (0, true) => EVERY,
             (every, _) => every,
         };
         Some(Self {
             every: every as u64,
-            chosen: config.auto_actions.then_some(config.num_actions),
+            chosen: advise.auto.then_some(config.estimator.num_actions),
             spent: [0.0; 2],
             counted: [0.0; 2],
             said: Vec::new(),
@@ -101,7 +102,7 @@ impl Advisor {
         let all = (states * agents.len()) as f64;
         self.spent = [self.spent[0] + spent.states, self.spent[1] + spent.actions];
         self.counted = [self.counted[0] + all, self.counted[1] + all * extra as f64];
-        let pieces = Pieces::of(config.environments, config.trajectory_len);
+        let pieces = Pieces::of(config.rollout.num_envs, config.rollout.length);
         let Some(pieces) = pieces.filter(|_| extra > 0) else { return };
         if !(iteration + 1).is_multiple_of(self.every) {
             return;
@@ -111,7 +112,7 @@ impl Advisor {
             let begun = Instant::now();
             let seed = config.seeds[s];
             let found = components(config, s, (seed, iteration), agent, samples, pieces);
-            let len = config.trajectory_len;
+            let len = config.rollout.length;
             let percent = |from, to| {
                 let trade = |c: &_| prices.trade(c, len, from, to);
                 [
@@ -126,10 +127,14 @@ impl Advisor {
                 100.0 * policy / (policy + c.markov_chain(len))
             });
             let next = self.chosen.map(|now| {
-                next_num_actions(now, [config.auto_min, config.auto_max], |from, to| {
-                    let [_, _, margin] = percent(from, to);
-                    (margin.value, !margin.is_in_doubt())
-                })
+                next_num_actions(
+                    now,
+                    [config.advise.min_actions, config.advise.max_actions],
+                    |from, to| {
+                        let [_, _, margin] = percent(from, to);
+                        (margin.value, !margin.is_in_doubt())
+                    },
+                )
             });
             self.chosen = next;
             self.said.push(Advice {
@@ -150,10 +155,13 @@ impl Advisor {
 
     /// What states and actions cost, as the user counts.
     fn prices(&self, config: &Config) -> Prices {
-        match config.advise_cost {
+        match config.advise.cost {
             ActionCost::Decisions => {
-                let rewinds = config.estimator == EstimatorKind::Rewind;
-                Prices { state: 1.0, action: if rewinds { config.horizon as f64 } else { 0.0 } }
+                let rewinds = config.estimator.kind == EstimatorKind::Rewind;
+                Prices {
+                    state: 1.0,
+                    action: if rewinds { config.estimator.horizon as f64 } else { 0.0 },
+                }
             }
             ActionCost::Seconds => {
                 let each = |i: usize| self.spent[i] / self.counted[i].max(1.0);
@@ -177,7 +185,7 @@ fn components(
     };
     let (z, actions) = (of_seed(&samples.z), of_seed(&samples.actions));
     let mut advantages = of_seed(&samples.advantages);
-    if config.normalise_advantages {
+    if config.normalise.advantages {
         // As the update does, minibatch by minibatch; their scale changes no share.
         let mean = advantages.iter().sum::<f64>() / advantages.len() as f64;
         advantages.iter_mut().for_each(|advantage| *advantage -= mean);
@@ -190,7 +198,7 @@ fn components(
         actions: &actions,
         advantages: &advantages,
         num_actions: samples.advantages.size()[2] as usize,
-        independent: config.noise == NoiseScheme::Independent,
+        independent: config.estimator.noise == NoiseScheme::Independent,
     };
     measure_batch(&actor, samples, pieces, &projection)
 }

@@ -5,7 +5,7 @@
 //! | `S`, `B`, `N` | seeds, states of a batch and seed, extra actions |
 //! | `D`, `A` | signals of an observation, of an action |
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, flat};
 use daa_core::MlpShape;
 use daa_envs::Task;
 
@@ -15,10 +15,10 @@ const COPIES: u128 = 4;
 const FLOAT: u128 = 4;
 
 /// One part of what is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     bytes: u128,
-    keys: &'static [&'static str],
+    keys: Vec<&'static str>,
 }
 
 impl Config {
@@ -38,8 +38,8 @@ impl Config {
         if needed <= u128::from(installed) {
             return Ok(());
         }
-        let largest = parts.iter().max_by_key(|part| part.bytes).map_or(&[][..], |part| part.keys);
-        let table = toml::Table::try_from(self).unwrap_or_default();
+        let largest = parts.iter().max_by_key(|part| part.bytes).map_or(&[][..], |part| &part.keys);
+        let table = flat(&toml::Table::try_from(self).unwrap_or_default());
         let value = |key: &str| match (key, table.get(key)) {
             ("seeds", _) => format!("{} seeds", self.num_seeds()),
             (_, value) => {
@@ -57,19 +57,20 @@ impl Config {
     /// A lower bound: every number that is there for as long as an iteration lasts is counted once.
     fn parts(&self, d: u128, a: u128) -> [Part; 4] {
         let wide = |size: usize| size as u128;
-        let (s, b, n) = (wide(self.num_seeds()), wide(self.batch()), wide(self.num_actions));
-        let model = self.estimator.has_model();
+        let (s, b, n) =
+            (wide(self.num_seeds()), wide(self.batch()), wide(self.estimator.num_actions));
+        let model = self.estimator.kind.has_model();
         let params = |input: u128, hidden: usize, output: u128| {
             wide(MlpShape::new(input as usize, hidden, output as usize).params())
         };
-        let mut weights = params(d, self.actor_hidden, a) + params(d, self.critic_hidden, 1);
+        let mut weights = params(d, self.actor.hidden, a) + params(d, self.critic.hidden, 1);
         if model {
-            weights += params(d + a, self.transition_hidden, d);
-            weights += params(d + a, self.reward_hidden, 1);
+            weights += params(d + a, self.model.transition_hidden, d);
+            weights += params(d + a, self.model.reward_hidden, 1);
         }
         // Observation, its successor, action, reward, value, advantage.
         let row = 2 * d + a + 3;
-        let extra = match self.estimator {
+        let extra = match self.estimator.kind {
             super::EstimatorKind::Single => 0,
             // The action and its score.
             super::EstimatorKind::Rewind | super::EstimatorKind::QNetwork => a + 1,
@@ -78,23 +79,28 @@ impl Config {
         };
         // The ring grows with what comes.
         let replayed =
-            if model { wide(self.replay_capacity).min(self.decisions.into()) } else { 0 };
-        let networks = match model {
-            true => {
-                &["seeds", "actor_hidden", "critic_hidden", "transition_hidden", "reward_hidden"][..]
-            }
-            false => &["seeds", "actor_hidden", "critic_hidden"],
-        };
+            if model { wide(self.model.replay_capacity).min(self.decisions.into()) } else { 0 };
+        let all = [
+            "seeds",
+            "actor.hidden",
+            "critic.hidden",
+            "model.transition_hidden",
+            "model.reward_hidden",
+        ];
+        let networks = if model { all.to_vec() } else { all[..3].to_vec() };
         [
             Part { bytes: FLOAT * COPIES * s * weights, keys: networks },
-            Part { bytes: FLOAT * s * b * row, keys: &["seeds", "environments", "trajectory_len"] },
+            Part {
+                bytes: FLOAT * s * b * row,
+                keys: vec!["seeds", "rollout.num_envs", "rollout.length"],
+            },
             Part {
                 bytes: FLOAT * s * b * n * extra,
-                keys: &["seeds", "environments", "trajectory_len", "num_actions"],
+                keys: vec!["seeds", "rollout.num_envs", "rollout.length", "estimator.num_actions"],
             },
             Part {
                 bytes: FLOAT * s * replayed * (2 * d + a + 1),
-                keys: &["seeds", "replay_capacity", "decisions"],
+                keys: vec!["seeds", "model.replay_capacity", "decisions"],
             },
         ]
     }
@@ -125,18 +131,18 @@ mod tests {
         // Cartpole has five signals and one action.
         let config = config(&[
             "seeds=[1, 2]",
-            "environments=10",
-            "trajectory_len=100",
-            "minibatch=100",
-            "num_actions=50",
+            "rollout.num_envs=10",
+            "rollout.length=100",
+            "update.minibatch_size=100",
+            "estimator.num_actions=50",
             "decisions=3000",
-            "replay_capacity=2000",
-            "actor_hidden=1",
-            "critic_hidden=1",
-            "transition_hidden=1",
-            "reward_hidden=1",
+            "model.replay_capacity=2000",
+            "actor.hidden=1",
+            "critic.hidden=1",
+            "model.transition_hidden=1",
+            "model.reward_hidden=1",
         ]);
-        assert_eq!(config.estimator, EstimatorKind::Dynamics);
+        assert_eq!(config.estimator.kind, EstimatorKind::Dynamics);
         // inputs + 1, 1 + 1, and for each output 1 + 1: with one hidden unit in each of two layers.
         let weights = (6 + 2 + 2) + (6 + 2 + 2) + (7 + 2 + 5 * 2) + (7 + 2 + 2);
         let batch = 1000 * (2 * 5 + 1 + 3);
@@ -146,11 +152,12 @@ mod tests {
         let task = config.find_task().unwrap();
         config.fits(task, needed).unwrap();
         let error = config.fits(task, needed - 1).unwrap_err().to_string();
-        for words in ["2 seeds", "environments = 10", "trajectory_len = 100", "num_actions = 50"] {
+        for words in ["2 seeds", "num_envs = 10", "rollout.length = 100", "num_actions = 50"] {
             assert!(error.contains(words), "{words}: {error}");
         }
         // Without a model there is neither, and with a short run the ring does not fill.
-        let single = Config { estimator: EstimatorKind::Single, ..config.clone() };
+        let mut single = config.clone();
+        single.estimator.kind = EstimatorKind::Single;
         single.fits(task, 2 * 4 * (4 * 20 + batch)).unwrap();
         assert!(single.fits(task, 2 * 4 * (4 * 20 + batch) - 1).is_err());
         let short = Config { decisions: 1000, ..config };
@@ -161,7 +168,11 @@ mod tests {
     #[test]
     fn this_machine_has_room_for_the_quickstart_and_not_for_a_mistake() {
         config(&[]).fits_memory().unwrap();
-        let huge = config(&["environments=4096", "trajectory_len=1048576", "num_actions=1024"]);
+        let huge = config(&[
+            "rollout.num_envs=4096",
+            "rollout.length=1048576",
+            "estimator.num_actions=1024",
+        ]);
         let error = huge.fits_memory().unwrap_err().to_string();
         assert!(error.contains("GiB") && error.contains("num_actions = 1024"), "{error}");
     }

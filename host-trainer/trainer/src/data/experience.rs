@@ -86,10 +86,10 @@ impl Experience {
             observations: RunningStatistics::new(observations),
             changes: RunningStatistics::new(observations),
             returns: RunningStatistics::new(1),
-            building_up: vec![0.0; config.environments],
+            building_up: vec![0.0; config.rollout.num_envs],
         };
-        let replays = config.estimator.has_model();
-        let capacity = if replays { config.replay_capacity } else { 1 };
+        let replays = config.estimator.kind.has_model();
+        let capacity = if replays { config.model.replay_capacity } else { 1 };
         let buffer = ReplayBuffer::new(capacity, observations, actions);
         Self {
             statistics: vec![statistics; config.num_seeds()],
@@ -104,24 +104,28 @@ impl Experience {
     #[must_use]
     pub fn scale(&self, config: &Config, seed_index: usize) -> ObservationScale {
         let statistics = &self.statistics[seed_index].observations;
-        ObservationScale::new(statistics, config.normalise_observations, config.observation_clip)
+        ObservationScale::new(
+            statistics,
+            config.normalise.observations,
+            config.normalise.observation_clip,
+        )
     }
 
     /// The units that a network computes in now.
     #[must_use]
     pub fn units(&self, config: &Config) -> Units {
-        let change = |statistics: &SeedStatistics| match config.transition_target {
+        let change = |statistics: &SeedStatistics| match config.model.transition_target {
             TransitionTarget::Next => vec![1.0; self.observations],
             TransitionTarget::Difference => statistics.changes.deviation(),
         };
         let reward_scale = |statistics: &SeedStatistics| {
-            if config.normalise_rewards { 1.0 / statistics.returns.deviation()[0] } else { 1.0 }
+            if config.normalise.rewards { 1.0 / statistics.returns.deviation()[0] } else { 1.0 }
         };
         Units {
             scales: (0..self.statistics.len()).map(|s| self.scale(config, s)).collect(),
             changes: self.statistics.iter().map(change).collect(),
             reward_scales: self.statistics.iter().map(reward_scale).collect(),
-            reward_clip: if config.normalise_rewards { REWARD_CLIP } else { f32::MAX },
+            reward_clip: if config.normalise.rewards { REWARD_CLIP } else { f32::MAX },
         }
     }
 
@@ -142,7 +146,7 @@ impl Experience {
                 scale.normalise(transition.next, &mut change);
                 change.iter_mut().zip(&z).for_each(|(next, z)| *next -= z);
                 statistics.changes.update(&change);
-                let environment = (row - s * states) / config.trajectory_len;
+                let environment = (row - s * states) / config.rollout.length;
                 let so_far = &mut statistics.building_up[environment];
                 *so_far = *so_far * config.gamma + transition.reward;
                 statistics.returns.update(&[*so_far]);

@@ -208,7 +208,7 @@ fn unroll(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, NoiseScheme};
+    use crate::config::{Config, ModelOptions, NoiseScheme};
     use crate::data::RealRollout;
     use crate::estimator::extra_actions;
     use crate::nn::{AdamOptions, Network};
@@ -235,12 +235,12 @@ mod tests {
 
     fn fixture(target: TransitionTarget) -> Fixture {
         tch::manual_seed(9);
-        let config = Config {
-            seeds: SEEDS.to_vec(),
+        let mut config = Config { seeds: SEEDS.to_vec(), ..Config::default() };
+        config.model = ModelOptions {
             transition_hidden: 5,
             reward_hidden: 5,
             transition_target: target,
-            ..Config::default()
+            ..ModelOptions::default()
         };
         let network = |index: u64, hidden: usize, output: usize, extra: usize| {
             let mut rngs: Vec<_> =

@@ -18,7 +18,7 @@ mod tests;
 
 pub use imagined::Learned;
 pub use noise::extra_actions;
-pub use q_network::{QNetwork, QOptions};
+pub use q_network::QNetwork;
 pub use rewind::Rewind;
 
 use crate::config::NoiseScheme;

@@ -7,9 +7,10 @@
 //! | `target` | `[S, B, 1]` | `A + V`: the TD(lambda) return of the real trajectory |
 
 use super::Context;
+use crate::config::{CriticOptions, UpdateOptions};
 use crate::data::{RealRollout, Shuffle};
 use crate::nn::{AdamOptions, Network, Shard, data_of_shard, parallel, shards};
-use daa_core::{Activation, MlpShape};
+use daa_core::MlpShape;
 use daa_envs::streams::{Purpose, stream};
 use tch::{Device, Kind, Tensor};
 
@@ -19,34 +20,21 @@ pub struct QNetwork {
     network: Network,
 }
 
-/// How it is fitted.
-#[derive(Clone, Copy, Debug)]
-pub struct QOptions {
-    /// Passes over the batch.
-    pub epochs: usize,
-    /// States of a minibatch.
-    pub minibatch: usize,
-    /// Learning rate.
-    pub learning_rate: f64,
-    /// Largest norm of the gradient, if limited.
-    pub max_norm: Option<f64>,
-}
-
 impl QNetwork {
     /// A fresh network for every seed.
     #[must_use]
     pub fn new(
         seeds: &[u64],
         (observations, actions): (usize, usize),
-        hidden: usize,
-        activation: Activation,
+        critic: &CriticOptions,
         options: AdamOptions,
         device: Device,
     ) -> Self {
         let rng = |seed: &u64| stream(*seed, Purpose::Initialisation, 4);
         let mut rngs: Vec<_> = seeds.iter().map(rng).collect();
-        let shape = MlpShape::new(observations + actions, hidden, 1);
-        let network = Network::new(&mut rngs, shape, activation, 1.0, (0, 0.0), options, device);
+        let shape = MlpShape::new(observations + actions, critic.hidden, 1);
+        let network =
+            Network::new(&mut rngs, shape, critic.activation, 1.0, (0, 0.0), options, device);
         Self { network }
     }
 
@@ -73,7 +61,8 @@ impl QNetwork {
         &mut self,
         real: &RealRollout,
         (seeds, iteration): (&[u64], u64),
-        options: QOptions,
+        options: &UpdateOptions,
+        learning_rate: f64,
         threads: usize,
     ) -> Vec<f64> {
         let inputs = input(&real.z, &real.actions);
@@ -86,11 +75,11 @@ impl QNetwork {
         let fitted = parallel(jobs.collect(), threads, |(mut network, data, seeds)| {
             let _no_grad = tch::no_grad_guard();
             let shuffle = Shuffle::new(&seeds, states, options.epochs, iteration, 2);
-            let losses = shuffle.epochs(&data, options.minibatch, |[x, targets]| {
+            let losses = shuffle.epochs(&data, options.minibatch_size, |[x, targets]| {
                 let (y, cache) = network.forward(&x);
                 let error = y - targets;
                 network.backward(&cache, &(&error / x.size()[1] as f64), None);
-                network.step(options.learning_rate, options.max_norm);
+                network.step(learning_rate, options.max_norm());
                 error.square().mean_dim(&[1i64][..], false, Kind::Float) * 0.5
             });
             (network, losses.concat())
@@ -134,13 +123,14 @@ mod tests {
         let values = Tensor::zeros([2, 512], cpu);
         let advantages = q(&z, &actions).squeeze_dim(2);
         let real = RealRollout { z, actions, advantages, values };
+        let critic = CriticOptions { hidden: 32, ..CriticOptions::default() };
         let adam = AdamOptions { epsilon: 1e-5 };
-        let mut network = QNetwork::new(&[1, 2], (2, 1), 32, Activation::Tanh, adam, Device::Cpu);
-        let options = QOptions { epochs: 10, minibatch: 64, learning_rate: 3e-3, max_norm: None };
-        let first = network.fit(&real, (&[1, 2], 0), options, 2);
+        let mut network = QNetwork::new(&[1, 2], (2, 1), &critic, adam, Device::Cpu);
+        let options = UpdateOptions { max_grad_norm: 0.0, ..UpdateOptions::default() };
+        let first = network.fit(&real, (&[1, 2], 0), &options, 3e-3, 2);
         let mut last = Vec::new();
         for iteration in 1..4 {
-            last = network.fit(&real, (&[1, 2], iteration), options, 2);
+            last = network.fit(&real, (&[1, 2], iteration), &options, 3e-3, 2);
         }
         assert_eq!(first.len(), 2);
         assert!(

@@ -14,7 +14,7 @@
 
 use super::rewind::score;
 use super::*;
-use crate::config::{Config, NoiseScheme, UpdateKind};
+use crate::config::{Config, CriticOptions, ModelOptions, NoiseScheme, UpdateKind};
 use crate::data::Units;
 use crate::nn::{AdamOptions, Network, to_vec};
 use crate::rollout::Branches;
@@ -128,13 +128,14 @@ impl Problem {
             GAMMA * (v(0) - v(1)),
             GAMMA * v(1),
         );
-        let config = Config {
+        let model = ModelOptions {
             transition_hidden: 7,
             reward_hidden: 7,
-            model_activation: Activation::Relu,
+            activation: Activation::Relu,
             transition_target: TransitionTarget::Next,
-            ..Config::default()
+            ..ModelOptions::default()
         };
+        let config = Config { model, ..Config::default() };
         let mut model = WorldModel::new(&config, 2, 1, Device::Cpu);
         let next = [
             over_actions(0.9, push, [0.0; 2], 0.0, 0.0),
@@ -146,8 +147,9 @@ impl Problem {
         for ((_, own), exact) in model.networks_mut().zip(&exact) {
             own.set_params(exact.params());
         }
+        let critic = CriticOptions { hidden: 7, activation: Activation::Relu };
         let adam = AdamOptions { epsilon: 1e-8 };
-        let mut q_network = QNetwork::new(&[1], (2, 1), 7, Activation::Relu, adam, Device::Cpu);
+        let mut q_network = QNetwork::new(&[1], (2, 1), &critic, adam, Device::Cpu);
         q_network.network_mut().set_params(network(&action_features(), &[q], None).params());
         Self {
             actor: network(&state_features(), &[mean], Some(SIGMA.ln())),

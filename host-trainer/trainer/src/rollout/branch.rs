@@ -167,14 +167,10 @@ mod tests {
     const NUM_ACTIONS: usize = 3;
 
     fn config(task: &str) -> Config {
-        Config {
-            task: task.to_owned(),
-            estimator: EstimatorKind::Rewind,
-            environments: 2,
-            trajectory_len: 260,
-            threads: 2,
-            ..Config::default()
-        }
+        let mut config = Config { task: task.to_owned(), threads: 2, ..Config::default() };
+        config.estimator.kind = EstimatorKind::Rewind;
+        (config.rollout.num_envs, config.rollout.length) = (2, 260);
+        config
     }
 
     /// A batch and the branches of some of its rows.

@@ -137,7 +137,7 @@ impl Rollout {
         let task = config.find_task()?;
         let mut workers = Vec::new();
         for (seed_index, seed) in config.seeds.iter().enumerate() {
-            for index in 0..config.environments as u64 {
+            for index in 0..config.rollout.num_envs as u64 {
                 let stream = stream_number(Purpose::Environment, index);
                 let mut environment = Environment::new(task, config.action_repeat, *seed, stream)?;
                 let mut observation = vec![0.0; task.observations.len()];
@@ -154,9 +154,9 @@ impl Rollout {
             }
         }
         let settings = Settings {
-            steps: config.trajectory_len,
+            steps: config.rollout.length,
             bootstrap_truncation: config.bootstrap_truncation,
-            keep_states: config.estimator == EstimatorKind::Rewind,
+            keep_states: config.estimator.kind == EstimatorKind::Rewind,
         };
         let share = workers.len().div_ceil(config.num_threads().max(1));
         let mut threads = Vec::new();
@@ -323,8 +323,8 @@ pub(super) mod tests {
     }
 
     fn collect(threads: usize, seeds: Vec<u64>) -> Batch {
-        let config =
-            Config { threads, seeds, environments: 3, trajectory_len: 300, ..Config::default() };
+        let mut config = Config { threads, seeds, ..Config::default() };
+        (config.rollout.num_envs, config.rollout.length) = (3, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1)); config.num_seeds()]);
         Rollout::new(&config).unwrap().collect(&agents, 4).unwrap()
     }
@@ -364,12 +364,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_time_limit_is_terminal_when_bootstrapping_is_off() {
-        let config = Config {
-            environments: 1,
-            trajectory_len: 300,
-            bootstrap_truncation: false,
-            ..Config::default()
-        };
+        let mut config = Config { bootstrap_truncation: false, ..Config::default() };
+        (config.rollout.num_envs, config.rollout.length) = (1, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
         let batch = Rollout::new(&config).unwrap().collect(&agents, 0).unwrap();
         assert_eq!(batch.ends[249], End::Terminated);
@@ -379,8 +375,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_saved_rollout_goes_on_bit_for_bit_with_other_threads() {
-        let config =
-            Config { environments: 3, trajectory_len: 130, threads: 1, ..Config::default() };
+        let mut config = Config { threads: 1, ..Config::default() };
+        (config.rollout.num_envs, config.rollout.length) = (3, 130);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
         let first = Rollout::new(&config).unwrap();
         first.collect(&agents, 0).unwrap();

@@ -27,7 +27,8 @@ fn train(config: Config) -> (Vec<f32>, Vec<Advice>) {
 fn advice_changes_nothing_and_is_the_same_every_time() {
     let (weights, nothing) = train(config());
     assert!(nothing.is_empty());
-    let advised = Config { advise: 2, ..config() };
+    let mut advised = config();
+    advised.advise.every = 2;
     let (same, said) = train(advised.clone());
     assert_eq!(weights, same);
     assert_eq!(
@@ -41,7 +42,11 @@ fn advice_changes_nothing_and_is_the_same_every_time() {
 
 #[test]
 fn every_seed_gets_the_advice_that_it_gets_alone() {
-    let of = |seeds: Vec<u64>| train(Config { seeds, advise: 3, ..config() }).1;
+    let of = |seeds: Vec<u64>| {
+        let mut config = Config { seeds, ..config() };
+        config.advise.every = 3;
+        train(config).1
+    };
     let (both, alone) = (of(vec![4, 9]), of(vec![9]));
     assert_eq!((both.len(), alone.len()), (4, 2));
     let numbers = |a: &Advice| [a.actions.value, a.actions.error, a.margin.value];
@@ -54,7 +59,8 @@ fn every_seed_gets_the_advice_that_it_gets_alone() {
 
 #[test]
 fn rewound_actions_cost_decisions() {
-    let config = Config { estimator: EstimatorKind::Rewind, advise: 6, ..config() };
+    let mut config = config();
+    (config.estimator.kind, config.advise.every) = (EstimatorKind::Rewind, 6);
     let (_, said) = train(config);
     // Two extra actions of two decisions each: one more costs 2 of 1 + 4.
     assert_eq!(said.iter().map(|a| a.extension).collect::<Vec<_>>(), [0.4]);
@@ -63,8 +69,10 @@ fn rewound_actions_cost_decisions() {
 }
 
 fn auto() -> Config {
-    let noise = NoiseScheme::Independent;
-    Config { auto_actions: true, advise: 1, auto_max: 8, decisions: 1280, noise, ..config() }
+    let mut config = Config { decisions: 1280, ..config() };
+    (config.advise.auto, config.advise.every, config.advise.max_actions) = (true, 1, 8);
+    config.estimator.noise = NoiseScheme::Independent;
+    config
 }
 
 #[test]
@@ -119,13 +127,16 @@ fn what_no_advice_can_be_given_on_is_refused() {
         change(&mut config);
         config.check().unwrap_err().to_string()
     };
-    assert!(refused(&|c| c.estimator = EstimatorKind::Single).contains("rewind, q_network"));
+    assert!(refused(&|c| c.estimator.kind = EstimatorKind::Single).contains("rewind, q_network"));
     assert!(refused(&|c| c.seeds = vec![1, 2]).contains("one seed a run"));
-    assert!(refused(&|c| c.growth = 0.5).contains("growth"));
-    assert!(refused(&|c| c.num_actions = 9).contains("num_actions = 9 is impossible"));
-    assert!(refused(&|c| c.auto_min = 4).contains("auto_min to auto_max"));
-    assert!(refused(&|c| c.trajectory_len = 8).contains("trajectory_len = 8"));
-    let fine = Config { advise_cost: ActionCost::Seconds, ..auto() };
+    assert!(refused(&|c| c.estimator.ramp_fraction = 0.5).contains("ramp_fraction = 0.5"));
+    assert!(refused(&|c| c.estimator.num_actions = 9).contains("num_actions = 9 is impossible"));
+    assert!(refused(&|c| c.advise.min_actions = 4).contains("min_actions to advise.max_actions"));
+    assert!(refused(&|c| c.rollout.length = 8).contains("rollout.length = 8"));
+    let mut fine = auto();
+    fine.advise.cost = ActionCost::Seconds;
     fine.check().unwrap();
-    Config { estimator: EstimatorKind::Single, ..config() }.check().unwrap();
+    let mut single = config();
+    single.estimator.kind = EstimatorKind::Single;
+    single.check().unwrap();
 }

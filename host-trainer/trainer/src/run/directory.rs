@@ -14,10 +14,11 @@
 //! | `summary.json` | the last line of `train --json` |
 
 use crate::advisor::advice::FILE as ADVICE;
-use crate::config::Config;
+use crate::config::{Config, read_resolved};
 use crate::metrics::Metrics;
 use anyhow::{Context, Result, bail};
-use daa_envs::files::{RECORDED, WRITTEN, read_text, write_atomically};
+use daa_envs::files::write_atomically;
+use daa_envs::files::{RECORDED, WRITTEN, read_text};
 use daa_envs::replay::Request;
 use daa_envs::{self as task, Divergence};
 use std::fs::{self, File};
@@ -136,11 +137,8 @@ impl RunDirectory {
         let text = read_text(&place, WRITTEN).with_context(|| {
             format!("{} is no run: cannot read {}", path.display(), place.display())
         })?;
-        let config: Config = toml::from_str(&text).map_err(|error| {
-            // The keys that there are would fill the screen.
-            let what = error.message().split(", expected").next().unwrap_or_default().to_owned();
-            let whose = "was this run made by another version of the program?";
-            anyhow::anyhow!("{}: {what}: {whose}", place.display())
+        let config = read_resolved(&text, &place.display().to_string()).map_err(|error| {
+            anyhow::anyhow!("{error}: the run was made by another version of this program")
         })?;
         task::find_near(&config.task, path)?;
         config.check().with_context(|| place.display().to_string())?;

@@ -1,6 +1,6 @@
 //! The critic: regression on the returns of the real actions.
 
-use super::UpdateOptions;
+use crate::config::Config;
 use crate::data::Shuffle;
 use crate::nn::Network;
 use tch::{Kind, Tensor};
@@ -11,14 +11,17 @@ pub(super) fn improve(
     critic: &mut Network,
     data: &[Tensor; 3],
     shuffle: &Shuffle,
-    options: UpdateOptions,
+    config: &Config,
+    learning_rate: f64,
 ) -> Vec<f64> {
-    let losses = shuffle.epochs(data, options.minibatch, |[z, targets, old_values]| {
+    let update = &config.update;
+    let value_clip = (config.ppo.value_clip > 0.0).then_some(config.ppo.value_clip);
+    let losses = shuffle.epochs(data, update.minibatch_size, |[z, targets, old_values]| {
         let (y, cache) = critic.forward(&z);
-        let (dy, loss) = value_loss(&y.squeeze_dim(2), &targets, &old_values, options.value_clip);
-        let dy = (dy * (options.value_coefficient / z.size()[1] as f64)).unsqueeze(2);
+        let (dy, loss) = value_loss(&y.squeeze_dim(2), &targets, &old_values, value_clip);
+        let dy = (dy * (update.value_coefficient / z.size()[1] as f64)).unsqueeze(2);
         critic.backward(&cache, &dy, None);
-        critic.step(options.learning_rate, options.max_norm);
+        critic.step(learning_rate, update.max_norm());
         loss.mean_dim(&[1i64][..], true, Kind::Float)
     });
     losses.concat()

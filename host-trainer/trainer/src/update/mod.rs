@@ -7,44 +7,11 @@ mod critic;
 mod policy;
 mod trpo;
 
-pub use trpo::TrpoOptions;
-
-use crate::config::UpdateKind;
+use crate::config::{Config, UpdateKind};
 use crate::data::{RealRollout, Samples, Shuffle};
 use crate::nn::{Network, data_of_shard, parallel, shards};
 use daa_envs::streams::{Purpose, stream};
 use tch::Tensor;
-
-/// Settings of an update.
-#[derive(Clone, Copy, Debug)]
-pub struct UpdateOptions {
-    /// What the actor does with its samples.
-    pub kind: UpdateKind,
-    /// Passes over the batch; A2C makes one.
-    pub epochs: usize,
-    /// Real states of a minibatch.
-    pub minibatch: usize,
-    /// Clip of PPO's ratio.
-    pub clip: f64,
-    /// Clip of the change of a value, if any.
-    pub value_clip: Option<f64>,
-    /// Weight of the value loss.
-    pub value_coefficient: f64,
-    /// Weight of the entropy bonus.
-    pub entropy_coefficient: f64,
-    /// Largest norm of a network's gradient, if limited.
-    pub max_norm: Option<f64>,
-    /// Learning rate.
-    pub learning_rate: f64,
-    /// Weight of the real action beside an extra one's 1.
-    pub real_weight: f64,
-    /// Bring a minibatch's advantages to mean 0 and deviation 1.
-    pub normalise_advantages: bool,
-    /// Largest perturbation of a mean in randomised policy optimisation; 0: none.
-    pub rpo_alpha: f64,
-    /// Settings of TRPO.
-    pub trpo: TrpoOptions,
-}
 
 /// Means over all minibatches of an update of one seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -80,10 +47,10 @@ pub fn update(
     critic: &mut Network,
     real: &RealRollout,
     samples: &Samples,
-    (seeds, iteration): (&[u64], u64),
-    options: UpdateOptions,
-    threads: usize,
+    config: &Config,
+    iteration: u64,
 ) -> Vec<UpdateReport> {
+    let (seeds, learning_rate) = (&config.seeds, config.learning_rate(iteration));
     let targets = &real.advantages + &real.values;
     let states = real.z.size()[1] as usize;
     // Simulated states make the batch longer: then minibatches grow with it, not their number.
@@ -98,17 +65,17 @@ pub fn update(
             Job::Critic(critic.shard(&shard), values, own()),
         ]
     });
-    let learned = parallel(jobs.collect(), threads, |job| {
+    let learned = parallel(jobs.collect(), config.num_threads(), |job| {
         let _no_grad = tch::no_grad_guard();
         match job {
             Job::Actor(mut network, data, seeds) => {
-                let minibatch = options.minibatch * growth;
-                let report = improve(&mut network, &data, (&seeds, iteration), minibatch, options);
+                let minibatch = config.update.minibatch_size * growth;
+                let report = improve(&mut network, &data, (&seeds, iteration), minibatch, config);
                 Learned::Actor(network, report)
             }
             Job::Critic(mut network, data, seeds) => {
-                let shuffle = Shuffle::new(&seeds, states, options.epochs, iteration, 1);
-                let losses = critic::improve(&mut network, &data, &shuffle, options);
+                let shuffle = Shuffle::new(&seeds, states, config.update.epochs, iteration, 1);
+                let losses = critic::improve(&mut network, &data, &shuffle, config, learning_rate);
                 Learned::Critic(network, losses)
             }
         }
@@ -138,15 +105,12 @@ pub fn update(
 /// Derivative `[S, B, A]` of the unweighted loss by the Gaussians' means, for tests of the estimators.
 #[cfg(test)]
 pub(crate) fn gradient_by_mean(actor: &Network, samples: &Samples, kind: UpdateKind) -> Tensor {
-    let options = UpdateOptions {
-        kind,
-        real_weight: 1.0,
-        entropy_coefficient: 0.0,
-        ..policy::tests::OPTIONS
-    };
+    let mut config = policy::tests::config();
+    (config.update.kind, config.update.entropy_coefficient) = (kind, 0.0);
+    config.estimator.real_weight = 1.0;
     let mean = actor.predict(&samples.z).tanh();
     let Samples { actions, log_probs, advantages, .. } = samples;
-    policy::loss(&mean, &actor.extra(), actions, log_probs, advantages, options).dmean
+    policy::loss(&mean, &actor.extra(), actions, log_probs, advantages, &config).dmean
 }
 
 /// Improves an actor. Loss, KL divergence and clip fraction of each seed.
@@ -155,18 +119,20 @@ fn improve(
     data: &[Tensor; 4],
     (seeds, iteration): (&[u64], u64),
     minibatch: usize,
-    options: UpdateOptions,
+    config: &Config,
 ) -> Vec<Vec<f64>> {
     let states = data[0].size()[1] as usize;
-    match options.kind {
-        UpdateKind::Trpo => trpo::improve(actor, data, options),
+    let learning_rate = config.learning_rate(iteration);
+    match config.update.kind {
+        UpdateKind::Trpo => trpo::improve(actor, data, config),
         UpdateKind::Ppo | UpdateKind::A2c => {
-            let epochs = if options.kind == UpdateKind::A2c { 1 } else { options.epochs };
+            let epochs =
+                if config.update.kind == UpdateKind::A2c { 1 } else { config.update.epochs };
             let shuffle = Shuffle::new(seeds, states, epochs, iteration, 0);
             let rng = |seed: &u64| stream(*seed, Purpose::Perturbation, iteration);
             let mut rngs: Vec<_> = seeds.iter().map(rng).collect();
             shuffle.epochs(data, minibatch, |minibatch| {
-                policy::learn(actor, minibatch, &mut rngs, options)
+                policy::learn(actor, minibatch, &mut rngs, config, learning_rate)
             })
         }
     }

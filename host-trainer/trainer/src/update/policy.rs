@@ -7,8 +7,7 @@
 //! | A2C's loss | `[S]` | `-mean A ln pi - beta H` (Mnih et al. 2016): the paper's Eq. 3 as it stands |
 //! | `dmean` | `[S, B, A]` | the loss's derivative by the Gaussian's mean |
 
-use super::UpdateOptions;
-use crate::config::UpdateKind;
+use crate::config::{Config, UpdateKind};
 use crate::gaussian::log_probs;
 use crate::nn::Network;
 use daa_envs::streams::fill_uniform;
@@ -21,21 +20,23 @@ pub(super) fn learn<R: Rng>(
     actor: &mut Network,
     [z, actions, old_log_probs, advantages]: [Tensor; 4],
     rngs: &mut [R],
-    options: UpdateOptions,
+    config: &Config,
+    learning_rate: f64,
 ) -> Tensor {
     let advantages =
-        if options.normalise_advantages { standardise(&advantages) } else { advantages };
+        if config.normalise.advantages { standardise(&advantages) } else { advantages };
     let (y, cache) = actor.forward(&z);
     let mut mean = y.tanh();
-    let shift = (options.rpo_alpha > 0.0).then(|| perturbation(rngs, &mean, options.rpo_alpha));
+    let shift =
+        (config.ppo.rpo_alpha > 0.0).then(|| perturbation(rngs, &mean, config.ppo.rpo_alpha));
     if let Some(shift) = &shift {
         mean += shift;
     }
-    let loss = loss(&mean, &actor.extra(), &actions, &old_log_probs, &advantages, options);
+    let loss = loss(&mean, &actor.extra(), &actions, &old_log_probs, &advantages, config);
     let unshifted = shift.map_or_else(|| mean.shallow_clone(), |shift| &mean - shift);
     let dy = Tensor::tanh_backward(&loss.dmean, &unshifted);
     actor.backward(&cache, &dy, Some(&loss.dlog_std));
-    actor.step(options.learning_rate, options.max_norm);
+    actor.step(learning_rate, config.update.max_norm());
     loss.report
 }
 
@@ -84,17 +85,17 @@ pub(super) fn loss(
     actions: &Tensor,
     old_log_probs: &Tensor,
     advantages: &Tensor,
-    options: UpdateOptions,
+    config: &Config,
 ) -> PolicyLoss {
     let over = &[1i64, 2][..];
     let log_probs = log_probs(actions, mean, log_std);
     let log_ratio = &log_probs - old_log_probs;
     let ratio = log_ratio.exp();
     let per_seed = (ratio.numel() / log_std.size()[0] as usize) as f64;
-    let weights = weights(ratio.size()[2], options.real_weight, ratio.device());
-    let (loss, dlog_prob) = if options.kind == UpdateKind::Ppo {
+    let weights = weights(ratio.size()[2], config.estimator.real_weight, ratio.device());
+    let (loss, dlog_prob) = if config.update.kind == UpdateKind::Ppo {
         let gain = &ratio * advantages;
-        let clipped = ratio.clamp(1.0 - options.clip, 1.0 + options.clip) * advantages;
+        let clipped = ratio.clamp(1.0 - config.ppo.clip, 1.0 + config.ppo.clip) * advantages;
         // Where the minimum is the clipped gain, and only there, the loss is flat.
         let flows = gain.le_tensor(&clipped).to_kind(Kind::Float) * &weights;
         (gain.minimum(&clipped) * &weights, gain * flows)
@@ -110,10 +111,10 @@ pub(super) fn loss(
     let dmean = (&dlog_prob * &pull).sum_dim_intlist(&[2i64][..], false, Kind::Float);
     let dlog_std =
         (dlog_prob * (pull * difference - 1.0)).sum_dim_intlist(over, false, Kind::Float)
-            - options.entropy_coefficient;
+            - config.update.entropy_coefficient;
     let loss = -loss.mean_dim(over, false, Kind::Float);
     let kl = (&ratio - 1.0 - log_ratio).mean_dim(over, false, Kind::Float);
-    let outside = (ratio - 1.0).abs().gt(options.clip).to_kind(Kind::Float);
+    let outside = (ratio - 1.0).abs().gt(config.ppo.clip).to_kind(Kind::Float);
     let outside = outside.mean_dim(over, false, Kind::Float);
     PolicyLoss { dmean, dlog_std, report: Tensor::stack(&[loss, kl, outside], 1) }
 }
@@ -122,26 +123,18 @@ pub(super) fn loss(
 pub(super) mod tests {
     use super::*;
     use crate::nn::AdamOptions;
-    use crate::update::TrpoOptions;
     use daa_core::{Activation, MlpShape};
     use daa_envs::streams::{Purpose, stream};
     use tch::Device;
 
-    pub(crate) const OPTIONS: UpdateOptions = UpdateOptions {
-        kind: UpdateKind::Ppo,
-        epochs: 1,
-        minibatch: 6,
-        clip: 0.2,
-        value_clip: None,
-        value_coefficient: 0.5,
-        entropy_coefficient: 0.03,
-        max_norm: None,
-        learning_rate: 1e-3,
-        real_weight: 2.0,
-        normalise_advantages: false,
-        rpo_alpha: 0.0,
-        trpo: TrpoOptions { max_kl: 0.01, damping: 0.0, cg_steps: 10 },
-    };
+    pub(crate) fn config() -> Config {
+        let mut config = Config::default();
+        (config.update.epochs, config.update.minibatch_size) = (1, 6);
+        (config.update.entropy_coefficient, config.update.max_grad_norm) = (0.03, 0.0);
+        (config.estimator.real_weight, config.normalise.advantages) = (2.0, false);
+        config.trpo.damping = 0.0;
+        config
+    }
     const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 
     fn close(ours: &Tensor, theirs: &Tensor) {
@@ -171,7 +164,7 @@ pub(super) mod tests {
         let (mean, log_std, actions, advantages) = batch();
         let now = log_probs(&actions, &mean, &log_std).detach();
         let old = now + Tensor::randn([2, 6, 5], CPU) * 0.4;
-        let ours = loss(&mean.detach(), &log_std.detach(), &actions, &old, &advantages, OPTIONS);
+        let ours = loss(&mean.detach(), &log_std.detach(), &actions, &old, &advantages, &config());
         let ratio = (log_probs(&actions, &mean, &log_std) - &old).exp();
         let surrogate = (&ratio * &advantages).minimum(&(ratio.clamp(0.8, 1.2) * &advantages));
         let loss = -weighted_mean(&surrogate) - log_std.sum(Kind::Float) * 0.03;
@@ -187,9 +180,10 @@ pub(super) mod tests {
     fn the_plain_gradient_equals_autograds() {
         tch::manual_seed(16);
         let (mean, log_std, actions, advantages) = batch();
-        let options = UpdateOptions { kind: UpdateKind::A2c, ..OPTIONS };
+        let mut config = config();
+        config.update.kind = UpdateKind::A2c;
         let old = Tensor::zeros([2, 6, 5], CPU);
-        let ours = loss(&mean.detach(), &log_std.detach(), &actions, &old, &advantages, options);
+        let ours = loss(&mean.detach(), &log_std.detach(), &actions, &old, &advantages, &config);
         let gain = log_probs(&actions, &mean, &log_std) * &advantages;
         let loss = -weighted_mean(&gain) - log_std.sum(Kind::Float) * 0.03;
         let theirs = Tensor::run_backward(&[loss], &[&mean, &log_std], false, false);
@@ -205,15 +199,16 @@ pub(super) mod tests {
         let (actions, advantages) =
             (Tensor::randn([1, 6, 5, 2], CPU), Tensor::randn([1, 6, 5], CPU));
         let old = log_probs(&actions, &mean, &log_std) + 0.05;
-        let options = UpdateOptions { real_weight: 1.0, ..OPTIONS };
-        let once = loss(&mean, &log_std, &actions, &old, &advantages, options);
+        let mut config = config();
+        config.estimator.real_weight = 1.0;
+        let once = loss(&mean, &log_std, &actions, &old, &advantages, &config);
         let copies = loss(
             &mean.repeat_interleave_self_int(5, 1, None::<i64>),
             &log_std,
             &actions.view([1, 30, 1, 2]),
             &old.view([1, 30, 1]),
             &advantages.view([1, 30, 1]),
-            options,
+            &config,
         );
         let summed =
             copies.dmean.view([1, 6, 5, 2]).sum_dim_intlist(&[2i64][..], false, Kind::Float);
@@ -238,9 +233,10 @@ pub(super) mod tests {
         let advantages = Tensor::ones([1, 6, 1], CPU);
         let run = |alpha: f64| {
             let mut network = network();
-            let options = UpdateOptions { rpo_alpha: alpha, ..OPTIONS };
+            let mut config = config();
+            config.ppo.rpo_alpha = alpha;
             let data = [&z, &actions, &old, &advantages].map(Tensor::shallow_clone);
-            let report = learn(&mut network, data, &mut [rng()], options);
+            let report = learn(&mut network, data, &mut [rng()], &config, 1e-3);
             (report.double_value(&[0, 1]), network.grads().copy())
         };
         let ((kl, plain), (kl_moved, moved)) = (run(0.0), run(0.3));

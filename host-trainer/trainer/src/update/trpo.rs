@@ -7,23 +7,11 @@
 //! | `F` | `[S, P, P]` | Fisher matrix of the Gaussian policy over the batch's states; only its products exist |
 //! | step | `[S, P]` | `x sqrt(2 delta / x'F x)` with `F x = g` |
 
-use super::UpdateOptions;
 use super::policy::{loss, standardise, weights};
-use crate::config::UpdateKind;
+use crate::config::{Config, UpdateKind};
 use crate::gaussian::log_probs;
 use crate::nn::{Cache, Network, Tangent, to_vec};
 use tch::{Kind, Tensor};
-
-/// Settings of TRPO.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TrpoOptions {
-    /// KL divergence of a step, delta.
-    pub max_kl: f64,
-    /// Added to the Fisher matrix's diagonal.
-    pub damping: f64,
-    /// Steps of the conjugate gradient.
-    pub cg_steps: usize,
-}
 
 /// Halvings of the line search, at most.
 const BACKTRACKS: i32 = 10;
@@ -76,13 +64,9 @@ impl Fisher<'_> {
 
 /// One step of an actor on `z [S, B, D]`, `actions [S, B, K, A]`, `log_probs` and `advantages`
 /// `[S, B, K]`. Loss, KL divergence and 0 for each seed.
-pub(super) fn improve(
-    actor: &mut Network,
-    data: &[Tensor; 4],
-    options: UpdateOptions,
-) -> Vec<Vec<f64>> {
+pub(super) fn improve(actor: &mut Network, data: &[Tensor; 4], config: &Config) -> Vec<Vec<f64>> {
     let [z, actions, old_log_probs, advantages] = data;
-    let advantages = if options.normalise_advantages {
+    let advantages = if config.normalise.advantages {
         standardise(advantages)
     } else {
         advantages.shallow_clone()
@@ -91,18 +75,20 @@ pub(super) fn improve(
     let mean = y.tanh();
     let log_std = actor.extra().copy();
     // At ratio 1 the surrogate's gradient is that of A2C's loss.
-    let plain = UpdateOptions { kind: UpdateKind::A2c, ..options };
-    let slope = loss(&mean, &log_std, actions, old_log_probs, &advantages, plain);
+    let mut plain = config.clone();
+    plain.update.kind = UpdateKind::A2c;
+    let slope = loss(&mean, &log_std, actions, old_log_probs, &advantages, &plain);
     actor.backward(&cache, &Tensor::tanh_backward(&slope.dmean, &mean), Some(&slope.dlog_std));
     let g = -actor.grads();
     let start = actor.params().copy();
-    let damping = options.trpo.damping;
+    let options = &config.trpo;
+    let damping = options.damping;
     let mut fisher = Fisher { actor, cache, mean: mean.shallow_clone(), damping };
-    let x = fisher.solve(&g, options.trpo.cg_steps);
+    let x = fisher.solve(&g, options.cg_steps);
     let curvature = (&x * fisher.product(&x)).sum_dim_intlist(&[1i64][..], true, Kind::Float);
-    let step = &x * (2.0 * options.trpo.max_kl / curvature.clamp_min(1e-12)).sqrt();
+    let step = &x * (2.0 * options.max_kl / curvature.clamp_min(1e-12)).sqrt();
 
-    let weights = weights(actions.size()[2], options.real_weight, z.device());
+    let weights = weights(actions.size()[2], config.estimator.real_weight, z.device());
     let surrogate = |mean: &Tensor, log_std: &Tensor| {
         let ratio = (log_probs(actions, mean, log_std) - old_log_probs).exp();
         to_vec(&(ratio * &advantages * &weights).mean_dim(&[1i64, 2][..], false, Kind::Float))
@@ -121,7 +107,7 @@ pub(super) fn improve(
         let kl = to_vec(&divergence((&mean, &log_std), (&new_mean, &new_log_std)));
         let mut settled = true;
         for s in 0..seeds {
-            let good = after[s] > before[s] && f64::from(kl[s]) <= options.trpo.max_kl;
+            let good = after[s] > before[s] && f64::from(kl[s]) <= options.max_kl;
             if good || share[s] == 0.0 {
                 outcome[s] = vec![-f64::from(after[s]), f64::from(kl[s]), 0.0];
             } else {
@@ -148,7 +134,7 @@ fn divergence((mean, log_std): (&Tensor, &Tensor), new: (&Tensor, &Tensor)) -> T
 mod tests {
     use super::*;
     use crate::nn::AdamOptions;
-    use crate::update::policy::tests::OPTIONS;
+    use crate::update::policy::tests::config;
     use daa_core::{Activation, MlpShape};
     use daa_envs::streams::{Purpose, stream};
     use tch::Device;
@@ -237,8 +223,10 @@ mod tests {
         let advantages = better * Tensor::from_slice(&[1f32, 5.0, 0.0]).view([3, 1, 1]);
         let start = actor.params().copy();
         let data = [&z, &actions, &old, &advantages].map(Tensor::shallow_clone);
-        let options = UpdateOptions { entropy_coefficient: 0.0, real_weight: 1.0, ..OPTIONS };
-        let report = improve(&mut actor, &data, options);
+        let mut config = config();
+        config.update.entropy_coefficient = 0.0;
+        config.estimator.real_weight = 1.0;
+        let report = improve(&mut actor, &data, &config);
         let after = actor.predict(&z).tanh();
         for (s, report) in report.iter().enumerate().take(2) {
             let [loss, kl, _] = report[..] else { panic!() };

@@ -1,5 +1,6 @@
 //! What an experiment is: a base and arms that depart from it.
 
+use daa_trainer::config::flat;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -99,8 +100,8 @@ impl Experiment {
     /// `key=value` of an arm, the base first.
     #[must_use]
     pub fn assignments(&self, arm: &Arm) -> Vec<String> {
-        let assign = |(key, value): (&String, &Value)| format!("{key}={value}");
-        self.base.iter().chain(&arm.set).map(assign).collect()
+        let assign = |(key, value): (String, Value)| format!("{key}={value}");
+        flat(&self.base).into_iter().chain(flat(&arm.set)).map(assign).collect()
     }
 }
 

@@ -11,7 +11,7 @@ pub use definition::{Arm, EXPERIMENTS, Experiment, UnknownExperiment};
 use crate::study::jobs::{Job, Outcome, run_all};
 use anyhow::{Context, Result, bail};
 use daa_envs::output;
-use daa_trainer::config::{Arguments, ConfigError, Seeds, parse_seeds};
+use daa_trainer::config::{Arguments, ConfigError, RunArguments, Seeds, SourceArguments};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -23,21 +23,12 @@ pub struct Args {
     /// Only this task; may be given several times. Default: the experiment's
     #[arg(long = "task", value_name = "TASK")]
     tasks: Vec<String>,
-    /// Seeds of every arm
-    #[arg(long, value_name = "LIST", value_parser = parse_seeds, default_value = "1..3")]
-    seeds: Seeds,
-    /// Decisions of each seed; default: the preset's
-    #[arg(long)]
-    decisions: Option<u64>,
-    /// Start from another preset than the experiment's
-    #[arg(long, value_name = "NAME")]
-    preset: Option<String>,
-    /// One value for all arms, such as actor_hidden=64; may be given many times
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Device of the networks: cpu, cuda or cuda:N
-    #[arg(long)]
-    device: Option<String>,
+    /// Values of all arms; the preset is the experiment's unless another one is named
+    #[command(flatten)]
+    sources: SourceArguments,
+    /// Flags of train, for all arms; without --seed and --seeds, the seeds are 1..3
+    #[command(flatten)]
+    run: RunArguments,
     /// Runs at a time; default: one for each core, or one on a GPU
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
@@ -67,6 +58,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let experiment = Experiment::find(name)?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
     let jobs = jobs(args, &experiment, &out)?;
+    let mut notes: Vec<String> = jobs.iter().filter_map(|job| job.config.rounding()).collect();
+    notes.dedup();
+    notes.iter().for_each(|note| eprintln!("{note}"));
     if args.plan {
         for job in &jobs {
             output::line(job.to_string())?;
@@ -97,28 +91,42 @@ fn jobs(args: &Args, experiment: &Experiment, out: &std::path::Path) -> Result<V
     let mut jobs = Vec::new();
     for task in tasks {
         for arm in &experiment.arms {
-            let mut set = experiment.assignments(arm);
-            set.extend(args.set.iter().cloned());
-            let arguments = Arguments {
-                preset: Some(args.preset.clone().unwrap_or_else(|| experiment.preset.clone())),
-                task: Some(task.clone()),
-                set,
-                seeds: Some(args.seeds.clone()),
-                decisions: args.decisions,
-                device: args.device.clone(),
-                threads: Some(1),
-                ..Arguments::default()
-            };
+            let arguments = arguments(args, experiment, arm, task);
+            let arguments = arguments.without_idle().map_err(|error| in_arm(error, &arm.name))?;
             let config = arguments.resolve().map_err(|error| in_arm(error, &arm.name))?;
             let directory = out.join(&config.task).join(arm.folder());
             let job = Job { arm: arm.name.clone(), arguments, config, directory };
             if jobs.iter().any(|other: &Job| other.directory == job.directory) {
                 bail!("{task} is named twice");
             }
+            let effective = job.config.effective();
+            if let Some(other) = jobs.iter().find(|other| other.config.effective() == effective) {
+                bail!(
+                    "the arms {:?} and {:?} are the same run on {task}: leave out the --set or flag that \
+                     makes them equal",
+                    other.arm,
+                    job.arm
+                );
+            }
             jobs.push(job);
         }
     }
     Ok(jobs)
+}
+
+/// What an arm is trained with. Its own values count more than the experiment's, those of the command line
+/// more than both.
+fn arguments(args: &Args, experiment: &Experiment, arm: &Arm, task: &str) -> Arguments {
+    let mut sources = args.sources.clone();
+    sources.preset.get_or_insert_with(|| experiment.preset.clone());
+    sources.set = [experiment.assignments(arm), sources.set].concat();
+    let mut run = args.run.clone();
+    if run.seed.is_none() && run.seeds.is_none() {
+        run.seeds = Some(Seeds(vec![1, 2, 3]));
+    }
+    // Runs share the cores.
+    run.threads.get_or_insert(1);
+    Arguments { sources, task: Some(task.to_owned()), run }
 }
 
 fn in_arm(error: ConfigError, arm: &str) -> anyhow::Error {
@@ -148,6 +156,32 @@ mod tests {
                 assert!(!resolved[..i].contains(config), "{name}: two arms are the same");
             }
         }
+    }
+
+    fn planned(words: &[&str]) -> Result<Vec<Job>, String> {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let line = <Line as clap::Parser>::parse_from([&["experiment"], words].concat());
+        let experiment = Experiment::find(words[0]).unwrap();
+        jobs(&line.args, &experiment, std::path::Path::new("x")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn arms_that_are_the_same_run_are_refused() {
+        let task = ["--task", "cartpole-swingup"];
+        let plan = |words: &[&str]| planned(&[words, &task].concat());
+        assert_eq!(plan(&["fig5"]).unwrap().len(), 5);
+        let error = plan(&["fig5", "--decisions", "8192"]).unwrap_err();
+        assert!(error.contains("N = 4: model.start = 40000 is impossible"), "{error}");
+        let error = plan(&["fig5", "--set", "estimator.num_actions=3"]).unwrap_err();
+        assert!(error.contains("\"N = 4\" and \"N = 8\" are the same run"), "{error}");
+        // The number of actions is nothing to the arm that has none.
+        let jobs = plan(&["fig3", "--set", "estimator.num_actions=3"]).unwrap();
+        let set = |job: &Job| job.arguments.assignments().concat().contains("num_actions=3");
+        assert_eq!(jobs.iter().map(set).collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]

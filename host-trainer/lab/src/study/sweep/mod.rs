@@ -38,7 +38,7 @@ const EXAMPLE: &str = "A sweep's file:
   decisions = 102400
   [grid]                   # every combination is a job
   task = [\"cartpole-swingup\", \"cheetah-run\"]
-  estimator = [\"single\", \"dynamics\"]";
+  estimator.kind = [\"single\", \"dynamics\"]";
 
 /// Arguments of `host-trainer sweep run`.
 #[derive(clap::Args, Debug)]

@@ -2,11 +2,11 @@
 
 use crate::study::jobs::Job;
 use anyhow::{Context, Result, bail};
-use daa_trainer::config::{Arguments, Config, parse_seeds};
+use daa_trainer::config::{Arguments, Config, SourceArguments, flat, parse_seeds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use toml::Value;
+use toml::{Table, Value};
 
 /// Jobs that a plan may have.
 const MOST: usize = 100_000;
@@ -26,10 +26,10 @@ struct Sweep {
     seeds_per_job: Option<usize>,
     /// Values of all jobs.
     #[serde(default)]
-    set: BTreeMap<String, Value>,
+    set: Table,
     /// Values of which every combination is a job.
     #[serde(default)]
-    grid: BTreeMap<String, Vec<Value>>,
+    grid: Table,
 }
 
 /// A line of a plan: one run.
@@ -59,7 +59,9 @@ pub fn id(config: &Config) -> Result<String> {
 
 impl Planned {
     fn arguments(&self) -> Arguments {
-        Arguments { preset: self.preset.clone(), set: self.set.clone(), ..Arguments::default() }
+        let (preset, set) = (self.preset.clone(), self.set.clone());
+        let sources = SourceArguments { preset, config: None, set };
+        Arguments { sources, ..Arguments::default() }
     }
 
     fn resolve(&self) -> Result<Config> {
@@ -81,7 +83,7 @@ impl Planned {
             );
         }
         let mut arguments = self.arguments();
-        arguments.threads = Some(1);
+        arguments.run.threads = Some(1);
         Ok(Job { arm: self.name.clone(), arguments, config, directory: out.join(&self.id) })
     }
 }
@@ -100,16 +102,16 @@ pub fn plan(text: &str) -> Result<Vec<Planned>> {
     if per_job == 0 {
         bail!("seeds_per_job = 0: at least 1");
     }
-    let combinations =
-        sweep.grid.values().try_fold(1usize, |all, values| all.checked_mul(values.len()));
+    let (set, grid) = (flat(&sweep.set), lists(&sweep.grid)?);
+    let combinations = grid.values().try_fold(1usize, |all, values| all.checked_mul(values.len()));
     let count = combinations.and_then(|all| all.checked_mul(seeds.len().div_ceil(per_job)));
     match count {
         Some(0) => bail!("a key of [grid] has no values"),
         Some(count) if count <= MOST => {}
         _ => bail!("more than {MOST} jobs: make the grid smaller"),
     }
-    for key in sweep.set.keys() {
-        if sweep.grid.contains_key(key) {
+    for key in set.keys() {
+        if grid.contains_key(key) {
             bail!("{key} is in [set] and in [grid]");
         }
     }
@@ -118,9 +120,9 @@ pub fn plan(text: &str) -> Result<Vec<Planned>> {
         Value::String(word) => format!("{key}={word}"),
         value => format!("{key}={value}"),
     };
-    let common: Vec<String> = sweep.set.iter().map(|(key, value)| assignment(key, value)).collect();
+    let common: Vec<String> = set.iter().map(|(key, value)| assignment(key, value)).collect();
     let mut points: Vec<Vec<String>> = vec![Vec::new()];
-    for (key, values) in &sweep.grid {
+    for (key, values) in &grid {
         points = points
             .iter()
             .flat_map(|point| {
@@ -146,14 +148,29 @@ pub fn plan(text: &str) -> Result<Vec<Planned>> {
             let name =
                 if name.is_empty() { "the only one".to_owned() } else { name.trim().to_owned() };
             let mut job = Planned { id: String::new(), name, preset: sweep.preset.clone(), set };
+            // Values of all jobs have no effect on some of them.
+            let arguments = job.arguments().without_idle();
+            job.set = arguments.with_context(|| format!("the job {}", job.name))?.sources.set;
             job.id = id(&job.resolve()?)?;
             if let Some(other) = known.insert(job.id.clone(), job.name.clone()) {
-                bail!("the jobs {other:?} and {:?} are the same run", job.name);
+                bail!(
+                    "the jobs {other:?} and {:?} are the same run: what differs has no effect on them",
+                    job.name
+                );
             }
             jobs.push(job);
         }
     }
     Ok(jobs)
+}
+
+/// The values of each key of `[grid]`, whose keys are dotted.
+fn lists(grid: &Table) -> Result<BTreeMap<String, Vec<Value>>> {
+    let list = |(key, value): (String, Value)| match value {
+        Value::Array(values) => Ok((key, values)),
+        other => bail!("{key} = {other} in [grid]: write a list of values, {key} = [{other}]"),
+    };
+    flat(grid).into_iter().map(list).collect()
 }
 
 /// Reads a plan, a job a line.
@@ -193,7 +210,7 @@ mod tests {
         decisions = 4096
         [grid]
         task = ["cartpole-swingup", "cheetah-run"]
-        num_actions = [4, 8, 16]
+        estimator.num_actions = [4, 8, 16]
     "#;
 
     #[test]
@@ -202,7 +219,9 @@ mod tests {
         assert_eq!(jobs.len(), 2 * 3 * 2);
         let resolved: Vec<Config> = jobs.iter().map(|job| job.resolve().unwrap()).collect();
         let wanted = |config: &&Config| {
-            config.task == "cheetah-run" && config.num_actions == 16 && config.seeds == [3, 4]
+            config.task == "cheetah-run"
+                && config.estimator.num_actions == 16
+                && config.seeds == [3, 4]
         };
         assert_eq!(resolved.iter().filter(wanted).count(), 1);
         assert!(resolved.iter().all(|config| config.decisions == 4096 && config.preset == "tuned"));
@@ -219,7 +238,8 @@ mod tests {
         let config = Config::default();
         let same = Config { threads: 9, ..config.clone() };
         assert_eq!(id(&config).unwrap(), id(&same).unwrap());
-        let other = Config { horizon: config.horizon + 1, ..config.clone() };
+        let mut other = config.clone();
+        other.estimator.horizon += 1;
         assert_ne!(id(&config).unwrap(), id(&other).unwrap());
         // Said in another order, or with what is the default anyhow, it is the same run.
         let a = plan("preset = \"tuned\"\n[set]\nhorizon = 3\nepochs = 4").unwrap();
@@ -232,7 +252,7 @@ mod tests {
     fn what_is_wrong_with_a_sweep_is_said_in_a_line() {
         let message = |text: &str| format!("{:#}", plan(text).unwrap_err());
         assert!(message("presets = 3").contains("line 1: unknown field `presets`"));
-        assert!(message("[set]\nhorizont = 3").contains("did you mean horizon?"));
+        assert!(message("[set]\nhorizont = 3").contains("did you mean estimator.horizon?"));
         assert!(message("[grid]\ntask = []").contains("no values"));
         assert!(message("[grid]\nhorizon = [3, 3]").contains("are the same run"));
         assert!(
