@@ -2,6 +2,7 @@
 //! estimators, studies of many runs, benchmarks and pictures.
 
 pub mod bench;
+mod csv_file;
 pub mod exact;
 pub mod plot;
 pub mod quality;

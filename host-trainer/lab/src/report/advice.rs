@@ -4,6 +4,7 @@ use super::page::Section;
 use super::record::{Record, read};
 use super::study::Study;
 use super::table::Table;
+use crate::csv_file::CsvFile;
 use crate::plot::{Axis, LineChart, Point, Series};
 use crate::stats::Estimate;
 use anyhow::{Context, Result};
@@ -33,37 +34,22 @@ pub(super) struct RunAdvice {
 
 impl RunAdvice {
     fn parse(text: &str) -> Result<Vec<(u64, Said)>> {
-        let mut lines = text.lines();
-        let columns: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
         let mut found = Vec::new();
-        for (number, line) in (2..).zip(lines) {
-            let cells: Vec<&str> = line.split(',').collect();
-            if cells.len() != columns.len() {
-                // A killed process leaves half a line.
-                continue;
-            }
-            let cell = |name: &str| -> Result<&str> {
-                let place = columns.iter().position(|column| *column == name);
-                let place = place.with_context(|| format!("line 1: no column {name}"))?;
-                Ok(cells[place])
-            };
-            let value = |name: &str| -> Result<f64> {
-                cell(name)?.parse().with_context(|| format!("line {number}: {name}"))
-            };
+        let file = CsvFile::parse(text)?;
+        for row in file.rows() {
             let both = |name: &str| -> Result<[f64; 2]> {
-                Ok([value(name)?, value(&format!("{name}_error"))?])
+                Ok([row.number(name)?, row.number(&format!("{name}_error"))?])
             };
-            let seed = cell("seed")?.parse().with_context(|| format!("line {number}: seed"))?;
             let said = Said {
-                decisions: value("decisions")?,
-                num_actions: value("num_actions")?,
-                chosen: value("chosen")?,
+                decisions: row.number("decisions")?,
+                num_actions: row.number("num_actions")?,
+                chosen: row.number("chosen")?,
                 actions: both("actions")?,
                 states: both("states")?,
                 margin: both("margin")?,
-                verdict: cell("verdict")?.to_owned(),
+                verdict: row.get("verdict").context("line 1: no column verdict")?.to_owned(),
             };
-            found.push((seed, said));
+            found.push((row.number("seed")?, said));
         }
         Ok(found)
     }

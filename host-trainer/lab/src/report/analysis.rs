@@ -1,7 +1,7 @@
 //! What a study says: curves, scores, comparisons, times.
 
 use super::curves::{Centre, CurvePoint, Scored, curve, decisions_to_reach, scores};
-use super::record::Score;
+use super::score::Score;
 use super::study::Study;
 use crate::stats::statistics::{self, pooled, probability_of_improvement, share_above};
 use crate::stats::{Bootstrap, Estimate};

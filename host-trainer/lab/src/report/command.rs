@@ -5,7 +5,7 @@ use super::analysis::{Analysis, Options};
 use super::curves::Centre;
 use super::events::write_events;
 use super::pictures;
-use super::record::Score;
+use super::score::Score;
 use super::study::{Source, Study};
 use super::tables::with_interval;
 use crate::stats::Bootstrap;

@@ -5,7 +5,7 @@
 //! | decisions | of each seed, from the start of training |
 //! | centre | the statistic over seeds: [`Centre`] |
 
-use super::record::SeedRecord;
+use super::score::SeedRecord;
 use super::study::Arm;
 use crate::stats::statistics::{self, average};
 use crate::stats::{Bootstrap, Estimate};

@@ -2,7 +2,8 @@
 
 use super::record::{find, read};
 use super::study::Source;
-use anyhow::Result;
+use crate::csv_file::CsvFile;
+use anyhow::{Context, Result};
 use daa_trainer::run::sinks::tensorboard::{EventFile, scalars};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,27 +21,22 @@ pub fn write_events(sources: &[Source], folder: &Path) -> Result<Vec<PathBuf>> {
             let metrics = run.join("metrics.csv");
             let text = if metrics.exists() { read(&metrics)? } else { String::new() };
             let name = name_of(run, &source.path, source.name.as_deref(), number);
-            let mut lines = text.lines();
-            let columns: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-            let place = |name: &str| columns.iter().position(|column| *column == name);
-            let mut clocks: BTreeMap<String, f64> = BTreeMap::new();
-            for line in lines {
-                let cells: Vec<&str> = line.split(',').collect();
-                let cell = |name: &str| place(name).and_then(|place| cells.get(place)).copied();
-                let step = cell("decisions").and_then(|cell| cell.parse().ok());
-                let (Some(step), true) = (step, cells.len() == columns.len()) else { continue };
-                let name = match cell("seed") {
-                    Some(seed) => name.join(format!("seed-{}", seed.parse::<u64>().unwrap_or(0))),
-                    None => name.clone(),
+            let file = CsvFile::parse(&text).with_context(|| metrics.display().to_string())?;
+            let mut clocks: BTreeMap<&str, f64> = BTreeMap::new();
+            for row in file.rows() {
+                let Ok(step) = row.number("decisions") else { continue };
+                let name = match row.number::<u64>("seed") {
+                    Ok(seed) => name.join(format!("seed-{seed}")),
+                    Err(_) => name.clone(),
                 };
-                let clock = clocks.entry(cell("seed").unwrap_or_default().to_owned()).or_default();
-                *clock += cell("seconds").and_then(|cell| cell.parse::<f64>().ok()).unwrap_or(0.0);
+                let clock = clocks.entry(row.get("seed").unwrap_or_default()).or_default();
+                *clock += row.number("seconds").unwrap_or(0.0);
                 let place = folder.join(name);
                 if !written.contains_key(&place) {
                     written.insert(place.clone(), EventFile::create(&place, 0.0)?);
                 }
-                if let Some(file) = written.get_mut(&place) {
-                    file.append(*clock, step, &scalars(&columns, &cells))?;
+                if let Some(events) = written.get_mut(&place) {
+                    events.append(*clock, step, &scalars(&file.columns(), &row.cells()))?;
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! `metrics.csv`: by column name, leniently.
 
-use super::record::{Score, SeedRecord};
-use anyhow::{Context, Result, anyhow, bail};
+use super::score::{Score, SeedRecord};
+use crate::csv_file::{CsvFile, Row};
+use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 
 /// What `metrics.csv` says.
@@ -16,119 +17,83 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Reads it; `known` are the run's seeds, of which the first is meant where no column says.
+    /// Reads `metrics.csv`. `known` are the seeds of the run; a file without a column `seed` is of the first.
+    ///
+    /// # Errors
+    /// One line that names the line of the file and its column.
     pub(super) fn parse(text: &str, score: Score, known: &[u64]) -> Result<Self> {
-        let mut lines = text.lines().enumerate();
-        let Some((_, header)) = lines.next() else { return Ok(Self::default()) };
-        let columns: Vec<&str> = header.split(',').map(str::trim).collect();
-        let column = |name: &str| columns.iter().position(|column| *column == name);
-        let decisions = column("decisions").context("line 1: no column decisions")?;
-        let (seed, score) = (column("seed"), column(score.column()));
-        let iteration = column("iteration");
-        let phases: Vec<(usize, String)> = columns
-            .iter()
-            .enumerate()
-            .filter_map(|(place, name)| Some((place, name.strip_prefix("seconds_")?.to_owned())))
-            .collect();
-        let mut metrics = Self {
-            phases: phases.iter().map(|(_, name)| (name.clone(), 0.0)).collect(),
-            ..Self::default()
-        };
-        // Times stand in the line of every seed, and are those of all seeds together.
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let file = CsvFile::parse(text)?;
+        if !file.has("decisions") {
+            bail!("line 1: no column decisions");
+        }
+        file.check()?;
+        let mut metrics = Self { phases: phases(&file), ..Self::default() };
+        // Every seed's line has the times of all seeds together.
         let mut timed = None;
-        let last = text.lines().count();
-        for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let number = index + 1;
-            let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-            if cells.len() != columns.len() {
-                // Cut off in the middle of writing; what is whole is used.
-                if number == last && cells.len() < columns.len() {
-                    break;
-                }
-                bail!("line {number}: {} cells, not {}", cells.len(), columns.len());
-            }
-            let read = |place: usize| -> Result<Option<f64>> {
-                let cell = cells[place];
-                if cell.is_empty() {
-                    return Ok(None);
-                }
-                let value: f64 = cell.parse().map_err(|_| {
-                    anyhow!("line {number}: {:?} under {} is no number", cell, columns[place])
-                })?;
-                Ok(value.is_finite().then_some(value))
+        for row in file.rows() {
+            let seed = match file.has("seed") {
+                true => row.number("seed")?,
+                false => known.first().copied().unwrap_or(0),
             };
-            let whole = |place: usize| -> Result<u64> {
-                cells[place].parse().map_err(|_| {
-                    anyhow!(
-                        "line {number}: {:?} under {} is no whole number",
-                        cells[place],
-                        columns[place]
-                    )
-                })
-            };
-            let seed = match seed {
-                Some(place) => whole(place)?,
-                None => known.first().copied().unwrap_or(0),
-            };
-            let done = whole(decisions)?;
+            let decisions: u64 = row.number("decisions")?;
             let record = metrics.seeds.entry(seed).or_insert_with(|| SeedRecord {
                 seed,
                 decisions: 0,
                 curve: Vec::new(),
                 last: None,
             });
-            // A line written twice counts once, as it was written last.
-            record.curve.retain(|(x, _)| *x < done as f64);
-            record.decisions = done;
-            if let Some(value) = score.map(read).transpose()?.flatten() {
-                record.curve.push((done as f64, value));
+            // Of a line that was written twice the last one counts.
+            record.curve.retain(|(x, _)| *x < decisions as f64);
+            record.decisions = decisions;
+            if let Some(value) = optional(row, score.column())? {
+                record.curve.push((decisions as f64, value));
             }
             record.last = record.curve.last().map(|(_, value)| *value);
-            let moment = iteration.map(whole).transpose()?.unwrap_or(done);
+            let moment = if file.has("iteration") { row.number("iteration")? } else { decisions };
             if timed.is_none_or(|timed| moment > timed) {
                 timed = Some(moment);
-                for ((place, _), (_, sum)) in phases.iter().zip(&mut metrics.phases) {
-                    *sum += read(*place)?.unwrap_or(0.0);
-                }
-                if let Some(place) = column("seconds") {
-                    metrics.seconds += read(place)?.unwrap_or(0.0);
-                }
+                metrics.add_times(row)?;
             }
         }
         Ok(metrics)
     }
+
+    /// Takes the times of `times.csv`.
+    ///
+    /// # Errors
+    /// One line that names the line of the file and its column.
+    pub(super) fn take_times(&mut self, text: &str) -> Result<()> {
+        let file = CsvFile::parse(text)?;
+        self.phases = phases(&file);
+        file.rows().try_for_each(|row| self.add_times(row))
+    }
+
+    fn add_times(&mut self, row: Row<'_>) -> Result<()> {
+        for (phase, sum) in &mut self.phases {
+            *sum += optional(row, &format!("{PHASE}{phase}"))?.unwrap_or(0.0);
+        }
+        self.seconds += optional(row, "seconds")?.unwrap_or(0.0);
+        Ok(())
+    }
 }
 
-impl Metrics {
-    /// Takes the times of `times.csv`.
-    pub(super) fn take_times(&mut self, text: &str) -> Result<()> {
-        let mut lines = text.lines();
-        let columns: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-        let phases: Vec<(usize, &str)> = columns
-            .iter()
-            .enumerate()
-            .filter_map(|(place, name)| Some((place, name.strip_prefix("seconds_")?)))
-            .collect();
-        let whole = columns.iter().position(|column| *column == "seconds");
-        self.phases = phases.iter().map(|(_, name)| ((*name).to_owned(), 0.0)).collect();
-        for (index, line) in lines.enumerate() {
-            let cells: Vec<&str> = line.split(',').collect();
-            if cells.len() != columns.len() {
-                // Cut off in the middle of writing.
-                continue;
-            }
-            let read = |place: usize| -> Result<f64> {
-                let cell = cells[place];
-                cell.parse().map_err(|_| {
-                    anyhow!("line {}: {cell:?} under {} is no number", index + 2, columns[place])
-                })
-            };
-            for ((place, _), (_, sum)) in phases.iter().zip(&mut self.phases) {
-                *sum += read(*place)?;
-            }
-            self.seconds += whole.map_or(Ok(0.0), read)?;
-        }
-        Ok(())
+/// First part of the names of columns with the seconds of a phase.
+const PHASE: &str = "seconds_";
+
+/// All phases that a file has columns for, without seconds yet.
+fn phases(file: &CsvFile) -> Vec<(String, f64)> {
+    let names = file.columns().into_iter().filter_map(|column| column.strip_prefix(PHASE));
+    names.map(|name| (name.to_owned(), 0.0)).collect()
+}
+
+/// The number in a cell; none where the column is missing, the cell is empty, or the number not finite.
+fn optional(row: Row<'_>, column: &str) -> Result<Option<f64>> {
+    match row.get(column) {
+        None | Some("") => Ok(None),
+        Some(_) => Ok(Some(row.number(column)?).filter(|value: &f64| value.is_finite())),
     }
 }
 
@@ -164,7 +129,7 @@ mod tests {
             (5.0, vec![("model".to_owned(), 0.75)])
         );
         let error = metrics.take_times("seconds\nlong\n").unwrap_err().to_string();
-        assert_eq!(error, "line 2: \"long\" under seconds is no number");
+        assert_eq!(error, "line 2: \"long\" under seconds is not a number");
     }
 
     #[test]

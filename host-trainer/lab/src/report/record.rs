@@ -4,58 +4,13 @@
 //! lines, a killed one half a line.
 
 use super::metrics_file::Metrics;
+use super::score::{Score, SeedRecord};
 use anyhow::{Context, Result, anyhow, bail};
 use daa_envs::files;
 use daa_trainer::config::{Config, flat, old_key};
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
-
-/// Which return is the score.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Score {
-    /// Evaluation with the most probable actions
-    #[default]
-    Mean,
-    /// Evaluation with sampled actions, as in the papers
-    Sampled,
-    /// Training episodes
-    Training,
-}
-
-impl Score {
-    /// Its column in `metrics.csv`.
-    pub(super) fn column(self) -> &'static str {
-        match self {
-            Self::Mean => "evaluation_return",
-            Self::Sampled => "sampled_return",
-            Self::Training => "episode_return",
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Mean => "return of the most probable actions",
-            Self::Sampled => "return of sampled actions",
-            Self::Training => "return of training episodes",
-        }
-    }
-}
-
-/// One seed of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SeedRecord {
-    /// The seed.
-    pub seed: u64,
-    /// Decisions so far.
-    pub decisions: u64,
-    /// Scores, at growing numbers of decisions.
-    pub curve: Vec<(f64, f64)>,
-    /// The score after the last update.
-    pub last: Option<f64>,
-}
 
 /// One run.
 #[derive(Clone, Debug, PartialEq)]

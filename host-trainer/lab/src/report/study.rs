@@ -3,8 +3,9 @@
 //! An arm is all runs whose configurations are the same but for task and seeds, and for what changes
 //! nothing of what is learned (device, threads, evaluations).
 
-use super::naming::kept;
-use super::record::{Record, Score, find};
+use super::naming::{kept, names};
+use super::record::{Record, find};
+use super::score::Score;
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -137,6 +138,25 @@ impl Study {
         }
     }
 
+    /// Names the arms that have no name yet by the keys that tell them apart.
+    fn name(&mut self) {
+        let first: Vec<&Record> = self.arms.iter().map(|arm| &arm.records[0]).collect();
+        let (names, differences) = names(&first);
+        self.differences = differences;
+        let mut taken: Vec<String> = self.arms.iter().map(|arm| arm.name.clone()).collect();
+        for (arm, name) in self.arms.iter_mut().zip(names) {
+            if arm.name.is_empty() {
+                let free = |name: &String| !taken.contains(name);
+                let numbered = (2..).map(|number| format!("{name} ({number})"));
+                arm.name =
+                    std::iter::once(name.clone()).chain(numbered).find(free).unwrap_or_default();
+                taken.push(arm.name.clone());
+            } else if arm.records.iter().any(|r| kept(&r.config) != kept(&arm.records[0].config)) {
+                self.notes.push(format!("{} holds runs of different configurations.", arm.name));
+            }
+        }
+    }
+
     /// The same training twice is no second sample: the one that got further stays.
     fn drop_repeats(&mut self) {
         for arm in &mut self.arms {
@@ -198,7 +218,7 @@ fn listed(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::SeedRecord;
+    use crate::report::score::SeedRecord;
     use daa_trainer::config::{Config, flat};
 
     fn record(path: &str, config: &str, seeds: &[(u64, u64)]) -> Record {

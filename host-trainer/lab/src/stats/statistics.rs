@@ -18,7 +18,7 @@ pub fn mean(values: &[f64]) -> f64 {
 /// rounded down to whole values. Of three values and fewer it is the mean.
 ///
 /// ```
-/// use daa_lab::report::statistics::iqm;
+/// use daa_lab::stats::statistics::iqm;
 /// assert_eq!(iqm(&[900.0, 2.0, 1.0, 3.0, 0.0]), 2.0);
 /// ```
 #[must_use]
@@ -74,7 +74,7 @@ pub fn share_above(scores: &[Vec<f64>], threshold: f64) -> f64 {
 /// task, ties counted half (Mann and Whitney's U over the number of pairs); mean over tasks.
 ///
 /// ```
-/// use daa_lab::report::statistics::probability_of_improvement;
+/// use daa_lab::stats::statistics::probability_of_improvement;
 /// // 3 > 1, 3 > 2, 2 > 1, and 2 = 2 counts half: 3.5 of 4 pairs.
 /// let probability = probability_of_improvement(&[vec![3.0, 2.0]], &[vec![1.0, 2.0]]);
 /// assert_eq!(probability, 3.5 / 4.0);

@@ -3,8 +3,9 @@
 use super::measure::{Size, improve, measure};
 use super::plots;
 use super::settings::{Flags, PRESETS, VarianceConfig};
-use super::table::{CSV_HEADER, Report};
+use super::table::{CSV_COLUMNS, Report};
 use super::window::Settings;
+use crate::csv_file;
 use crate::subject::policy_of;
 use anyhow::{Context, Result, bail};
 use daa_envs::output;
@@ -12,7 +13,6 @@ use daa_envs::{self as task, Task};
 use daa_trainer::config::{ConfigError, SourceArguments, assigned};
 use daa_trainer::decomposition::{Actor, Draws, Estimate, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -62,7 +62,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let config = configuration(args)?;
     let threads = config.num_threads();
-    let (mut csv, mut parameters) = (CSV_HEADER.to_owned(), PARAMETERS_HEADER.to_owned());
+    let columns = |columns: &[&str]| columns.iter().map(|name| (*name).to_owned()).collect();
+    let mut csv: Vec<Vec<String>> = vec![columns(&CSV_COLUMNS)];
+    let mut parameters: Vec<Vec<String>> = vec![columns(&PARAMETER_COLUMNS)];
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -70,8 +72,12 @@ pub fn run(args: &Args) -> Result<()> {
     // A file that cannot be written is better known before the measurement than after it.
     let table = args.out.as_ref().map(|folder| folder.join("components.csv"));
     let tables = [args.csv.as_deref(), table.as_deref()];
-    tables.iter().try_for_each(|path| output::write_file(*path, &csv))?;
-    output::write_file(args.parameters.as_deref(), &parameters)?;
+    let write = |csv: &[Vec<String>], parameters: &[Vec<String>]| -> Result<()> {
+        let text = csv_file::text(csv);
+        tables.iter().try_for_each(|path| output::write_file(*path, &text))?;
+        output::write_file(args.parameters.as_deref(), &csv_file::text(parameters))
+    };
+    write(&csv, &parameters)?;
     let mut reports = Vec::new();
     let mut one = |subject: &dyn Fn() -> Result<Subject>| -> Result<()> {
         let begin = Instant::now();
@@ -91,11 +97,10 @@ pub fn run(args: &Args) -> Result<()> {
             seconds,
         );
         output::line(report.text())?;
-        csv += &report.csv();
-        parameters += &by_parameter(settings, &measured.parameters);
+        csv.extend(report.csv_lines());
+        parameters.extend(by_parameter(settings, &measured.parameters));
         // After every task: hours of measurement are not lost with the last one.
-        tables.iter().try_for_each(|path| output::write_file(*path, &csv))?;
-        output::write_file(args.parameters.as_deref(), &parameters)?;
+        write(&csv, &parameters)?;
         let Some(folder) = &args.out else { return Ok(()) };
         for (name, chart) in plots::deltas(&report) {
             output::write_file(Some(&folder.join(name)), &chart.svg(true))?;
@@ -197,24 +202,33 @@ fn progress(task: &str, size: Size) -> ProgressBar {
     bar
 }
 
-const PARAMETERS_HEADER: &str = "task,parameter,state_variance,action_variance,marginal_sum,rest_sum,markov_chain,policy_dependent\n";
+/// Columns of the file of `--parameters`.
+const PARAMETER_COLUMNS: [&str; 8] = [
+    "task",
+    "parameter",
+    "state_variance",
+    "action_variance",
+    "marginal_sum",
+    "rest_sum",
+    "markov_chain",
+    "policy_dependent",
+];
 
-fn by_parameter(settings: Settings, estimate: &Estimate) -> String {
+fn by_parameter(settings: Settings, estimate: &Estimate) -> Vec<Vec<String>> {
     let len = settings.trajectory_len;
-    let mut text = String::new();
-    for parameter in 0..estimate.state_variance.len() {
+    let line = |parameter: usize| {
         let c = estimate.parameter(parameter);
-        let _ = writeln!(
-            text,
-            "{},{parameter},{},{},{},{},{},{}",
-            settings.task.name,
+        let numbers = [
             c.state_variance,
             c.action_variance,
             c.marginal_sum(len),
             c.rest_sum(len),
             c.markov_chain(len),
-            c.policy_dependent(len)
-        );
-    }
-    text
+            c.policy_dependent(len),
+        ];
+        let mut cells = vec![settings.task.name.to_owned(), parameter.to_string()];
+        cells.extend(numbers.map(|number| number.to_string()));
+        cells
+    };
+    (0..estimate.state_variance.len()).map(line).collect()
 }

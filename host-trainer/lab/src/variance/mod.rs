@@ -3,19 +3,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `lemmas` | numbers in, variances and verdicts out |
-//! | `actor` | the policy, and the gradient of every sample |
-//! | `critic` | the baseline of what is measured, if there is to be one |
-//! | `window` | trajectories, and values of other actions from the rewound simulator |
-//! | `samples`, `accumulator` | unbiased components from trajectories |
-//! | `projection` | the same from random projections, cheap enough for training |
-//! | `batch`, `choice` | components of a training batch; what they say about N |
-//! | `advise`, `advice`, `advice_file` | that, every so many iterations of a training |
-//! | `measure` | all of it on threads; the policy of Table 1 |
-//! | `bootstrap`, `table`, `plots` | intervals, beside the paper's figures |
-//! | `settings` | options of a measurement, and sizes with a name |
-//! | `gradient`, `bias`, `bias_command` | bias and variance of the estimators of a run |
-//! | `command` | the command line |
+//! | `settings` | options and presets of a measurement |
+//! | `window` | trajectories, and returns of other actions from the rewound simulator |
+//! | `measure` | the components of a policy, computed on several threads; the policy of Table 1 |
+//! | `critic` | the baseline that is subtracted, where one is asked for |
+//! | `bootstrap`, `table`, `plots` | intervals, and the results beside those of the paper |
+//! | `command` | the whole measurement of `host-trainer variance` |
 //!
 //! A bandit that can be worked out by hand: two contexts, two equally likely actions, one parameter
 //! (half the difference of the logits, so the scores are 1/2 and -1/2). In the first context the
@@ -64,7 +57,7 @@ mod brute_force;
 #[cfg(test)]
 mod recovery;
 
-pub use bootstrap::{Interval, Statistic, intervals};
+pub use bootstrap::{Statistic, intervals};
 pub use critic::critic_of;
 pub use measure::{Measured, Size, improve, measure};
 pub use table::{Published, Report, Row, TABLE_1};

@@ -1,7 +1,8 @@
 //! Whether estimates from data find the exact components of a process solved in closed form.
 
-use super::{Interval, Statistic, intervals};
+use super::{Statistic, intervals};
 use crate::exact::{Solved, Tabular};
+use crate::stats::Estimate;
 use daa_trainer::decomposition::TrajectoryGradients;
 use daa_trainer::decomposition::{Accumulator, Components};
 use rand_chacha::ChaCha8Rng;
@@ -124,9 +125,9 @@ fn intervals_cover_the_exact_values() {
 }
 
 /// An interval half as wide as it should be.
-fn narrow(groups: &[Components]) -> Interval {
+fn narrow(groups: &[Components]) -> Estimate {
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     let whole = intervals(&mut rng, groups, 300, &[&|c: &Components| c.action_variance])[0];
-    let at = |edge: f64| whole.estimate + 0.5 * (edge - whole.estimate);
-    Interval { low: at(whole.low), high: at(whole.high), ..whole }
+    let at = |end: f64| whole.value + 0.5 * (end - whole.value);
+    Estimate { interval: Some(whole.ends().map(at)), ..whole }
 }

@@ -1,8 +1,9 @@
 //! Table 1 of the paper, and a measurement beside it.
 
-use super::bootstrap::{Interval, Statistic, intervals};
+use super::bootstrap::{Statistic, intervals};
 use super::window::Settings;
 use super::{Measured, Size};
+use crate::stats::Estimate;
 use daa_trainer::decomposition::{Components, Verdict};
 use daa_trainer::decomposition::{Draws, stream};
 use std::fmt::Write as _;
@@ -15,7 +16,7 @@ pub struct Row {
     /// Name on a terminal.
     pub label: &'static str,
     /// Measured.
-    pub interval: Interval,
+    pub interval: Estimate,
     /// In the paper.
     pub paper: Option<f64>,
 }
@@ -65,17 +66,17 @@ pub struct Report {
     /// Table 1, the share, and the changes of Lemma 2.
     pub rows: Vec<Row>,
     /// Both sides of the condition: actions, states, and the first less the second.
-    pub condition: [Interval; 3],
+    pub condition: [Estimate; 3],
     /// N: actions that a state has.
     pub now: usize,
     /// delta
     pub extension: f64,
     /// Covariances by lag, from 1: marginal, rest.
-    pub lags: Vec<[Interval; 2]>,
+    pub lags: Vec<[Estimate; 2]>,
     /// N, and what one more action and delta T more states take off the variance with it, in per cent.
-    pub by_actions: Vec<(usize, [Interval; 2])>,
+    pub by_actions: Vec<(usize, [Estimate; 2])>,
     /// The same over T.
-    pub by_states: Vec<(usize, [Interval; 2])>,
+    pub by_states: Vec<(usize, [Estimate; 2])>,
 }
 
 /// Resamples of the bootstrap.
@@ -92,7 +93,7 @@ fn gains(c: &Components, now: usize, len: usize, extension: f64) -> [f64; 2] {
 }
 
 impl Report {
-    /// Intervals for everything that is reported of a measurement.
+    /// Estimates for everything that is reported of a measurement.
     #[must_use]
     pub fn new(
         measured: &Measured,
@@ -152,7 +153,7 @@ impl Report {
         let (condition, rest) = rest.split_at(sides.len());
         let (lags, plots) = rest.split_at(by_lag.len());
         let (over_actions, over_states) = plots.split_at(2 * ACTIONS.len());
-        let pairs = |at: &[usize], intervals: &[Interval]| -> Vec<(usize, [Interval; 2])> {
+        let pairs = |at: &[usize], intervals: &[Estimate]| -> Vec<(usize, [Estimate; 2])> {
             let pairs = intervals.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
             at.iter().copied().zip(pairs).collect()
         };
@@ -166,7 +167,7 @@ impl Report {
             published.components.get(row).copied().or((row == 6).then(|| published.policy_share()))
         };
         let row =
-            |(at, (named, interval)): (usize, (&(&'static str, &'static str, _), &Interval))| Row {
+            |(at, (named, interval)): (usize, (&(&'static str, &'static str, _), &Estimate))| Row {
                 name: named.0,
                 label: named.1,
                 interval: *interval,
@@ -198,8 +199,7 @@ impl Report {
     #[must_use]
     pub fn verdict(&self) -> (Verdict, bool) {
         let margin = self.condition[2];
-        let verdict =
-            if margin.estimate > 0.0 { Verdict::MoreActions } else { Verdict::MoreStates };
+        let verdict = if margin.value > 0.0 { Verdict::MoreActions } else { Verdict::MoreStates };
         (verdict, margin.contains(0.0))
     }
 
@@ -230,19 +230,19 @@ impl Report {
         }
         let _ = writeln!(text, "  {:<29} {:>11}  {:^25} {:>9}", "", "measured", "95 %", "paper");
         for row in &self.rows {
-            let Interval { estimate, low, high } = row.interval;
+            let [low, high] = row.interval.ends();
             let paper = row.paper.map_or(String::new(), |paper| format!("{paper:.3}"));
             let range = format!("{} .. {}", number(low), number(high));
             let _ = writeln!(
                 text,
                 "  {:<29} {:>11}  {:^25} {:>9}",
                 row.label,
-                number(estimate),
+                number(row.interval.value),
                 range,
                 paper
             );
         }
-        let half = |interval: Interval| number((interval.high - interval.low) / 2.0);
+        let half = |side: Estimate| number(side.half_width());
         let [actions, states, _] = self.condition;
         let (verdict, doubt) = self.verdict();
         let (name, sign) = match verdict {
@@ -255,20 +255,19 @@ impl Report {
             if doubt { ", in doubt" } else { "" },
             self.now,
             self.extension,
-            number(actions.estimate),
+            number(actions.value),
             half(actions),
-            number(states.estimate),
+            number(states.value),
             half(states)
         );
         text
     }
 
-    /// Lines of a CSV file, without the header of `CSV_HEADER`.
+    /// Lines of a CSV file with the columns [`CSV_COLUMNS`].
     #[must_use]
-    pub fn csv(&self) -> String {
+    pub(super) fn csv_lines(&self) -> Vec<Vec<String>> {
         let s = &self.settings;
-        let how = format!(
-            "{},{},{},{},{},{},{},{}",
+        let how = [
             self.states(),
             self.size.trajectories,
             self.size.trajectories / self.size.group,
@@ -276,14 +275,16 @@ impl Report {
             s.num_actions,
             s.rollouts,
             s.horizon,
-            s.seed
-        );
-        let mut text = String::new();
-        let mut line = |name: &str, at: &str, interval: &Interval, paper: Option<f64>| {
-            let Interval { estimate, low, high } = interval;
-            let paper = paper.map_or(String::new(), |paper| paper.to_string());
-            let task = s.task.name;
-            let _ = writeln!(text, "{task},{name},{at},{estimate},{low},{high},{paper},{how}");
+        ];
+        let mut lines = Vec::new();
+        let mut line = |name: &str, at: &str, estimate: &Estimate, paper: Option<f64>| {
+            let mut cells = vec![s.task.name.to_owned(), name.to_owned(), at.to_owned()];
+            let [low, high] = estimate.ends();
+            cells.extend([estimate.value, low, high].map(|number| number.to_string()));
+            cells.push(paper.map_or(String::new(), |paper| paper.to_string()));
+            cells.extend(how.map(|number| number.to_string()));
+            cells.push(s.seed.to_string());
+            lines.push(cells);
         };
         for row in &self.rows {
             line(row.name, "", &row.interval, row.paper);
@@ -304,12 +305,28 @@ impl Report {
             line("marginal_covariance", &format!("{lag}"), marginal, None);
             line("rest_covariance", &format!("{lag}"), rest, None);
         }
-        text
+        lines
     }
 }
 
-/// First line of the CSV file.
-pub(super) const CSV_HEADER: &str = "task,component,at,estimate,low,high,paper,states,trajectories,groups,trajectory_len,actions,rollouts,horizon,seed\n";
+/// Columns of `components.csv`.
+pub(super) const CSV_COLUMNS: [&str; 15] = [
+    "task",
+    "component",
+    "at",
+    "estimate",
+    "low",
+    "high",
+    "paper",
+    "states",
+    "trajectories",
+    "groups",
+    "trajectory_len",
+    "actions",
+    "rollouts",
+    "horizon",
+    "seed",
+];
 
 /// Four digits, whatever the size.
 fn number(value: f64) -> String {
