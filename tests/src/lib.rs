@@ -12,6 +12,8 @@ pub mod rehearsal;
 
 pub mod runs;
 
+pub mod structure;
+
 pub mod terminal;
 
 use daa_core::image::Image;
