@@ -16,11 +16,14 @@ mod graph;
 
 mod module;
 
+mod package;
+
 mod read;
 
 mod resolve;
 
 pub use graph::{Arrow, Graph};
+pub use package::{Package, packages};
 pub use read::{Crate, Files};
 
 use std::path::Path;
