@@ -1,6 +1,6 @@
 //! The exported policy on the emulated microcontroller.
 
-use daa_core::image::{Image, ImageError, MAX_ACTIONS, MAX_OBSERVATIONS};
+use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
 use serde_json::Value;
 use std::path::Path;
 use tests::foreign::Tensors;
@@ -179,7 +179,7 @@ fn an_image_of_as_many_signals_and_actions_as_an_image_can_have_has_enough_stack
     }
     let _ = succeed(&mut train);
     let image = folder.path().join("run/policy.daa");
-    let bytes = Aligned::copy(&std::fs::read(&image).unwrap());
+    let bytes = Aligned::read(&image);
     let architecture = *Image::open(bytes.bytes()).unwrap().architecture();
     let sizes = (usize::from(architecture.observations), usize::from(architecture.actions));
     assert_eq!(sizes, (MAX_OBSERVATIONS, MAX_ACTIONS));
@@ -252,19 +252,10 @@ fn boot(flash: &[u8]) -> (i64, String) {
     (report["exit_code"].as_i64().unwrap(), log.join("\n"))
 }
 
-/// The image with its checksum made to hold again.
-fn repair(image: &mut Aligned) {
-    let Err(ImageError::Checksum { computed, .. }) = Image::open(image.bytes()) else {
-        panic!("the checksum holds already");
-    };
-    image.bytes_mut()[20..24].copy_from_slice(&computed.to_le_bytes());
-    assert!(Image::open(image.bytes()).is_ok());
-}
-
 #[test]
 fn the_firmware_refuses_what_core_refuses_and_says_why() {
     let _turn = turn();
-    let image = Aligned::copy(&std::fs::read(small_image()).unwrap());
+    let image = Aligned::read(small_image());
     let len = image.bytes().len();
     let flipped = |bit: usize| {
         let mut bytes = image.bytes().to_vec();
@@ -304,14 +295,14 @@ fn the_firmware_refuses_what_core_refuses_and_says_why() {
 #[test]
 fn a_changed_weight_behind_a_sound_checksum_fails_the_golden_vectors() {
     let _turn = turn();
-    let mut image = Aligned::copy(&std::fs::read(small_image()).unwrap());
+    let mut image = Aligned::read(small_image());
     let passport = u32::from_le_bytes(image.bytes()[48..52].try_into().unwrap()) as usize;
     // The last bias of the policy: 5-64-64-1 has 4609 parameters, one deviation follows.
     let at = 64 + passport.next_multiple_of(4) + 4 * 4608;
     let bytes: [u8; 4] = image.bytes()[at..at + 4].try_into().unwrap();
     let weight = f32::from_le_bytes(bytes) + 0.01;
     image.bytes_mut()[at..at + 4].copy_from_slice(&weight.to_le_bytes());
-    repair(&mut image);
+    image.repair_checksum();
     let (code, log) = boot(image.bytes());
     assert!(code == 3 && log.to_lowercase().contains("golden"), "exit code {code}: {log}");
 }

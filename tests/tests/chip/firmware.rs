@@ -1,36 +1,21 @@
 //! The kernel on the chip against the kernel here, and the image's checks on the chip itself.
 
-use std::process::Command;
-use tests::root;
+use tests::chip::emulator;
+use tests::{Outcome, chip_cargo, root, run, succeed};
 
 use crate::parity;
 
 /// What the firmware's self-test says in the emulator.
 fn selftest() -> String {
     let firmware = root().join("firmware");
-    let mut build = Command::new("cargo");
-    // What the outer cargo or the user set for other programs is not meant for the chip.
-    for name in
-        ["RUSTC", "RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS"]
-    {
-        build.env_remove(name);
-    }
-    let features = ["--no-default-features", "--features", "emulator"];
-    build.args(["build", "--quiet", "--release", "--bin", "selftest"]).args(features);
-    let output = build.current_dir(&firmware).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut build = chip_cargo(&firmware);
+    build.args(["build", "--quiet", "--release", "--bin", "selftest"]);
+    let _ = succeed(build.args(["--no-default-features", "--features", "emulator"]));
     let elf = firmware.join("target/thumbv7em-none-eabihf/release/selftest");
     // What the chip writes through semihosting, its flash, lands in the folder that QEMU runs in.
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new("qemu-system-arm")
-        .current_dir(&folder)
-        .args(["-M", "netduinoplus2", "-nographic", "-monitor", "none", "-serial", "null"])
-        .args(["-icount", "shift=7", "-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(elf)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{text}");
+    let Outcome { code, stderr: text, .. } = run(&mut emulator(folder.path(), &elf));
+    assert_eq!(code, 0, "{text}");
     text
 }
 

@@ -2,9 +2,9 @@
 //! many instructions as `firmware/bench/instructions.csv` says.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
-use tests::root;
+use tests::chip::emulator;
+use tests::{chip_cargo, root, succeed};
 
 use crate::parity;
 
@@ -14,36 +14,14 @@ const BUILDS: [&str; 3] = ["", "asm", "asm-vmul"];
 /// With `-icount shift=7` an instruction takes 128 ns, and the clock counts at 168 MHz.
 const TICKS_PER_INSTRUCTION: f64 = 21.504;
 
-/// A cargo or rustc for the chip, without what the outer cargo or the user set for other programs.
-fn cargo(folder: &Path) -> Command {
-    let mut cargo = Command::new("cargo");
-    for name in
-        ["RUSTC", "RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS"]
-    {
-        cargo.env_remove(name);
-    }
-    cargo.current_dir(folder);
-    cargo
-}
-
 /// What a program of this build prints in the emulator.
 fn output(features: &str, program: &str) -> String {
     let folder = root().join("firmware/bench");
-    let mut build = cargo(&folder);
+    let mut build = chip_cargo(&folder);
     build.args(["build", "--quiet", "--release", "--bin", program, "--features", features]);
-    build.args(["--target-dir", "target"]);
-    let built = build.output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let _ = succeed(build.args(["--target-dir", "target"]));
     let elf = folder.join("target/thumbv7em-none-eabihf/release").join(program);
-    let run = Command::new("qemu-system-arm")
-        .args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null"])
-        .args(["-icount", "shift=7", "-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(elf)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert_eq!(run.status.code(), Some(0), "{text}");
-    text
+    succeed(&mut emulator(&folder, &elf))
 }
 
 /// Instructions by build and function.

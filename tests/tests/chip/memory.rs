@@ -23,7 +23,7 @@ fn what_is_built_for_the_chip_lies_in_its_memories() {
         let word = |at: usize| u32::from_le_bytes(elf[at..at + 4].try_into().unwrap());
         let (kind, length) = (word(header), word(header + 20));
         if kind == 1 && length > 0 {
-            let mut planted = elf.clone();
+            let mut planted = elf.to_vec();
             for address in [header + 8, header + 12] {
                 planted[address..address + 4].copy_from_slice(&0x6000_0000u32.to_le_bytes());
             }

@@ -1,11 +1,12 @@
 //! A new policy for the emulated microcontroller, and power that fails.
 
-use daa_core::image::{Image, ImageError};
+use daa_core::image::Image;
 use daa_core::ladder::Mode;
 use daa_core::link::{PIECE_BYTES, Reply, Request, Transfer};
 use daa_core::slots::{Probation, Stage, UpdateError};
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 use tests::chip::Chip;
 use tests::{Aligned, firmware_elf, host_trainer, narrow_image, refuse, succeed, xtask};
 
@@ -33,14 +34,9 @@ fn images() -> &'static Images {
     })
 }
 
-/// The firmware is built once for one image: these tests share the build folder.
-fn elf() -> &'static [u8] {
-    static ELF: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
-    ELF.get_or_init(|| firmware_elf(&["emulator"], &images().old))
-}
-
-fn read(path: &Path) -> Aligned {
-    Aligned::copy(&std::fs::read(path).unwrap())
+/// The firmware around the old image.
+fn elf() -> Arc<[u8]> {
+    firmware_elf(&["emulator"], &images().old)
 }
 
 fn checksum(image: &Aligned) -> u32 {
@@ -88,10 +84,10 @@ const TRIAL: u32 = Probation::DEFAULT.trial;
 fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new_one_is_confirmed()
 {
     let folder = tempfile::tempdir().unwrap();
-    let (old, new) = (read(&images().old), read(&images().new));
+    let (old, new) = (Aligned::read(&images().old), Aligned::read(&images().new));
     let (old_id, new_id) = (checksum(&old), checksum(&new));
     assert_ne!(old_id, new_id);
-    let boot = || Chip::boot(folder.path(), elf());
+    let boot = || Chip::boot(folder.path(), &elf());
     let acting = |chip: &mut Chip| {
         let policies = chip.policies();
         (policies.acting, policies.other, policies.stage)
@@ -151,9 +147,9 @@ fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new
 #[test]
 fn what_the_chip_would_not_boot_it_does_not_take() {
     let folder = tempfile::tempdir().unwrap();
-    let new = read(&images().new);
-    let mut chip = Chip::boot(folder.path(), elf());
-    let narrow = read(narrow_image());
+    let new = Aligned::read(&images().new);
+    let mut chip = Chip::boot(folder.path(), &elf());
+    let narrow = Aligned::read(narrow_image());
     assert!(matches!(chip.transfer(begin(&narrow)), Err(UpdateError::OtherArchitecture { .. })));
     let Transfer::Begin { checksum, architecture, .. } = begin(&new) else { panic!() };
     let huge = Transfer::Begin { len: 1 << 20, checksum, architecture };
@@ -165,8 +161,7 @@ fn what_the_chip_would_not_boot_it_does_not_take() {
     let at = 64 + passport.next_multiple_of(4) + 4 * 4608;
     let weight = f32::from_le_bytes(changed.bytes()[at..at + 4].try_into().unwrap()) + 0.01;
     changed.bytes_mut()[at..at + 4].copy_from_slice(&weight.to_le_bytes());
-    let Err(ImageError::Checksum { computed, .. }) = Image::open(changed.bytes()) else { panic!() };
-    changed.bytes_mut()[20..24].copy_from_slice(&computed.to_le_bytes());
+    changed.repair_checksum();
     assert_eq!(chip.transfer(begin(&changed)), Ok(0));
     pieces(&mut chip, &changed, 0, usize::MAX);
     assert_eq!(chip.transfer(Transfer::Commit), Err(UpdateError::Image));
@@ -193,8 +188,8 @@ fn flash_policy_sends_an_image_and_refuses_others_with_one_line() {
         (&report["policies"]["stage"], &report["reset"]),
         (&"Shadow".into(), &"Power".into())
     );
-    assert_eq!(report["policies"]["other"], checksum(&read(new)));
-    assert_eq!(report["policies"]["acting"], checksum(&read(old)));
+    assert_eq!(report["policies"]["other"], checksum(&Aligned::read(new)));
+    assert_eq!(report["policies"]["acting"], checksum(&Aligned::read(old)));
     refuse(&mut flash(old), &["runs this image already", "the old policy stays"]);
     refuse(&mut flash(narrow_image()), &["other networks", "the old policy stays"]);
     let folder = tempfile::tempdir().unwrap();

@@ -4,26 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use tests::files::contents;
 use tests::{SMALL_RUN, host_trainer, refuse, run, small_image, succeed};
-
-/// Everything below a folder, with its contents.
-fn everything(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(everything(&path));
-        } else {
-            // Pipes have no contents, and a sparse file has too many.
-            let about = fs::symlink_metadata(&path).unwrap();
-            let readable = about.is_file() && about.len() < 1 << 30;
-            let contents = if readable { fs::read(&path).unwrap_or_default() } else { Vec::new() };
-            found.push((path, contents));
-        }
-    }
-    found.sort();
-    found
-}
 
 /// A folder with a finished run `run`, an image `good.daa`, and files that are wrong in many ways.
 fn workplace(folder: &Path) {
@@ -52,7 +34,7 @@ fn every_command_says_what_is_wrong_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     workplace(folder);
-    let before = everything(folder);
+    let before = contents(folder);
     let table: &[(&[&str], &[&str])] = &[
         (&["evaluate", "nothing"], &["nothing"]),
         (&["evaluate", "folder"], &["folder is no run"]),
@@ -122,7 +104,7 @@ fn every_command_says_what_is_wrong_in_one_line() {
     ];
     for (args, words) in table {
         refuse(host_trainer(folder).args(*args), words);
-        assert!(everything(folder) == before, "{args:?} wrote something");
+        assert!(contents(folder) == before, "{args:?} wrote something");
     }
 }
 
@@ -149,7 +131,7 @@ fn arguments_that_are_not_understood_have_a_code_of_their_own() {
         assert_eq!(outcome.code, 2, "{args:?}: {outcome:?}");
         assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
     }
-    assert!(everything(folder.path()).is_empty());
+    assert!(contents(folder.path()).is_empty());
 }
 
 #[test]
@@ -180,7 +162,7 @@ fn files_that_may_not_be_read_or_written_are_named() {
         }
         command
     };
-    let before = everything(folder);
+    let before = contents(folder);
     // The control: in these hands a readable image is read.
     fs::copy(small_image(), folder.join("readable.daa")).unwrap();
     let _ = succeed(&mut user(&["inspect", "readable.daa"]));
@@ -209,7 +191,7 @@ fn files_that_may_not_be_read_or_written_are_named() {
     ];
     for (args, words) in table {
         refuse(&mut user(args), words);
-        assert!(everything(folder) == before, "{args:?} wrote something");
+        assert!(contents(folder) == before, "{args:?} wrote something");
     }
     mode("folder", 0o700);
     mode("run/checkpoints", 0o700);

@@ -1,25 +1,10 @@
 //! Bad input to the commands of `cargo xtask`: an error that names it, an exit code, nothing written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+use tests::files::contents;
 use tests::{root, run, small_image, xtask};
-
-/// Every file below a folder, with its length and contents.
-fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.push((path.clone(), Vec::new()));
-            found.extend(everything(&path));
-        } else {
-            found.push((path.clone(), fs::read(&path).unwrap()));
-        }
-    }
-    found.sort();
-    found
-}
 
 /// Files that are no images, in many ways.
 fn workplace(folder: &Path) {
@@ -34,6 +19,9 @@ fn workplace(folder: &Path) {
     assert!(Command::new("mkfifo").arg(folder.join("pipe.daa")).status().unwrap().success());
 }
 
+/// Seconds after which a command that hangs is ended, so that it is named. None of them takes one.
+const LIMIT: &str = "900";
+
 #[test]
 fn every_command_says_what_is_wrong_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -41,7 +29,7 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
     workplace(folder);
     let docs = root().join("docs");
     let temporary = folder.join("temporary");
-    let before = (everything(&docs), everything(&temporary));
+    let before = (contents(&docs), contents(&temporary));
 
     // A word that begins with @ is a file of the workplace.
     let table: &[(&[&str], i32, &[&str])] = &[
@@ -92,7 +80,7 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
     for (arguments, code, words) in table {
         let mut command = Command::new("timeout");
         let program = xtask();
-        command.arg("120").arg(program.get_program()).current_dir(root());
+        command.arg(LIMIT).arg(program.get_program()).current_dir(root());
         command.args(arguments.iter().map(|word| match word.strip_prefix('@') {
             Some(name) => folder.join(name).into_os_string(),
             None => word.into(),
@@ -107,14 +95,14 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
             assert!(outcome.stderr.contains(word), "{arguments:?}: no {word:?} in {outcome:?}");
         }
         assert!(outcome.stdout.is_empty(), "{arguments:?}: {outcome:?}");
-        let now = (everything(&docs), everything(&temporary));
+        let now = (contents(&docs), contents(&temporary));
         assert!(now == before, "{arguments:?} wrote something");
     }
     // The control: a file more is seen, and so is one that is longer.
     fs::write(temporary.join("left"), "").unwrap();
-    let one = everything(&temporary);
+    let one = contents(&temporary);
     fs::write(temporary.join("left"), "something").unwrap();
-    assert!(one != before.1 && one != everything(&temporary));
+    assert!(one != before.1 && one != contents(&temporary));
     for command in ["emulate", "boot", "flash-policy", "faults", "size", "fuzz", "bench"] {
         let outcome = run(xtask().args([command, "--help"]));
         assert!(outcome.code == 0 && outcome.stdout.contains("Usage"), "{outcome:?}");

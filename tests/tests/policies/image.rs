@@ -4,7 +4,7 @@ use daa_core::image::{Image, ImageError};
 use tests::{Aligned, host_trainer, refuse, small_image, succeed};
 
 fn image() -> Aligned {
-    Aligned::copy(&std::fs::read(small_image()).unwrap())
+    Aligned::read(small_image())
 }
 
 #[test]

@@ -12,16 +12,12 @@ use tests::{
 /// Float32 in `core`'s order of operations against double precision: measured below 2e-6.
 const TOLERANCE: f32 = 2e-5;
 
-fn image_at(path: &Path) -> Aligned {
-    Aligned::copy(&std::fs::read(path).unwrap())
-}
-
 /// Imports a file of a folder and gives the image's answers.
 fn import(folder: &Path, file: &str, options: &[&str], observations: &[f32]) -> Vec<f32> {
     let mut command = host_trainer(folder);
     command.args(["import", file, "--task", "reacher-easy", "-o", "imported.daa"]).args(options);
     let _ = succeed(&mut command);
-    let bytes = image_at(&folder.join("imported.daa"));
+    let bytes = Aligned::read(&folder.join("imported.daa"));
     actions(&Image::open(bytes.bytes()).unwrap(), observations)
 }
 
@@ -114,7 +110,7 @@ fn an_imported_image_is_inspected_evaluated_and_exported_like_any_other() {
     let evaluation = succeed(host_trainer(folder).args(evaluate));
     let evaluation: serde_json::Value = serde_json::from_str(&evaluation).unwrap();
     assert_eq!(evaluation["mean"], said["mean"]);
-    let bytes = image_at(&folder.join("sb3.daa"));
+    let bytes = Aligned::read(&folder.join("sb3.daa"));
     assert_eq!(Image::open(bytes.bytes()).unwrap().architecture().policy_head, Head::Clip);
 }
 
@@ -125,11 +121,11 @@ fn what_was_exported_comes_back_bit_for_bit() {
     let mut export = host_trainer(folder);
     export.arg("export").arg(small_image());
     let _ = succeed(export.args(["--onnx", "policy.onnx", "--safetensors", "policy.safetensors"]));
-    let (before, after) = (image_at(small_image()), |file: &str| {
+    let (before, after) = (Aligned::read(small_image()), |file: &str| {
         let mut import = host_trainer(folder);
         import.args(["import", file, "--task", "cartpole-swingup", "-o", "back.daa"]);
         let _ = succeed(&mut import);
-        image_at(&folder.join("back.daa"))
+        Aligned::read(&folder.join("back.daa"))
     });
     let before = Image::open(before.bytes()).unwrap();
     for file in ["policy.onnx", "policy.safetensors"] {

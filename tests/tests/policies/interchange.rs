@@ -1,6 +1,6 @@
 //! Exported policies computed by other people's programs, and by a C compiler, against `core`.
 
-use daa_core::image::{Image, ImageError};
+use daa_core::image::Image;
 use std::path::Path;
 use std::process::Command;
 use tests::foreign::Tensors;
@@ -15,10 +15,6 @@ const ROWS: usize = 1000;
 /// Sums in another order, products fused with sums, and another tanh: a few units in the last place of
 /// numbers up to 10 (the normaliser's clip), through three layers. Measured: below 2e-6.
 const TOLERANCE: f32 = 2e-5;
-
-fn image_at(path: &Path) -> Aligned {
-    Aligned::copy(&std::fs::read(path).unwrap())
-}
 
 /// Observations within the passport's ranges, at their ends, and far outside: the normaliser must clip.
 fn observations(image: &Image<'_>) -> Vec<f32> {
@@ -48,8 +44,7 @@ fn with_other(image: &Aligned, from: f32, to: f32) -> Aligned {
     let bytes = image.bytes_mut();
     let at = bytes.windows(4).position(|window| window == from.to_le_bytes()).unwrap();
     bytes[at..at + 4].copy_from_slice(&to.to_le_bytes());
-    let Err(ImageError::Checksum { computed, .. }) = Image::open(image.bytes()) else { panic!() };
-    image.bytes_mut()[20..24].copy_from_slice(&computed.to_le_bytes());
+    image.repair_checksum();
     image
 }
 
@@ -68,7 +63,7 @@ fn python(format: &str, image: &Path, observations: &[f32]) -> Option<Vec<f32>> 
 
 #[test]
 fn other_peoples_programs_compute_the_exported_map() {
-    let bytes = image_at(small_image());
+    let bytes = Aligned::read(small_image());
     let image = Image::open(bytes.bytes()).unwrap();
     let rows = observations(&image);
     let ours = actions(&image, &rows);
@@ -130,7 +125,7 @@ int main(void)
 
 #[test]
 fn a_c_compiler_makes_the_same_policy_of_the_header() {
-    let bytes = image_at(small_image());
+    let bytes = Aligned::read(small_image());
     let image = Image::open(bytes.bytes()).unwrap();
     let rows = observations(&image);
     let ours = actions(&image, &rows);
@@ -164,7 +159,7 @@ fn without_a_tanh_a_c_compiler_makes_the_same_bits() {
         "relu",
     ]);
     let _ = succeed(&mut import);
-    let bytes = image_at(&file("sb3.daa"));
+    let bytes = Aligned::read(&file("sb3.daa"));
     let image = Image::open(bytes.bytes()).unwrap();
     let rows = observations(&image);
     let ours = actions(&image, &rows);

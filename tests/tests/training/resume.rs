@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 use tests::runs::{
-    checkpoints, difference, everything, hidden, interrupt, iterations, kill, reach, train,
+    PacedRun, checkpoints, difference, everything, hidden, interrupt, iterations, kill_at, train,
 };
-use tests::{SMALL_RUN, host_trainer, reference_python, refuse, root, run, succeed};
+use tests::{Outcome, SMALL_RUN, host_trainer, reference_python, refuse, root, run, succeed};
 
 #[test]
 fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
@@ -20,7 +19,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
     // It was killed all the way, not again and again at its beginning.
     let mut different = left.clone();
     different.dedup();
-    assert!(different.is_sorted() && different.len() >= 8, "{left:?}");
+    assert!(different.is_sorted() && different.len() >= 5, "{left:?}");
     assert!(left[0] <= 8 && left[19] >= 30, "{left:?}");
     assert_eq!(difference(folder, "whole", "cut"), None, "{left:?}");
     assert!(!folder.join("cut/lock").exists());
@@ -67,7 +66,7 @@ fn other_estimators_and_several_seeds_go_on_to_the_same_bytes() {
         let (whole, cut) = (format!("{name}-whole"), format!("{name}-cut"));
         let _ = succeed(&mut run(&whole));
         let left = interrupt(|| run(&cut), folder, &cut, 14, 5);
-        assert!(left[0] <= 4 && left[4] >= 8, "{name}: {left:?}");
+        assert!(left[0] <= 5 && left[4] >= 8, "{name}: {left:?}");
         assert_eq!(difference(folder, &whole, &cut), None, "{name}: {left:?}");
     }
     // The control: they are other runs, and the second seed has an image of its own.
@@ -95,9 +94,7 @@ fn a_run_that_chooses_its_number_of_actions_goes_on_with_the_same_choices() {
     assert!(numbers.iter().any(|n| *n != numbers[0]), "nothing was chosen: {advice}");
 
     // The control: without what was chosen the run would go on with another N, so it does not go on.
-    let mut child = auto("lost").spawn().unwrap();
-    assert!(reach(&mut child, folder, "lost", 8));
-    kill(&mut child);
+    kill_at(8, auto("lost"));
     fs::remove_file(folder.join("lost/advice.csv")).unwrap();
     refuse(&mut auto("lost"), &["lost/advice.csv", "the number of actions"]);
     fs::write(folder.join("lost/advice.csv"), advice.lines().next().unwrap()).unwrap();
@@ -125,15 +122,8 @@ fn auto_finds_the_unfinished_run_of_this_configuration_and_no_other() {
         names
     };
     // Nothing to go on with: a fresh one.
-    let mut child = run(&["--resume", "auto"], "1").spawn().unwrap();
-    let begun = Instant::now();
-    while runs().is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no run begins");
-        std::thread::sleep(Duration::from_millis(3));
-    }
+    kill_at(2, run(&["--resume", "auto"], "1"));
     let name = format!("runs/{}", runs()[0]);
-    assert!(reach(&mut child, folder, &name, 2));
-    kill(&mut child);
     let before = iterations(folder, &name);
     // Another configuration does not touch it.
     let _ = succeed(&mut run(&["--resume", "auto"], "2"));
@@ -155,10 +145,8 @@ fn auto_finds_the_unfinished_run_of_this_configuration_and_no_other() {
 fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let _ = succeed(&mut train(folder, "whole", 6));
-    let mut child = train(folder, "cut", 6).spawn().unwrap();
-    assert!(reach(&mut child, folder, "cut", 4));
-    kill(&mut child);
+    let _ = succeed(&mut train(folder, "whole", 10));
+    kill_at(4, train(folder, "cut", 10));
     let damage = |number: usize, file: &str| {
         let (_, place) = &checkpoints(folder, "cut")[number];
         let mut bytes = fs::read(place.join(file)).unwrap();
@@ -179,20 +167,18 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
         fs::write(checkpoints(folder, "cut")[kept - 1].1.join(file), saved).unwrap();
     }
     damage(kept - 1, "state.bin");
-    let again = run(&mut train(folder, "cut", 6));
+    let again = run(&mut train(folder, "cut", 10));
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(again.stderr.contains("taking the one before it"), "{}", again.stderr);
     assert_eq!(difference(folder, "whole", "cut"), None);
 
     // Where none is whole, that is an error, and nothing is touched.
-    let mut child = train(folder, "lost", 6).spawn().unwrap();
-    assert!(reach(&mut child, folder, "lost", 4));
-    kill(&mut child);
+    kill_at(4, train(folder, "lost", 10));
     for (_, place) in checkpoints(folder, "lost") {
         fs::write(place.join("state.bin"), "").unwrap();
     }
     let before = iterations(folder, "lost");
-    refuse(&mut train(folder, "lost", 6), &["is damaged", "no older one is whole"]);
+    refuse(&mut train(folder, "lost", 10), &["is damaged", "no older one is whole"]);
     assert_eq!(iterations(folder, "lost"), before);
     // Another version's is refused, not taken for damaged.
     let place = checkpoints(folder, "whole").pop().unwrap().1.join("manifest.json");
@@ -205,8 +191,8 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
 fn two_processes_never_write_into_one_directory() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let mut first = train(folder, "run", 40).spawn().unwrap();
-    assert!(reach(&mut first, folder, "run", 1));
+    let mut first = PacedRun::start(train(folder, "run", 40));
+    first.reach(1);
     let pid = first.id().to_string();
     refuse(
         &mut train(folder, "run", 40),
@@ -215,20 +201,19 @@ fn two_processes_never_write_into_one_directory() {
     refuse(host_trainer(folder).args(["train", "--resume", "run"]), &[&pid]);
     // To read is allowed.
     let _ = succeed(host_trainer(folder).args(["evaluate", "run", "--episodes", "1"]));
-    kill(&mut first);
+    first.kill();
     assert!(folder.join("run/lock").exists(), "a killed process cleans up nothing");
 
     // A dead owner's lock is taken over, by one that is asked to stop in its turn.
     let mut second = host_trainer(folder);
     second.args(["train", "--resume", "run"]).stderr(Stdio::piped());
-    let mut second = second.spawn().unwrap();
     let before = iterations(folder, "run");
-    assert!(reach(&mut second, folder, "run", before + 1));
+    let mut second = PacedRun::start(second);
+    second.reach(before + 1);
     let stop = Command::new("kill").args(["-TERM", &second.id().to_string()]).status().unwrap();
     assert!(stop.success());
-    let output = second.wait_with_output().unwrap();
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(130), "{message}");
+    let Outcome { code, stderr: message, .. } = second.end();
+    assert_eq!(code, 130, "{message}");
     assert!(message.contains(&format!("taking over from process {pid}")), "{message}");
     assert!(message.contains("going on after") && message.contains("saved"), "{message}");
     assert!(!folder.join("run/lock").exists());

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use tests::runs::{Shares, checkpoints, difference, hidden, iterations, kill, reach, train};
+use tests::runs::{checkpoints, difference, hidden, kill_at, train};
 use tests::{host_trainer, refuse, run, succeed};
 
 /// A file system of so many bytes, gone when this is dropped; none where we may not mount one.
@@ -27,11 +27,22 @@ impl Drop for SmallDisk {
     }
 }
 
-/// A program whose files may not grow beyond so many bytes, which stands for a small disk where nothing
-/// can be mounted.
-fn limited(program: &Command, bytes: usize) -> Command {
+/// What a program meets that writes a file beyond its limit.
+enum Beyond {
+    /// An error, as of a full disk: this stands for a small disk where nothing can be mounted.
+    Error,
+    /// The signal SIGXFSZ, which ends the program as SIGKILL would, at exactly that byte.
+    Death,
+}
+
+/// A program whose files may not grow beyond so many bytes.
+fn limited(program: &Command, bytes: usize, beyond: &Beyond) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"", "sh"]);
+    let trap = match beyond {
+        Beyond::Error => "trap '' XFSZ; ",
+        Beyond::Death => "ulimit -c 0; ",
+    };
+    shell.args(["-c", &format!("{trap}ulimit -f \"$1\"; shift; exec \"$@\""), "sh"]);
     shell.arg((bytes / 512).to_string());
     shell.arg(program.get_program()).args(program.get_args());
     if let Some(folder) = program.get_current_dir() {
@@ -60,7 +71,7 @@ fn a_full_disk_stops_a_run_and_leaves_the_last_checkpoint_whole() {
     let disk = SmallDisk::new(&folder.join("disk"), "1500k");
     let mut full = train(folder, "disk/run", 6);
     if disk.is_none() {
-        full = limited(&full, 400 << 9);
+        full = limited(&full, 400 << 9, &Beyond::Error);
     }
     let full = run(&mut full);
     assert_eq!(full.code, 1, "{}", full.stderr);
@@ -126,7 +137,7 @@ fn a_full_disk_leaves_what_was_there_whole() {
         if mounted.is_some() {
             fill(&disk, 4096);
         } else {
-            again = limited(&again, 4096);
+            again = limited(&again, 4096, &Beyond::Error);
         }
         refuse(&mut again, &["cannot write", file]);
         let outcome = run(&mut again);
@@ -166,51 +177,36 @@ fn is_whole(checkpoint: &Path) -> bool {
 #[test]
 fn a_run_killed_while_it_saves_keeps_whole_checkpoints() {
     assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-    const CAUGHT: usize = 8;
+    const KILLS: usize = 8;
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    // Wide networks are written for longer than narrow ones.
     let wide = |name: &str| {
-        let mut command = train(folder, name, 40);
+        let mut command = train(folder, name, 24);
         command.args(["--set", "transition_hidden=512", "--set", "model_steps=2"]);
         command.args(["--set", "model_first_steps=2", "--set", "evaluate_episodes=1"]);
         command
     };
     let _ = succeed(&mut wide("whole"));
+    let weights = checkpoints(folder, "whole")[0].1.join("weights.safetensors");
+    let weights = fs::metadata(weights).unwrap().len() as usize;
     let places = folder.join("cut/checkpoints");
-    let mut shares = Shares::new(2);
-    let (mut caught, mut halves) = (0, 0);
-    for attempt in 0..200u64 {
-        if caught == CAUGHT {
-            break;
-        }
-        let mut child = wide("cut").spawn().unwrap();
-        // What the last one left is cleared away at the start.
-        let mut clear = false;
-        let begun = Instant::now();
-        let wanted = (iterations(folder, "cut") + 1).min(4 * caught as u64);
-        loop {
-            let saving = !hidden(&places).is_empty();
-            clear |= !saving;
-            if clear && saving && iterations(folder, "cut") >= wanted {
-                break;
-            }
-            let over = child.try_wait().unwrap();
-            assert!(over.is_none(), "it was over after {attempt} kills, {caught} while it saved");
-            assert!(begun.elapsed() < Duration::from_secs(120), "it does not save");
-        }
-        std::thread::sleep(Duration::from_micros((2000.0 * shares.draw()) as u64));
-        kill(&mut child);
-        let left = hidden(&places);
-        caught += usize::from(!left.is_empty());
-        halves += left.iter().filter(|name| !is_whole(&places.join(name))).count();
-        for (iteration, place) in checkpoints(folder, "cut") {
-            assert!(is_whole(&place), "{iteration} is not whole, after {attempt} kills");
+    for kill in 0..KILLS {
+        // Up to the middle of the run, so that each kill falls into another iteration's save.
+        kill_at(2 * kill as u64 + 1, wide("cut"));
+        // Killed at another byte each time: in the weights, or before them where the state is longer.
+        let mut limited = limited(&wide("cut"), (kill + 1) * weights / (KILLS + 1), &Beyond::Death);
+        let status = limited.status().unwrap();
+        assert_eq!(status.signal(), Some(25), "{status}: SIGXFSZ did not end kill {kill}");
+        let halves = hidden(&places);
+        assert_eq!(halves.len(), 1, "what was being saved is left: {halves:?}");
+        // The control: what was being written is not whole yet, and the check sees that.
+        assert!(!is_whole(&places.join(&halves[0])), "kill {kill}");
+        let saved = checkpoints(folder, "cut");
+        assert!(saved.len() >= usize::from(kill > 0), "{saved:?}");
+        for (iteration, place) in saved {
+            assert!(is_whole(&place), "{iteration} is not whole, after kill {kill}");
         }
     }
-    assert_eq!(caught, CAUGHT, "it was never killed while it saved");
-    // The control: what was being written was not whole yet, and the check sees that.
-    assert!(halves > 0);
     let _ = succeed(&mut wide("cut"));
     assert_eq!(difference(folder, "whole", "cut"), None);
     assert!(hidden(&places).is_empty());
@@ -233,14 +229,12 @@ fn spoil(checkpoint: &Path) {
 fn weights_that_are_no_numbers_are_not_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let _ = succeed(&mut train(folder, "whole", 6));
-    let mut child = train(folder, "cut", 6).spawn().unwrap();
-    assert!(reach(&mut child, folder, "cut", 4));
-    kill(&mut child);
+    let _ = succeed(&mut train(folder, "whole", 10));
+    kill_at(4, train(folder, "cut", 10));
     let (_, newest) = checkpoints(folder, "cut").pop().unwrap();
     spoil(&newest);
     assert!(is_whole(&newest), "only the number is wrong, the checksum is sound");
-    let again = run(&mut train(folder, "cut", 6));
+    let again = run(&mut train(folder, "cut", 10));
     assert_eq!(again.code, 0, "{}", again.stderr);
     for words in ["is NaN", "taking the one before it"] {
         assert!(again.stderr.contains(words), "{}", again.stderr);
