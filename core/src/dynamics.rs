@@ -2,17 +2,19 @@
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `z` | `[OBS]` | normalised observation |
+//! | `obs` | `[OBS]` | normalised observation |
 //! | `raw` | `[ACT]` | raw action; the networks see it clamped to -1..1, as the environment does |
 //! | `scale` | `[OBS]` | unit of each transition output |
-//! | `z'` | `[OBS]` | predicted next observation, normalised and clipped like a real one |
-//! | `r` | scalar | predicted reward, in the unit that the critic's values have |
+//! | `next` | `[OBS]` | predicted next observation, normalised and clipped like a real one |
+//! | `reward` | scalar | predicted reward, in the unit that the critic's values have |
 //!
 //! The transition network's output is either the next observation itself, as in the paper, or the
-//! change of the observation in units of that change's deviation.
+//! change of the observation in units of that change's standard deviation.
 
+use crate::Mlp;
 use crate::guard::limit;
-use crate::{Mlp, MlpSlice, mlp::MlpError};
+use crate::mlp::{MlpError, MlpInner};
+use crate::sizes::{Fixed, MlpShape, Sizes, Vector as _};
 use nalgebra::SVector;
 use serde::{Deserialize, Serialize};
 
@@ -40,42 +42,139 @@ impl TransitionTarget {
     }
 }
 
-/// Transition and reward networks with sizes known at compile time. `IN` is `OBS + ACT`.
-#[derive(Clone, Debug)]
-pub struct Dynamics<
-    'w,
-    const OBS: usize,
-    const ACT: usize,
-    const IN: usize,
-    const TH: usize,
-    const RH: usize,
-> {
-    /// Width `TH`, input `[z, action]`, output `[OBS]`.
-    pub transition: Mlp<'w, IN, TH, OBS>,
-    /// Width `RH`, input `[z, action]`, output the reward.
-    pub reward: Mlp<'w, IN, RH, 1>,
-    /// What the transition network predicts.
+/// A transition network with sizes `S`: [`Transition`] or [`DynTransition`]. The
+/// [monitor](crate::monitor) needs this network alone.
+#[derive(Clone, Copy, Debug)]
+pub struct TransitionInner<'w, S: Sizes> {
+    /// Input `[obs, action]`, output `[OBS]`.
+    pub network: MlpInner<'w, S>,
+    /// What the network predicts.
     pub target: TransitionTarget,
-    /// Unit of each of its outputs.
-    pub scale: SVector<f32, OBS>,
+    /// `[OBS]` units of the network's outputs.
+    pub scale: S::Outputs<'w, f32>,
     /// Largest magnitude of a normalised observation.
     pub clip: f32,
 }
 
-impl<'w, const OBS: usize, const ACT: usize, const IN: usize, const TH: usize, const RH: usize>
-    Dynamics<'w, OBS, ACT, IN, TH, RH>
+/// A transition network whose sizes are known at compile time. `IN` is `OBS + ACT`.
+pub type Transition<'w, const OBS: usize, const IN: usize, const TH: usize> =
+    TransitionInner<'w, Fixed<IN, TH, OBS>>;
+
+/// A transition network whose sizes are known only at run time.
+pub type DynTransition<'w> = TransitionInner<'w, MlpShape>;
+
+impl<S: Sizes> TransitionInner<'_, S> {
+    /// The networks' input: the observation, and the action clamped to -1..1.
+    #[inline]
+    fn input(&self, obs: &[f32], raw: &[f32]) -> S::Input {
+        let mut input = self.network.sizes().input();
+        join(obs, raw, input.as_mut_slice());
+        input
+    }
+
+    /// The next observation, from the networks' input.
+    #[inline]
+    fn predict(&self, obs: &[f32], input: &S::Input) -> S::Output {
+        let mut next = self.network.outputs(input);
+        self.finish(obs, next.as_mut_slice());
+        next
+    }
+
+    /// Turns the network's outputs into the next observation.
+    #[inline]
+    fn finish(&self, obs: &[f32], next: &mut [f32]) {
+        for ((next, scale), obs) in next.iter_mut().zip(self.scale.as_ref()).zip(obs) {
+            let change = *next * scale;
+            let sum = if self.target == TransitionTarget::Difference { change + obs } else { change };
+            *next = limit(sum, -self.clip, self.clip);
+        }
+    }
+}
+
+impl<const OBS: usize, const IN: usize, const TH: usize> Transition<'_, OBS, IN, TH> {
+    /// Predicted next observation. Never panics. Cost: the network's multiply-adds.
+    #[must_use]
+    pub fn step<const ACT: usize>(
+        &self,
+        obs: &SVector<f32, OBS>,
+        raw: &SVector<f32, ACT>,
+    ) -> SVector<f32, OBS> {
+        const { assert!(IN == OBS + ACT, "the dynamics' input is the observation and the action") };
+        self.predict(obs.as_slice(), &self.input(obs.as_slice(), raw.as_slice()))
+    }
+}
+
+impl DynTransition<'_> {
+    /// Elements of scratch that [`step`](Self::step) needs.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.network.shape().input + 2 * self.network.shape().hidden
+    }
+
+    /// Writes the predicted next observation into `next`.
+    ///
+    /// # Panics
+    /// When `scratch` is shorter than [`scratch_len`](Self::scratch_len). Other slices of wrong lengths
+    /// give NaN.
+    pub fn step(&self, obs: &[f32], raw: &[f32], scratch: &mut [f32], next: &mut [f32]) {
+        let (input, hidden) = scratch.split_at_mut(self.network.shape().input);
+        join(obs, raw, input);
+        self.network.forward(input, hidden, next);
+        self.finish(obs, next);
+    }
+}
+
+/// Writes `[obs, clamp(raw, -1, 1)]` into `input`.
+#[inline]
+fn join(obs: &[f32], raw: &[f32], input: &mut [f32]) {
+    let action = raw.iter().map(|raw| limit(*raw, -1.0, 1.0));
+    for (input, value) in input.iter_mut().zip(obs.iter().copied().chain(action)) {
+        *input = value;
+    }
+}
+
+/// A transition network with sizes `T` and a reward network with sizes `R`: [`Dynamics`] or
+/// [`DynDynamics`].
+#[derive(Clone, Copy, Debug)]
+pub struct DynamicsInner<'w, T: Sizes, R> {
+    /// Predicts the next observation.
+    pub transition: TransitionInner<'w, T>,
+    /// Input `[obs, action]`, output the reward.
+    pub reward: MlpInner<'w, R>,
+}
+
+/// Transition and reward networks whose sizes are known at compile time: widths `TH` and `RH`; `IN` is
+/// `OBS + ACT`.
+pub type Dynamics<'w, const OBS: usize, const IN: usize, const TH: usize, const RH: usize> =
+    DynamicsInner<'w, Fixed<IN, TH, OBS>, Fixed<IN, RH, 1>>;
+
+/// Transition and reward networks whose sizes are known only at run time.
+pub type DynDynamics<'w> = DynamicsInner<'w, MlpShape, MlpShape>;
+
+impl<T: Sizes, R: Sizes<Input = T::Input>> DynamicsInner<'_, T, R> {
+    /// Predicted next observation and reward, of vectors with the networks' sizes. Never panics. Cost:
+    /// both networks' multiply-adds.
+    #[must_use]
+    pub(crate) fn predict(&self, obs: &[f32], raw: &[f32]) -> (T::Output, f32) {
+        let input = self.transition.input(obs, raw);
+        let reward = self.reward.outputs(&input);
+        let reward = reward.as_slice().first().copied().unwrap_or(f32::NAN);
+        (self.transition.predict(obs, &input), reward)
+    }
+}
+
+impl<'w, const OBS: usize, const IN: usize, const TH: usize, const RH: usize>
+    Dynamics<'w, OBS, IN, TH, RH>
 {
     /// Predicted next observation and reward. Never panics. Cost: both networks' multiply-adds.
     #[must_use]
-    pub fn step(&self, z: &SVector<f32, OBS>, raw: &SVector<f32, ACT>) -> (SVector<f32, OBS>, f32) {
-        let input = input(z, raw);
-        let transition = Transition {
-            network: self.transition,
-            target: self.target,
-            scale: self.scale,
-            clip: self.clip,
-        };
-        (transition.predict(z, &input), self.reward.forward(&input)[0])
+    pub fn step<const ACT: usize>(
+        &self,
+        obs: &SVector<f32, OBS>,
+        raw: &SVector<f32, ACT>,
+    ) -> (SVector<f32, OBS>, f32) {
+        const { assert!(IN == OBS + ACT, "the dynamics' input is the observation and the action") };
+        self.predict(obs.as_slice(), raw.as_slice())
     }
 
     /// Both networks over borrowed weights.
@@ -89,106 +188,17 @@ impl<'w, const OBS: usize, const ACT: usize, const IN: usize, const TH: usize, c
         scale: SVector<f32, OBS>,
         clip: f32,
     ) -> Result<Self, MlpError> {
-        let transition = Mlp::new(transition, activation)?;
+        let network = Mlp::new(transition, activation)?;
         let reward = Mlp::new(reward, activation)?;
-        Ok(Self { transition, reward, target, scale, clip })
-    }
-}
-
-fn input<const OBS: usize, const ACT: usize, const IN: usize>(
-    z: &SVector<f32, OBS>,
-    raw: &SVector<f32, ACT>,
-) -> SVector<f32, IN> {
-    const { assert!(IN == OBS + ACT, "the dynamics' input is the observation and the action") };
-    let mut input = SVector::<f32, IN>::zeros();
-    let actions = raw.iter().map(|raw| limit(*raw, -1.0, 1.0));
-    for (input, value) in input.iter_mut().zip(z.iter().copied().chain(actions)) {
-        *input = value;
-    }
-    input
-}
-
-/// One element of the next observation, from the network's output.
-#[inline]
-fn element(output: f32, scale: f32, z: f32, target: TransitionTarget, clip: f32) -> f32 {
-    let change = output * scale;
-    let next = if target == TransitionTarget::Difference { change + z } else { change };
-    limit(next, -clip, clip)
-}
-
-/// The transition network alone: what the [monitor](crate::monitor) needs.
-#[derive(Clone, Debug)]
-pub struct Transition<'w, const OBS: usize, const IN: usize, const TH: usize> {
-    /// Width `TH`, input `[z, action]`, output `[OBS]`.
-    pub network: Mlp<'w, IN, TH, OBS>,
-    /// What it predicts.
-    pub target: TransitionTarget,
-    /// Unit of each of its outputs.
-    pub scale: SVector<f32, OBS>,
-    /// Largest magnitude of a normalised observation.
-    pub clip: f32,
-}
-
-impl<const OBS: usize, const IN: usize, const TH: usize> Transition<'_, OBS, IN, TH> {
-    /// Predicted next observation. Never panics. Cost: the network's multiply-adds.
-    #[must_use]
-    pub fn step<const ACT: usize>(
-        &self,
-        z: &SVector<f32, OBS>,
-        raw: &SVector<f32, ACT>,
-    ) -> SVector<f32, OBS> {
-        self.predict(z, &input(z, raw))
-    }
-
-    fn predict(&self, z: &SVector<f32, OBS>, input: &SVector<f32, IN>) -> SVector<f32, OBS> {
-        let mut next = self.network.forward(input);
-        for ((next, scale), z) in next.iter_mut().zip(self.scale.iter()).zip(z.iter()) {
-            *next = element(*next, *scale, *z, self.target, self.clip);
-        }
-        next
-    }
-}
-
-/// [`Transition`] with sizes known only at run time: the workstation's, same arithmetic.
-#[derive(Clone, Copy, Debug)]
-pub struct TransitionSlice<'w> {
-    /// Input `[z, action]`, output `[OBS]`.
-    pub network: MlpSlice<'w>,
-    /// What it predicts.
-    pub target: TransitionTarget,
-    /// `[OBS]` units of its outputs.
-    pub scale: &'w [f32],
-    /// Largest magnitude of a normalised observation.
-    pub clip: f32,
-}
-
-impl TransitionSlice<'_> {
-    /// Elements of scratch that [`step`](Self::step) needs.
-    #[must_use]
-    pub fn scratch_len(&self) -> usize {
-        self.network.shape().input + 2 * self.network.shape().hidden
-    }
-
-    /// Writes the predicted next observation into `next`.
-    ///
-    /// # Panics
-    /// When a slice is not of the network's size.
-    pub fn step(&self, z: &[f32], raw: &[f32], scratch: &mut [f32], next: &mut [f32]) {
-        let (input, hidden) = scratch.split_at_mut(self.network.shape().input);
-        let (observation, action) = input.split_at_mut(z.len());
-        observation.copy_from_slice(z);
-        action.iter_mut().zip(raw).for_each(|(a, raw)| *a = limit(*raw, -1.0, 1.0));
-        self.network.forward(input, hidden, next);
-        for ((next, scale), z) in next.iter_mut().zip(self.scale).zip(z) {
-            *next = element(*next, *scale, *z, self.target, self.clip);
-        }
+        let transition = TransitionInner { network, target, scale: scale.into(), clip };
+        Ok(Self { transition, reward })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Activation;
+    use crate::{Activation, DynMlp};
 
     // One observation, one action, one hidden unit. Transition: out = 2 relu(relu(z + a)) + 1.
     const TRANSITION: [f32; 7] = [1.0, 1.0, 0.0, 1.0, 0.0, 2.0, 1.0];
@@ -199,7 +209,7 @@ mod tests {
         let scale = SVector::from([0.5]);
         let weights = (&TRANSITION[..], &REWARD[..]);
         let model =
-            Dynamics::<1, 1, 2, 1, 1>::new(weights, Activation::Relu, target, scale, 4.0).unwrap();
+            Dynamics::<1, 2, 1, 1>::new(weights, Activation::Relu, target, scale, 4.0).unwrap();
         let (next, reward) = model.step(&SVector::from([z]), &SVector::from([raw]));
         (next[0], reward)
     }
@@ -227,11 +237,11 @@ mod tests {
             let typed = Transition::<2, 3, 7> {
                 network: Mlp::new(&weights, Activation::Silu).unwrap(),
                 target,
-                scale: SVector::from(scale),
+                scale,
                 clip,
             };
-            let network = MlpSlice::new(shape, &weights, Activation::Silu).unwrap();
-            let slice = TransitionSlice { network, target, scale: &scale, clip };
+            let network = DynMlp::new(shape, &weights, Activation::Silu).unwrap();
+            let slice = DynTransition { network, target, scale: &scale, clip };
             let (mut scratch, mut next) = (std::vec![0.0; slice.scratch_len()], [0.0; 2]);
             for i in 0..50 {
                 let z = [libm::sinf(i as f32), 0.1 * i as f32 - 2.0];

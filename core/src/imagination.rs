@@ -3,28 +3,50 @@
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `state` | `[OBS]` | normalised observation of the real state |
+//! | `obs` | `[OBS]` | normalised observation of the real state |
 //! | `actions` | `[N][ACT]` | raw actions to be valued |
 //! | `noise` | `[N][H - 1][ACT]` | standard normal noise of the actions that follow |
-//! | `advantages` | `[N]` | result; adding `V(state)` gives Q-values |
+//! | `advantages` | `[N]` | result; adding `V(obs)` gives Q-values |
 
 use crate::advantage::{Discount, imagined_advantage};
-use crate::{Mlp, Policy, dynamics::Dynamics};
-use nalgebra::SVector;
+use crate::dynamics::DynamicsInner;
+use crate::mlp::MlpInner;
+use crate::policy::PolicyInner;
+use crate::sizes::{Fixed, MlpShape, Sizes, Vector};
 
-/// Everything imagination asks of a model.
-pub trait Model<const OBS: usize, const ACT: usize> {
+/// What a model rollout needs to know about states, values and actions.
+pub trait Model {
+    /// `[OBS]`: a normalised observation.
+    type Obs: Vector;
+    /// `[ACT]`: a raw action, or noise.
+    type Action: Vector;
+
     /// Next state and reward of a raw action.
-    fn step(&self, state: &SVector<f32, OBS>, raw: &SVector<f32, ACT>) -> (SVector<f32, OBS>, f32);
-    /// `V(state)`.
-    fn value(&self, state: &SVector<f32, OBS>) -> f32;
-    /// The policy's raw action in `state` for standard normal `noise`.
-    fn act(&self, state: &SVector<f32, OBS>, noise: &SVector<f32, ACT>) -> SVector<f32, ACT>;
+    fn step(&self, obs: &Self::Obs, raw: &Self::Action) -> (Self::Obs, f32);
+    /// `V(obs)`.
+    fn value(&self, obs: &Self::Obs) -> f32;
+    /// The policy's raw action in `obs` for standard normal `noise`.
+    fn act(&self, obs: &Self::Obs, noise: &Self::Action) -> Self::Action;
+    /// `[ACT]` zeros.
+    fn zero_action(&self) -> Self::Action;
 }
 
-/// The learned model: an image's dynamics, critic and policy.
-#[derive(Clone, Debug)]
-pub struct LearnedModel<
+/// A learned model, the dynamics, critic and policy of an image: [`LearnedModel`] or
+/// [`DynLearnedModel`]. `P`, `T`, `R` and `C` are the sizes of the policy, the transition network, the
+/// reward network and the critic.
+#[derive(Clone, Copy, Debug)]
+pub struct LearnedModelInner<'w, P: Sizes, T: Sizes, R, C> {
+    /// Transition and reward.
+    pub dynamics: DynamicsInner<'w, T, R>,
+    /// State values.
+    pub critic: MlpInner<'w, C>,
+    /// Actions that follow the first one.
+    pub policy: PolicyInner<'w, P>,
+}
+
+/// A learned model whose sizes are known at compile time. `IN` is `OBS + ACT`; `PH`, `TH`, `RH` and `CH`
+/// are the hidden widths of policy, transition, reward and critic.
+pub type LearnedModel<
     'w,
     const OBS: usize,
     const ACT: usize,
@@ -33,79 +55,86 @@ pub struct LearnedModel<
     const TH: usize,
     const RH: usize,
     const CH: usize,
-> {
-    /// Transition and reward.
-    pub dynamics: Dynamics<'w, OBS, ACT, IN, TH, RH>,
-    /// State values.
-    pub critic: Mlp<'w, OBS, CH, 1>,
-    /// Follow-up actions.
-    pub policy: Policy<'w, OBS, PH, ACT>,
-}
+> = LearnedModelInner<
+    'w,
+    Fixed<OBS, PH, ACT>,
+    Fixed<IN, TH, OBS>,
+    Fixed<IN, RH, 1>,
+    Fixed<OBS, CH, 1>,
+>;
 
-impl<
-    const OBS: usize,
-    const ACT: usize,
-    const IN: usize,
-    const PH: usize,
-    const TH: usize,
-    const RH: usize,
-    const CH: usize,
-> Model<OBS, ACT> for LearnedModel<'_, OBS, ACT, IN, PH, TH, RH, CH>
+/// A learned model whose sizes are known only at run time.
+pub type DynLearnedModel<'w> = LearnedModelInner<'w, MlpShape, MlpShape, MlpShape, MlpShape>;
+
+impl<P, T, R, C> Model for LearnedModelInner<'_, P, T, R, C>
+where
+    P: Sizes,
+    T: Sizes<Output = P::Input>,
+    R: Sizes<Input = T::Input>,
+    C: Sizes<Input = P::Input>,
 {
-    fn step(&self, state: &SVector<f32, OBS>, raw: &SVector<f32, ACT>) -> (SVector<f32, OBS>, f32) {
-        self.dynamics.step(state, raw)
+    type Obs = P::Input;
+    type Action = P::Output;
+
+    fn step(&self, obs: &P::Input, raw: &P::Output) -> (P::Input, f32) {
+        self.dynamics.predict(obs.as_slice(), raw.as_slice())
     }
 
-    fn value(&self, state: &SVector<f32, OBS>) -> f32 {
-        self.critic.forward(state)[0]
+    fn value(&self, obs: &P::Input) -> f32 {
+        self.critic.outputs(obs).as_slice().first().copied().unwrap_or(f32::NAN)
     }
 
-    fn act(&self, state: &SVector<f32, OBS>, noise: &SVector<f32, ACT>) -> SVector<f32, ACT> {
-        self.policy.sample(state, noise)
+    fn act(&self, obs: &P::Input, noise: &P::Output) -> P::Output {
+        self.policy.sample(obs, noise)
+    }
+
+    fn zero_action(&self) -> P::Output {
+        self.policy.sizes().output()
     }
 }
 
-/// Advantage of one raw action: `H` steps through the model, the first with `action`, the others
-/// with the policy's own. Never panics. Cost: `H` times dynamics, critic and policy.
-pub fn imagine<const H: usize, const OBS: usize, const ACT: usize>(
-    model: &impl Model<OBS, ACT>,
-    state: &SVector<f32, OBS>,
-    action: &SVector<f32, ACT>,
-    noise: impl IntoIterator<Item = SVector<f32, ACT>>,
+/// Advantage of one raw action: `H` steps through the model, the first with `action`, the others with
+/// the policy's own actions for `noise`, which is zero when it runs out. Never panics. Cost: `H` times
+/// dynamics, critic and policy.
+pub fn imagine<const H: usize, M: Model>(
+    model: &M,
+    obs: &M::Obs,
+    action: &M::Action,
+    noise: impl IntoIterator<Item = M::Action>,
     discount: Discount,
 ) -> f32 {
-    const { assert!(H > 0, "an imagined trajectory has at least one step") };
-    let first_value = model.value(state);
+    const { assert!(H > 0, "a model rollout has at least one step") };
+    let first_value = model.value(obs);
     let (mut rewards, mut next_values) = ([0.0; H], [0.0; H]);
-    let (mut state, mut action) = (*state, *action);
+    let (mut obs, mut action) = (obs.clone(), action.clone());
     let mut noise = noise.into_iter();
     for (h, (reward, value)) in rewards.iter_mut().zip(&mut next_values).enumerate() {
-        (state, *reward) = model.step(&state, &action);
-        *value = model.value(&state);
+        (obs, *reward) = model.step(&obs, &action);
+        *value = model.value(&obs);
         if h + 1 < H {
-            action = model.act(&state, &noise.next().unwrap_or_else(SVector::zeros));
+            action = model.act(&obs, &noise.next().unwrap_or_else(|| model.zero_action()));
         }
     }
-    // `imagined_advantage` wants [H + 1] values; an array of that length cannot be named here.
+    // `imagined_advantage` takes [H + 1] values; an array of that length cannot be written here.
     let first = imagined_advantage(&rewards[..1], &[first_value, next_values[0]], discount);
     let rest = imagined_advantage(&rewards[1..], &next_values, discount);
     first + discount.gamma * discount.lambda * rest
 }
 
 /// Writes the advantages of `N` actions into `advantages`; `noise` yields `N * (H - 1)` vectors,
-/// trajectory after trajectory, and zeros when it runs out.
-pub fn all_action_advantages<const H: usize, const OBS: usize, const ACT: usize>(
-    model: &impl Model<OBS, ACT>,
-    state: &SVector<f32, OBS>,
-    actions: &[SVector<f32, ACT>],
-    noise: impl IntoIterator<Item = SVector<f32, ACT>>,
+/// rollout after rollout, and counts as zero when it runs out.
+pub fn all_action_advantages<const H: usize, M: Model>(
+    model: &M,
+    obs: &M::Obs,
+    actions: &[M::Action],
+    noise: impl IntoIterator<Item = M::Action>,
     discount: Discount,
     advantages: &mut [f32],
 ) {
     let mut noise = noise.into_iter();
     for (action, advantage) in actions.iter().zip(advantages) {
         let follow_up = core::iter::from_fn(|| noise.next()).take(H - 1);
-        *advantage = imagine::<H, OBS, ACT>(model, state, action, follow_up, discount);
+        *advantage = imagine::<H, M>(model, obs, action, follow_up, discount);
     }
 }
 
@@ -113,12 +142,16 @@ pub fn all_action_advantages<const H: usize, const OBS: usize, const ACT: usize>
 mod tests {
     use super::*;
     use crate::advantage::{End, gae};
+    use nalgebra::SVector;
     use std::vec::Vec;
 
     /// A nonlinear environment that is its own perfect model.
     struct Pendulum;
 
-    impl Model<2, 1> for Pendulum {
+    impl Model for Pendulum {
+        type Obs = SVector<f32, 2>;
+        type Action = SVector<f32, 1>;
+
         fn step(&self, s: &SVector<f32, 2>, raw: &SVector<f32, 1>) -> (SVector<f32, 2>, f32) {
             let speed = 0.97 * s[1] + 0.3 * libm::sinf(s[0]) + 0.2 * raw[0].clamp(-1.0, 1.0);
             let next = SVector::from([s[0] + 0.1 * speed, speed]);
@@ -129,6 +162,9 @@ mod tests {
         }
         fn act(&self, s: &SVector<f32, 2>, noise: &SVector<f32, 1>) -> SVector<f32, 1> {
             SVector::from([libm::tanhf(-s[0] - 0.5 * s[1]) + 0.4 * noise[0]])
+        }
+        fn zero_action(&self) -> SVector<f32, 1> {
+            SVector::zeros()
         }
     }
 
@@ -161,7 +197,7 @@ mod tests {
 
         let mut imagined = [0.0];
         let follow_up = noise.iter().skip(1).copied();
-        all_action_advantages::<T, 2, 1>(
+        all_action_advantages::<T, _>(
             &Pendulum,
             &start,
             &[first_action],
@@ -171,7 +207,7 @@ mod tests {
         );
         assert!((imagined[0] - real[0]).abs() < 1e-5, "{} {}", imagined[0], real[0]);
         // The comparison can fail: another first action has another advantage.
-        let other = imagine::<T, 2, 1>(
+        let other = imagine::<T, _>(
             &Pendulum,
             &start,
             &SVector::from([1.0]),
@@ -186,7 +222,7 @@ mod tests {
         let state = SVector::from([0.4, 1.0]);
         let actions = [SVector::from([-0.5]), SVector::from([0.5])];
         let mut advantages = [0.0; 2];
-        all_action_advantages::<1, 2, 1>(
+        all_action_advantages::<1, _>(
             &Pendulum,
             &state,
             &actions,

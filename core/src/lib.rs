@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`kernel`] | one affine layer in one fixed order of operations |
 //! | [`integer`] | networks with integer weights |
+//! | [`sizes`] | sizes of networks, known at compile time or at run time |
 //! | [`mlp`] | two-hidden-layer networks over borrowed weights |
 //! | [`policy`] | observation -> normaliser -> network -> tanh -> action limits, and its Gaussian |
 //! | [`dynamics`] | transition and reward networks |
@@ -60,11 +61,13 @@ pub mod normaliser;
 pub mod planner;
 pub mod policy;
 pub mod reset;
+pub mod sizes;
 pub mod slots;
 pub mod supervisor;
 
 pub use activation::Activation;
-pub use mlp::{Mlp, MlpShape, MlpSlice};
+pub use mlp::{DynMlp, Mlp};
 pub use nalgebra::SVector;
 pub use normaliser::Normaliser;
-pub use policy::{Policy, PolicySlice};
+pub use policy::{DynPolicy, Policy};
+pub use sizes::MlpShape;

@@ -10,6 +10,7 @@
 //! | `x` | `[IN]` | inputs |
 //! | `y` | `[OUT]` | outputs, no activation on the last layer |
 
+use crate::sizes::{Fixed, MlpShape, Sizes, Vector as _};
 use crate::{Activation, kernel};
 use nalgebra::SVector;
 
@@ -39,75 +40,18 @@ impl core::fmt::Display for MlpError {
 
 impl core::error::Error for MlpError {}
 
-/// Sizes of a network with two hidden layers of equal width, as in the paper (Table 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct MlpShape {
-    /// Number of inputs.
-    pub input: usize,
-    /// Width of both hidden layers.
-    pub hidden: usize,
-    /// Number of outputs.
-    pub output: usize,
-}
-
-impl MlpShape {
-    /// A shape from its three sizes.
-    #[must_use]
-    pub const fn new(input: usize, hidden: usize, output: usize) -> Self {
-        Self { input, hidden, output }
-    }
-
-    /// `(inputs, outputs)` of the three layers.
-    #[must_use]
-    pub const fn layers(self) -> [(usize, usize); 3] {
-        [(self.input, self.hidden), (self.hidden, self.hidden), (self.hidden, self.output)]
-    }
-
-    /// Number of parameters.
-    ///
-    /// ```
-    /// use daa_core::MlpShape;
-    /// assert_eq!(MlpShape::new(2, 3, 1).params(), (2 * 3 + 3) + (3 * 3 + 3) + (3 * 1 + 1));
-    /// ```
-    #[must_use]
-    pub const fn params(self) -> usize {
-        self.multiply_adds() + 2 * self.hidden + self.output
-    }
-
-    /// Multiply-adds of one forward pass.
-    #[must_use]
-    pub const fn multiply_adds(self) -> usize {
-        self.input * self.hidden + self.hidden * self.hidden + self.hidden * self.output
-    }
-}
-
 /// `split_at` without a panic in it: the constructors have checked the length.
 #[inline]
 fn cut(weights: &[f32], len: usize) -> (&[f32], &[f32]) {
     weights.split_at_checked(len).unwrap_or((&[], &[]))
 }
 
-/// The forward pass that both views below share. Lengths have been checked by their constructors.
-#[inline]
-fn forward(
-    shape: MlpShape,
-    weights: &[f32],
+/// A network with sizes `S` over borrowed weights: [`Mlp`] or [`DynMlp`].
+#[derive(Clone, Copy, Debug)]
+pub struct MlpInner<'w, S> {
+    sizes: S,
+    weights: &'w [f32],
     activation: Activation,
-    x: &[f32],
-    (first, second): (&mut [f32], &mut [f32]),
-    y: &mut [f32],
-) {
-    let (w1, rest) = cut(weights, shape.input * shape.hidden);
-    let (b1, rest) = cut(rest, shape.hidden);
-    let (w2, rest) = cut(rest, shape.hidden * shape.hidden);
-    let (b2, rest) = cut(rest, shape.hidden);
-    let (w3, b3) = cut(rest, shape.hidden * shape.output);
-    kernel::affine(w1, b1, x, first);
-    activation.apply(first);
-    kernel::affine(w2, b2, first, second);
-    activation.apply(second);
-    kernel::affine(w3, b3, second, y);
 }
 
 /// A network whose sizes are known at compile time: the microcontroller's view.
@@ -120,10 +64,73 @@ fn forward(
 /// assert_eq!(mlp.forward(&SVector::from([4.0])), SVector::from([29.0]));
 /// # Ok::<(), daa_core::mlp::MlpError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Mlp<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> {
-    weights: &'w [f32],
-    activation: Activation,
+pub type Mlp<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> =
+    MlpInner<'w, Fixed<IN, HIDDEN, OUT>>;
+
+/// A network whose sizes are known only at run time: the workstation's view.
+///
+/// ```
+/// use daa_core::{Activation, DynMlp, MlpShape};
+/// let weights = [1.0, 1.0, 2.0, 0.0, 3.0, -1.0];
+/// let mlp = DynMlp::new(MlpShape::new(1, 1, 1), &weights, Activation::Relu)?;
+/// let mut y = [0.0];
+/// mlp.forward(&[4.0], &mut [0.0; 2], &mut y);
+/// assert_eq!(y, [29.0]);
+/// # Ok::<(), daa_core::mlp::MlpError>(())
+/// ```
+pub type DynMlp<'w> = MlpInner<'w, MlpShape>;
+
+impl<'w, S: Sizes> MlpInner<'w, S> {
+    fn over(sizes: S, weights: &'w [f32], activation: Activation) -> Result<Self, MlpError> {
+        let (expected, found) = (sizes.shape().params(), weights.len());
+        if expected == found {
+            Ok(Self { sizes, weights, activation })
+        } else {
+            Err(MlpError::WrongLength { expected, found })
+        }
+    }
+
+    /// The sizes: in the type, or as values.
+    #[must_use]
+    #[inline]
+    pub fn sizes(&self) -> S {
+        self.sizes
+    }
+
+    /// The sizes, as a value.
+    #[must_use]
+    #[inline]
+    pub fn shape(&self) -> MlpShape {
+        self.sizes.shape()
+    }
+
+    /// The outputs for one input vector. Never panics: a vector of another length gives NaN. Cost:
+    /// [`MlpShape::multiply_adds`].
+    #[must_use]
+    #[inline]
+    pub fn outputs(&self, x: &S::Input) -> S::Output {
+        let x = x.as_slice();
+        let mut y = self.sizes.output();
+        let seed = x.first().map_or(0, |x| x.to_bits());
+        self.sizes.with_hidden(seed, |first, second| self.run(x, (first, second), y.as_mut_slice()));
+        y
+    }
+
+    /// The forward pass. The lengths of the weights were checked by the constructor.
+    #[inline]
+    fn run(&self, x: &[f32], (first, second): (&mut [f32], &mut [f32]), y: &mut [f32]) {
+        let shape = self.sizes.shape();
+        let (w1, rest) = cut(self.weights, shape.input * shape.hidden);
+        let (b1, rest) = cut(rest, shape.hidden);
+        let (w2, rest) = cut(rest, shape.hidden * shape.hidden);
+        let (b2, rest) = cut(rest, shape.hidden);
+        let (w3, b3) = cut(rest, shape.hidden * shape.output);
+        kernel::affine(w1, b1, x, first);
+        self.activation.apply(first);
+        kernel::affine(w2, b2, first, second);
+        self.activation.apply(second);
+        kernel::affine(w3, b3, second, y);
+    }
 }
 
 impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HIDDEN, OUT> {
@@ -132,7 +139,7 @@ impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HID
     /// Number of parameters.
     pub const PARAMS: usize = Self::SHAPE.params();
 
-    /// A view over `weights`.
+    /// A network over `weights`, which are not copied.
     ///
     /// # Errors
     /// [`MlpError::WrongLength`] when the slice is not `[PARAMS]`.
@@ -143,57 +150,31 @@ impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> Mlp<'w, IN, HID
                 "a network has inputs, hidden units and outputs"
             )
         };
-        if weights.len() == Self::PARAMS {
-            Ok(Self { weights, activation })
-        } else {
-            Err(MlpError::WrongLength { expected: Self::PARAMS, found: weights.len() })
-        }
+        Self::over(Fixed, weights, activation)
     }
 
     /// The outputs for one input vector. Never panics. Cost: [`MlpShape::multiply_adds`].
     #[must_use]
     pub fn forward(&self, x: &SVector<f32, IN>) -> SVector<f32, OUT> {
-        // Room for two layers, of any content: two words at a time, and not zero, which a slower call
-        // would clear.
-        let bits = u64::from(x[0].to_bits());
-        let mut room = [bits << 32 | bits; HIDDEN];
-        let (first, second) = bytemuck::cast_slice_mut(&mut room).split_at_mut(HIDDEN);
-        self.forward_with(x, (first, second))
+        self.outputs(x)
     }
 
-    /// [`forward`](Self::forward) with the caller's room for the hidden layers, whatever is in it:
-    /// for who computes often and need not clear it each time.
+    /// [`forward`](Self::forward) with the caller's room for the hidden layers, of any content: a
+    /// caller that computes often need not clear the room each time.
     #[must_use]
     pub fn forward_in(
         &self,
         x: &SVector<f32, IN>,
         [first, second]: &mut [[f32; HIDDEN]; 2],
     ) -> SVector<f32, OUT> {
-        self.forward_with(x, (first, second))
-    }
-
-    #[inline]
-    fn forward_with(
-        &self,
-        x: &SVector<f32, IN>,
-        hidden: (&mut [f32], &mut [f32]),
-    ) -> SVector<f32, OUT> {
         let mut y = SVector::<f32, OUT>::zeros();
-        forward(Self::SHAPE, self.weights, self.activation, x.as_slice(), hidden, y.as_mut_slice());
+        self.run(x.as_slice(), (first, second), y.as_mut_slice());
         y
     }
 }
 
-/// A network whose sizes are known only at run time: the workstation's view, same arithmetic.
-#[derive(Clone, Copy, Debug)]
-pub struct MlpSlice<'w> {
-    shape: MlpShape,
-    weights: &'w [f32],
-    activation: Activation,
-}
-
-impl<'w> MlpSlice<'w> {
-    /// A view over `weights`.
+impl<'w> DynMlp<'w> {
+    /// A network of this shape over `weights`, which are not copied.
     ///
     /// # Errors
     /// [`MlpError::WrongLength`] when the slice does not hold the shape's parameters.
@@ -202,28 +183,16 @@ impl<'w> MlpSlice<'w> {
         weights: &'w [f32],
         activation: Activation,
     ) -> Result<Self, MlpError> {
-        if weights.len() == shape.params() {
-            Ok(Self { shape, weights, activation })
-        } else {
-            Err(MlpError::WrongLength { expected: shape.params(), found: weights.len() })
-        }
-    }
-
-    /// The sizes.
-    #[must_use]
-    pub fn shape(&self) -> MlpShape {
-        self.shape
+        Self::over(shape, weights, activation)
     }
 
     /// Writes the outputs for the inputs `x` into `y`, using `scratch` for the hidden layers.
     ///
     /// # Panics
-    /// When `x` is not `[input]`, `y` is not `[output]` or `scratch` is shorter than
-    /// `2 * hidden`.
+    /// When `scratch` is shorter than `2 * hidden`. Other slices of wrong lengths give NaN.
     pub fn forward(&self, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
-        let (first, rest) = scratch.split_at_mut(self.shape.hidden);
-        let hidden = (first, &mut rest[..self.shape.hidden]);
-        forward(self.shape, self.weights, self.activation, x, hidden, y);
+        let (first, rest) = scratch.split_at_mut(self.sizes.hidden);
+        self.run(x, (first, &mut rest[..self.sizes.hidden]), y);
     }
 }
 
@@ -237,10 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn both_views_agree_in_bits() {
+    fn both_forms_agree_in_bits() {
         let weights = weights();
         let fixed = Mlp::<2, 3, 4>::new(&weights, Activation::Tanh).unwrap();
-        let slice = MlpSlice::new(MlpShape::new(2, 3, 4), &weights, Activation::Tanh).unwrap();
+        let slice = DynMlp::new(MlpShape::new(2, 3, 4), &weights, Activation::Tanh).unwrap();
         let x = SVector::from([0.3, -1.7]);
         let mut y = [0.0; 4];
         slice.forward(x.as_slice(), &mut [0.0; 6], &mut y);
@@ -267,6 +236,6 @@ mod tests {
         let weights = weights();
         let error = Mlp::<2, 3, 4>::new(&weights[1..], Activation::Relu).unwrap_err();
         assert_eq!(error, MlpError::WrongLength { expected: 37, found: 36 });
-        assert!(MlpSlice::new(MlpShape::new(2, 3, 5), &weights, Activation::Relu).is_err());
+        assert!(DynMlp::new(MlpShape::new(2, 3, 5), &weights, Activation::Relu).is_err());
     }
 }

@@ -53,45 +53,47 @@ impl core::fmt::Display for NormaliserError {
 
 impl core::error::Error for NormaliserError {}
 
-/// Statistics of the observations, borrowed: `mean [OBS]`, `inverse_deviation [OBS]`.
+/// Statistics of the observations: a mean and an inverse standard deviation for each signal. `V` holds
+/// `[OBS]` numbers: an array, or a borrowed slice ([`Normaliser`]).
 #[derive(Clone, Copy, Debug)]
-pub struct Normaliser<'w> {
-    mean: &'w [f32],
-    inverse_deviation: &'w [f32],
+pub struct NormaliserInner<V> {
+    mean: V,
+    inverse_std: V,
     clip: f32,
 }
 
-impl<'w> Normaliser<'w> {
-    /// Checks the statistics and writes `1 / deviation` into `inverse_deviation`.
-    ///
-    /// The inverse is taken here, once, so that every machine multiplies by the same bits.
-    ///
-    /// # Errors
-    /// One variant of [`NormaliserError`] for each statistic that cannot be used.
-    pub fn new(
-        mean: &'w [f32],
-        deviation: &[f32],
+/// A normaliser over borrowed statistics.
+pub type Normaliser<'w> = NormaliserInner<&'w [f32]>;
+
+impl<V: AsRef<[f32]>> NormaliserInner<V> {
+    /// Checks the statistics and writes `1 / std` into `inverse_std`, which `store` turns into the kept
+    /// form. The inverse is taken once, here, so that every machine multiplies by the same bits.
+    fn with_storage<W: AsMut<[f32]>>(
+        mean: V,
+        std: &[f32],
         clip: f32,
-        inverse_deviation: &'w mut [f32],
+        mut inverse_std: W,
+        store: impl FnOnce(W) -> V,
     ) -> Result<Self, NormaliserError> {
-        if mean.len() != deviation.len() || mean.len() != inverse_deviation.len() {
+        let (means, inverses) = (mean.as_ref(), inverse_std.as_mut());
+        if means.len() != std.len() || means.len() != inverses.len() {
             return Err(NormaliserError::WrongLength);
         }
-        for (index, (mean, (deviation, inverse))) in
-            mean.iter().zip(deviation.iter().zip(&mut *inverse_deviation)).enumerate()
+        for (index, (mean, (std, inverse))) in
+            means.iter().zip(std.iter().zip(inverses)).enumerate()
         {
             if !mean.is_finite() {
                 return Err(NormaliserError::MeanNotFinite { index });
             }
-            *inverse = 1.0 / deviation;
-            if !(*deviation > 0.0 && deviation.is_finite() && inverse.is_finite()) {
+            *inverse = 1.0 / std;
+            if !(*std > 0.0 && std.is_finite() && inverse.is_finite()) {
                 return Err(NormaliserError::DeviationNotPositive { index });
             }
         }
         if !(clip > 0.0 && clip.is_finite()) {
             return Err(NormaliserError::ClipNotPositive);
         }
-        Ok(Self { mean, inverse_deviation, clip })
+        Ok(Self { mean, inverse_std: store(inverse_std), clip })
     }
 
     /// Largest magnitude of a normalised observation.
@@ -100,24 +102,48 @@ impl<'w> Normaliser<'w> {
         self.clip
     }
 
-    /// Writes the normalised observation into `z`. Never panics.
+    /// Writes the normalised observation into `obs`. Never panics.
     ///
     /// ```
     /// use daa_core::Normaliser;
-    /// let mut inverse = [0.0; 2];
-    /// let normaliser = Normaliser::new(&[1.0, 0.0], &[2.0, 0.5], 3.0, &mut inverse)?;
-    /// let mut z = [0.0; 2];
-    /// normaliser.normalise(&[2.0, -9.0], &mut z);
-    /// assert_eq!(z, [0.5, -3.0]);
+    /// let mut inverse_std = [0.0; 2];
+    /// let normaliser = Normaliser::new(&[1.0, 0.0], &[2.0, 0.5], 3.0, &mut inverse_std)?;
+    /// let mut obs = [0.0; 2];
+    /// normaliser.normalise(&[2.0, -9.0], &mut obs);
+    /// assert_eq!(obs, [0.5, -3.0]);
     /// # Ok::<(), daa_core::normaliser::NormaliserError>(())
     /// ```
     #[inline]
-    pub fn normalise(&self, observation: &[f32], z: &mut [f32]) {
-        for ((z, x), (mean, inverse)) in
-            z.iter_mut().zip(observation).zip(self.mean.iter().zip(self.inverse_deviation))
-        {
-            *z = limit((x - mean) * inverse, -self.clip, self.clip);
+    pub fn normalise(&self, observation: &[f32], obs: &mut [f32]) {
+        let statistics = self.mean.as_ref().iter().zip(self.inverse_std.as_ref());
+        for ((obs, x), (mean, inverse)) in obs.iter_mut().zip(observation).zip(statistics) {
+            *obs = limit((x - mean) * inverse, -self.clip, self.clip);
         }
+    }
+}
+
+impl<'w> Normaliser<'w> {
+    /// Checks the statistics and writes `1 / std` into `inverse_std`.
+    ///
+    /// # Errors
+    /// One variant of [`NormaliserError`] for each statistic that cannot be used.
+    pub fn new(
+        mean: &'w [f32],
+        std: &[f32],
+        clip: f32,
+        inverse_std: &'w mut [f32],
+    ) -> Result<Self, NormaliserError> {
+        Self::with_storage(mean, std, clip, inverse_std, |filled| filled)
+    }
+}
+
+impl<const N: usize> NormaliserInner<[f32; N]> {
+    /// Checks the statistics, which are copied.
+    ///
+    /// # Errors
+    /// One variant of [`NormaliserError`] for each statistic that cannot be used.
+    pub fn fixed(mean: [f32; N], std: &[f32], clip: f32) -> Result<Self, NormaliserError> {
+        Self::with_storage(mean, std, clip, [0.0; N], |filled| filled)
     }
 }
 

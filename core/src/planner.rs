@@ -2,7 +2,7 @@
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `z` | `[OBS]` | normalised observation |
+//! | `obs` | `[OBS]` | normalised observation |
 //! | `actions` | `[N][ACT]` | raw actions: the policy's mean, then samples of the policy |
 //! | `advantages` | `[N]` | [`imagine`] of each, [`HORIZON`] steps, followed by the policy's means |
 //!
@@ -13,7 +13,7 @@
 use crate::advantage::Discount;
 use crate::guard::limit;
 use crate::imagination::{Model, imagine};
-use nalgebra::SVector;
+use crate::sizes::Vector as _;
 use serde::{Deserialize, Serialize};
 
 /// Steps of an imagined trajectory: preset `tuned` trains with as many.
@@ -43,18 +43,18 @@ impl Plan {
         Self { candidates: 0, acts: false, temperature: 0.0, budget: 0, seed: 0 };
 }
 
-/// What planning found.
+/// The result of planning; `A` is an action.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Choice<const ACT: usize> {
+pub struct Choice<A> {
     /// The raw action.
-    pub action: SVector<f32, ACT>,
-    /// Candidates that were compared before the budget was spent.
+    pub action: A,
+    /// Number of candidates that were compared before the budget was spent.
     pub done: u8,
-    /// The first of the best.
+    /// Index of the candidate with the largest advantage; the first of equal ones.
     pub best: u8,
-    /// Advantages of those that were compared.
+    /// Advantages of the compared candidates.
     pub advantages: [f32; MAX_CANDIDATES],
-    /// Ticks that it took.
+    /// Clock ticks that planning took.
     pub spent: u32,
 }
 
@@ -80,7 +80,7 @@ pub struct Planned {
 
 impl Planned {
     /// Counts a plan.
-    pub fn add<const ACT: usize>(&mut self, choice: &Choice<ACT>) {
+    pub fn add<A>(&mut self, choice: &Choice<A>) {
         let first = self.decisions == 0;
         self.decisions = self.decisions.saturating_add(1);
         self.changed = self.changed.saturating_add(u32::from(choice.best > 0));
@@ -113,53 +113,58 @@ fn normal(state: &mut u64) -> f32 {
     (sum as f32 - 393_210.0) / 65_536.0
 }
 
-/// Compares actions in state `z`. `lap` tells the ticks since it was asked last; the first answer is not
-/// counted. Never panics. Cost: for each candidate one policy and [`imagine`].
-pub fn choose<const OBS: usize, const ACT: usize>(
-    model: &impl Model<OBS, ACT>,
-    z: &SVector<f32, OBS>,
+/// Compares actions for the normalised observation `obs`. `lap` returns the clock ticks since its last
+/// call; its first answer is not counted. Never panics. Cost: for each candidate one policy and
+/// [`imagine`].
+pub fn choose<M: Model>(
+    model: &M,
+    obs: &M::Obs,
     plan: &Plan,
     discount: Discount,
     mut lap: impl FnMut() -> u32,
-) -> Choice<ACT> {
+) -> Choice<M::Action> {
     lap();
     let mut state = u64::from(plan.seed);
-    for x in z {
+    for x in obs.as_slice() {
         state ^= u64::from(x.to_bits());
         state = next(&mut state);
     }
-    let mut actions = [SVector::<f32, ACT>::zeros(); MAX_CANDIDATES];
+    let mut actions: [M::Action; MAX_CANDIDATES] = core::array::from_fn(|_| model.zero_action());
     let mut advantages = [0.0; MAX_CANDIDATES];
     let (mut done, mut best, mut highest, mut spent) = (0u8, 0u8, f32::NEG_INFINITY, 0u32);
     let slots = actions.iter_mut().zip(&mut advantages).take(usize::from(plan.candidates));
     for (i, (action, advantage)) in (0u8..).zip(slots) {
-        let mut noise = SVector::<f32, ACT>::zeros();
+        let mut noise = model.zero_action();
         if i > 0 {
             if plan.budget > 0 && spent >= plan.budget {
                 break;
             }
-            noise.iter_mut().for_each(|noise| *noise = normal(&mut state));
+            noise.as_mut_slice().iter_mut().for_each(|noise| *noise = normal(&mut state));
         }
-        *action = model.act(z, &noise).map(|raw| limit(raw, -1.0, 1.0));
-        *advantage = imagine::<HORIZON, OBS, ACT>(model, z, action, [], discount);
+        *action = model.act(obs, &noise);
+        action.as_mut_slice().iter_mut().for_each(|raw| *raw = limit(*raw, -1.0, 1.0));
+        *advantage = imagine::<HORIZON, M>(model, obs, action, [], discount);
         if *advantage > highest {
             (best, highest) = (i, *advantage);
         }
         done = i + 1;
         spent = spent.saturating_add(lap());
     }
-    let mut action = actions.get(usize::from(best)).copied().unwrap_or_else(SVector::zeros);
+    let mut action = model.zero_action();
     if done == 0 {
-        action = model.act(z, &SVector::zeros());
+        action = model.act(obs, &action);
     } else if plan.temperature > 0.0 {
         let mut weights = 0.0;
-        action = SVector::zeros();
         for (candidate, advantage) in actions.iter().zip(&advantages).take(usize::from(done)) {
             let weight = libm::expf((advantage - highest) / plan.temperature);
             weights += weight;
-            action += candidate * weight;
+            for (action, candidate) in action.as_mut_slice().iter_mut().zip(candidate.as_slice()) {
+                *action += candidate * weight;
+            }
         }
-        action /= weights;
+        action.as_mut_slice().iter_mut().for_each(|action| *action /= weights);
+    } else if let Some(chosen) = actions.get(usize::from(best)) {
+        action = chosen.clone();
     }
     Choice { action, done, best, advantages, spent }
 }
@@ -168,6 +173,7 @@ pub fn choose<const OBS: usize, const ACT: usize>(
 mod tests {
     use super::*;
     use core::cell::RefCell;
+    use nalgebra::SVector;
     use std::vec::Vec;
 
     /// s' = s + a, reward `sign * s'^2`, no value, a policy that rests: its mean is 0, its deviation 1.
@@ -176,7 +182,10 @@ mod tests {
         acted: RefCell<Vec<f32>>,
     }
 
-    impl Model<1, 1> for Line {
+    impl Model for Line {
+        type Obs = SVector<f32, 1>;
+        type Action = SVector<f32, 1>;
+
         fn step(&self, s: &SVector<f32, 1>, raw: &SVector<f32, 1>) -> (SVector<f32, 1>, f32) {
             let next = s + raw;
             (next, self.sign * next[0] * next[0])
@@ -188,6 +197,9 @@ mod tests {
             self.acted.borrow_mut().push(noise[0]);
             *noise
         }
+        fn zero_action(&self) -> SVector<f32, 1> {
+            SVector::zeros()
+        }
     }
 
     const DISCOUNT: Discount = Discount { gamma: 0.5, lambda: 1.0 };
@@ -197,7 +209,7 @@ mod tests {
         Line { sign, acted: RefCell::default() }
     }
 
-    fn decide(sign: f32, s: f32, plan: &Plan) -> Choice<1> {
+    fn decide(sign: f32, s: f32, plan: &Plan) -> Choice<SVector<f32, 1>> {
         choose(&line(sign), &SVector::from([s]), plan, DISCOUNT, || 10)
     }
 

@@ -14,8 +14,11 @@
 //! | `action` | `[ACT]` | in the actuators' units |
 
 use crate::guard::limit;
-use crate::integer::{FixedIntegerMlp, IntegerError, IntegerMlp};
-use crate::{Activation, Mlp, MlpSlice, Normaliser, mlp::MlpError, normaliser::NormaliserError};
+use crate::integer::{DynIntegerMlp, IntegerError, IntegerMlpInner};
+use crate::mlp::{MlpError, MlpInner};
+use crate::normaliser::{NormaliserError, NormaliserInner};
+use crate::sizes::{Fixed, MlpShape, Sizes, Vector as _};
+use crate::{Activation, Mlp, Normaliser};
 use core::f32::consts::PI;
 use nalgebra::SVector;
 
@@ -161,83 +164,158 @@ impl From<NormaliserError> for PolicyError {
     }
 }
 
-/// A policy's network, with weights of either kind.
+/// A policy's network with sizes `S`, with weights of either kind: [`Network`] or [`DynNetwork`].
 #[derive(Clone, Copy, Debug)]
-pub enum Network<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> {
-    /// The trainer's own.
-    Float(Mlp<'w, OBS, HIDDEN, ACT>),
-    /// Made of it for less flash and time.
-    Integer(FixedIntegerMlp<'w, OBS, HIDDEN, ACT>),
+pub enum NetworkInner<'w, S> {
+    /// Float weights, with the trainer's bits.
+    Float(MlpInner<'w, S>),
+    /// Integer weights, quantised from the float weights to save flash and time.
+    Integer(IntegerMlpInner<'w, S>),
+}
+
+/// A policy's network whose sizes are known at compile time.
+pub type Network<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> =
+    NetworkInner<'w, Fixed<OBS, HIDDEN, ACT>>;
+
+/// A policy's network whose sizes are known only at run time.
+pub type DynNetwork<'w> = NetworkInner<'w, MlpShape>;
+
+impl<'w, S> From<MlpInner<'w, S>> for NetworkInner<'w, S> {
+    fn from(network: MlpInner<'w, S>) -> Self {
+        Self::Float(network)
+    }
+}
+
+impl<'w, S> From<IntegerMlpInner<'w, S>> for NetworkInner<'w, S> {
+    fn from(network: IntegerMlpInner<'w, S>) -> Self {
+        Self::Integer(network)
+    }
+}
+
+impl<S: Sizes> NetworkInner<'_, S> {
+    /// The outputs for one normalised observation. Never panics.
+    #[must_use]
+    #[inline]
+    pub fn outputs(&self, obs: &S::Input) -> S::Output {
+        match self {
+            Self::Float(network) => network.outputs(obs),
+            Self::Integer(network) => network.outputs(obs),
+        }
+    }
+
+    fn sizes(&self) -> S {
+        match self {
+            Self::Float(network) => network.sizes(),
+            Self::Integer(network) => network.sizes(),
+        }
+    }
 }
 
 impl<const OBS: usize, const HIDDEN: usize, const ACT: usize> Network<'_, OBS, HIDDEN, ACT> {
     /// The outputs for one normalised observation. Never panics.
     #[must_use]
     #[inline]
-    pub fn forward(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+    pub fn forward(&self, obs: &SVector<f32, OBS>) -> SVector<f32, ACT> {
         match self {
-            Self::Float(network) => network.forward(z),
-            Self::Integer(network) => network.forward(z),
+            Self::Float(network) => network.forward(obs),
+            Self::Integer(network) => network.forward(obs),
         }
     }
 }
 
-/// [`Network`] for sizes that are known only at run time.
-#[derive(Clone, Copy, Debug)]
-pub enum NetworkSlice<'w> {
-    /// The trainer's own.
-    Float(MlpSlice<'w>),
-    /// Made of it for less flash and time.
-    Integer(IntegerMlp<'w>),
-}
-
-impl<'w> From<MlpSlice<'w>> for NetworkSlice<'w> {
-    fn from(network: MlpSlice<'w>) -> Self {
-        Self::Float(network)
-    }
-}
-
-impl<'w> From<IntegerMlp<'w>> for NetworkSlice<'w> {
-    fn from(network: IntegerMlp<'w>) -> Self {
-        Self::Integer(network)
-    }
-}
-
-impl NetworkSlice<'_> {
-    fn shape(&self) -> crate::MlpShape {
-        match self {
-            Self::Float(network) => network.shape(),
-            Self::Integer(network) => network.shape(),
-        }
-    }
-
+impl DynNetwork<'_> {
     fn scratch_len(&self) -> usize {
         match self {
             Self::Float(network) => 2 * network.shape().hidden,
-            Self::Integer(network) => IntegerMlp::scratch_words(network.shape()),
+            Self::Integer(network) => DynIntegerMlp::scratch_words(network.shape()),
         }
     }
 
-    fn forward(&self, z: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+    fn forward(&self, obs: &[f32], scratch: &mut [f32], y: &mut [f32]) {
         match self {
-            Self::Float(network) => network.forward(z, scratch, y),
-            Self::Integer(network) => network.forward(z, bytemuck::cast_slice_mut(scratch), y),
+            Self::Float(network) => network.forward(obs, scratch, y),
+            Self::Integer(network) => network.forward(obs, bytemuck::cast_slice_mut(scratch), y),
         }
     }
 }
 
-/// A policy whose sizes are known at compile time: the microcontroller's.
-///
-/// The small vectors are held by value, the weights are borrowed (from flash).
-#[derive(Clone, Debug)]
-pub struct Policy<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> {
-    network: Network<'w, OBS, HIDDEN, ACT>,
-    log_std: SVector<f32, ACT>,
-    mean: SVector<f32, OBS>,
-    inverse_deviation: SVector<f32, OBS>,
-    clip: f32,
-    limits: [ActionLimits; ACT],
+/// A policy with sizes `S`: [`Policy`] or [`DynPolicy`]. The weights are borrowed (from flash or memory).
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyInner<'w, S: Sizes> {
+    network: NetworkInner<'w, S>,
+    log_std: S::Outputs<'w, f32>,
+    normaliser: NormaliserInner<S::Inputs<'w, f32>>,
+    limits: S::Outputs<'w, ActionLimits>,
     head: Head,
+}
+
+/// A policy whose sizes are known at compile time: the microcontroller's. It holds the small vectors by
+/// value.
+pub type Policy<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> =
+    PolicyInner<'w, Fixed<OBS, HIDDEN, ACT>>;
+
+/// A policy whose sizes are known only at run time: the workstation's. It borrows the small vectors.
+pub type DynPolicy<'w> = PolicyInner<'w, MlpShape>;
+
+impl<'w, S: Sizes> PolicyInner<'w, S> {
+    /// The policy with another head.
+    #[must_use]
+    pub fn with_head(mut self, head: Head) -> Self {
+        self.head = head;
+        self
+    }
+
+    /// The network alone, for measurements.
+    #[must_use]
+    pub fn network(&self) -> &NetworkInner<'w, S> {
+        &self.network
+    }
+
+    /// The sizes: in the type, or as values.
+    #[must_use]
+    pub fn sizes(&self) -> S {
+        self.network.sizes()
+    }
+
+    /// `log_std [ACT]`.
+    #[must_use]
+    pub fn log_std(&self) -> &[f32] {
+        self.log_std.as_ref()
+    }
+
+    /// A raw action for a normalised observation, from standard normal `noise`.
+    #[must_use]
+    pub fn sample(&self, obs: &S::Input, noise: &S::Output) -> S::Output {
+        let mut raw = self.gaussian_mean(obs);
+        self.add_noise(raw.as_mut_slice(), noise.as_slice());
+        raw
+    }
+
+    /// `head(network(obs))`: the Gaussian's mean for a normalised observation.
+    #[inline]
+    fn gaussian_mean(&self, obs: &S::Input) -> S::Output {
+        let mut mean = self.network.outputs(obs);
+        self.apply_head(mean.as_mut_slice());
+        mean
+    }
+
+    #[inline]
+    fn apply_head(&self, outputs: &mut [f32]) {
+        outputs.iter_mut().for_each(|output| *output = self.head.apply(*output));
+    }
+
+    fn add_noise(&self, mean: &mut [f32], noise: &[f32]) {
+        for ((mean, log_std), noise) in mean.iter_mut().zip(self.log_std.as_ref()).zip(noise) {
+            *mean += libm::expf(*log_std) * noise;
+        }
+    }
+
+    #[inline]
+    fn limit(&self, action: &mut [f32]) {
+        for (action, limits) in action.iter_mut().zip(self.limits.as_ref()) {
+            *action = limits.command(*action);
+        }
+    }
 }
 
 impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS, HIDDEN, ACT> {
@@ -249,14 +327,14 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
         weights: &'w [f32],
         activation: Activation,
         mean: SVector<f32, OBS>,
-        deviation: &SVector<f32, OBS>,
+        std: &SVector<f32, OBS>,
         clip: f32,
         limits: [ActionLimits; ACT],
     ) -> Result<Self, PolicyError> {
         let params = Mlp::<OBS, HIDDEN, ACT>::PARAMS;
         let (network, log_std) = weights.split_at_checked(params).unwrap_or((weights, &[]));
         let network = Network::Float(Mlp::new(network, activation)?);
-        Self::with_network(network, log_std, mean, deviation, clip, limits)
+        Self::with_network(network, log_std, mean, std, clip, limits)
     }
 
     /// A policy over a network.
@@ -267,59 +345,29 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
         network: Network<'w, OBS, HIDDEN, ACT>,
         log_std: &[f32],
         mean: SVector<f32, OBS>,
-        deviation: &SVector<f32, OBS>,
+        std: &SVector<f32, OBS>,
         clip: f32,
         limits: [ActionLimits; ACT],
     ) -> Result<Self, PolicyError> {
         let log_std = <[f32; ACT]>::try_from(log_std).map_err(|_| PolicyError::WrongActionCount)?;
-        let mut inverse_deviation = SVector::<f32, OBS>::zeros();
-        Normaliser::new(
-            mean.as_slice(),
-            deviation.as_slice(),
-            clip,
-            inverse_deviation.as_mut_slice(),
-        )?;
-        let head = Head::Squash;
-        Ok(Self { network, log_std: log_std.into(), mean, inverse_deviation, clip, limits, head })
-    }
-
-    /// The policy with another head.
-    #[must_use]
-    pub fn with_head(mut self, head: Head) -> Self {
-        self.head = head;
-        self
+        let normaliser = NormaliserInner::fixed(mean.into(), std.as_slice(), clip)?;
+        Ok(Self { network, log_std, normaliser, limits, head: Head::Squash })
     }
 
     /// The normalised observation. Never panics.
     #[must_use]
     #[inline]
     pub fn normalise(&self, observation: &SVector<f32, OBS>) -> SVector<f32, OBS> {
-        let mut z = SVector::<f32, OBS>::zeros();
-        for ((z, x), (mean, inverse)) in
-            z.iter_mut().zip(observation).zip(self.mean.iter().zip(&self.inverse_deviation))
-        {
-            *z = limit((x - mean) * inverse, -self.clip, self.clip);
-        }
-        z
+        let mut obs = SVector::<f32, OBS>::zeros();
+        self.normaliser.normalise(observation.as_slice(), obs.as_mut_slice());
+        obs
     }
 
-    /// `head(mlp(z))`: the Gaussian's mean for a normalised observation.
+    /// `head(network(obs))`: the Gaussian's mean for a normalised observation.
     #[must_use]
     #[inline]
-    pub fn mean(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
-        self.network.forward(z).map(|output| self.head.apply(output))
-    }
-
-    /// The network alone, for measurements.
-    #[must_use]
-    pub fn network(&self) -> &Network<'w, OBS, HIDDEN, ACT> {
-        &self.network
-    }
-
-    /// `log_std [ACT]`.
-    #[must_use]
-    pub fn log_std(&self) -> &SVector<f32, ACT> {
-        &self.log_std
+    pub fn mean(&self, obs: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        self.gaussian_mean(obs)
     }
 
     /// The most probable action, in the actuators' units: what a controller does.
@@ -329,77 +377,51 @@ impl<'w, const OBS: usize, const HIDDEN: usize, const ACT: usize> Policy<'w, OBS
         self.command(&self.mean(&self.normalise(observation)))
     }
 
-    /// A raw action for a normalised observation, from standard normal `noise`.
-    #[must_use]
-    pub fn sample(&self, z: &SVector<f32, OBS>, noise: &SVector<f32, ACT>) -> SVector<f32, ACT> {
-        self.mean(z) + self.log_std.map(libm::expf).component_mul(noise)
-    }
-
     /// The actuators' commands for a raw action.
     #[must_use]
     #[inline]
     pub fn command(&self, raw: &SVector<f32, ACT>) -> SVector<f32, ACT> {
         let mut command = *raw;
-        for (command, limits) in command.iter_mut().zip(&self.limits) {
-            *command = limits.command(*command);
-        }
+        self.limit(command.as_mut_slice());
         command
     }
 }
 
-/// A policy whose sizes are known only at run time: the workstation's, same arithmetic.
-#[derive(Clone, Copy, Debug)]
-pub struct PolicySlice<'w> {
-    network: NetworkSlice<'w>,
-    log_std: &'w [f32],
-    normaliser: Normaliser<'w>,
-    limits: &'w [ActionLimits],
-    head: Head,
-}
-
-impl<'w> PolicySlice<'w> {
+impl<'w> DynPolicy<'w> {
     /// A policy over borrowed parts.
     ///
     /// # Errors
     /// [`PolicyError::WrongActionCount`] when `log_std` or `limits` does not have one element for
     /// each output of the network.
     pub fn new(
-        network: impl Into<NetworkSlice<'w>>,
+        network: impl Into<DynNetwork<'w>>,
         log_std: &'w [f32],
         normaliser: Normaliser<'w>,
         limits: &'w [ActionLimits],
     ) -> Result<Self, PolicyError> {
         let network = network.into();
-        let actions = network.shape().output;
+        let actions = network.sizes().output;
         if log_std.len() != actions || limits.len() != actions {
             return Err(PolicyError::WrongActionCount);
         }
         Ok(Self { network, log_std, normaliser, limits, head: Head::Squash })
     }
 
-    /// The policy with another head.
-    #[must_use]
-    pub fn with_head(mut self, head: Head) -> Self {
-        self.head = head;
-        self
-    }
-
     /// Elements of scratch that [`mean`](Self::mean) and [`mode`](Self::mode) need.
     #[must_use]
     pub fn scratch_len(&self) -> usize {
-        self.network.shape().input + self.network.scratch_len()
+        self.sizes().input + self.network.scratch_len()
     }
 
     /// Writes the Gaussian's mean for a raw `observation` into `mean`.
     ///
     /// # Panics
-    /// When a slice is not of the network's size or `scratch` is shorter than
-    /// [`scratch_len`](Self::scratch_len).
+    /// When `scratch` is shorter than [`scratch_len`](Self::scratch_len).
     pub fn mean(&self, observation: &[f32], scratch: &mut [f32], mean: &mut [f32]) {
-        let (z, hidden) = scratch.split_at_mut(self.network.shape().input);
-        self.normaliser.normalise(observation, z);
-        self.network.forward(z, hidden, mean);
-        mean.iter_mut().for_each(|m| *m = self.head.apply(*m));
+        let (obs, hidden) = scratch.split_at_mut(self.sizes().input);
+        self.normaliser.normalise(observation, obs);
+        self.network.forward(obs, hidden, mean);
+        self.apply_head(mean);
     }
 
     /// Writes the most probable action, in the actuators' units, into `action`.
@@ -413,22 +435,19 @@ impl<'w> PolicySlice<'w> {
 
     /// Turns `mean` into a raw action by adding `exp(log_std) * noise`.
     pub fn perturb(&self, mean: &mut [f32], noise: &[f32]) {
-        for ((mean, log_std), noise) in mean.iter_mut().zip(self.log_std).zip(noise) {
-            *mean += libm::expf(*log_std) * noise;
-        }
+        self.add_noise(mean, noise);
     }
 
     /// Turns a raw action into the actuators' commands.
     pub fn command(&self, action: &mut [f32]) {
-        for (action, limits) in action.iter_mut().zip(self.limits) {
-            *action = limits.command(*action);
-        }
+        self.limit(action);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DynMlp;
     use std::vec::Vec;
 
     const LIMITS: [ActionLimits; 2] =
@@ -439,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn both_views_choose_the_same_bits() {
+    fn both_forms_choose_the_same_bits() {
         let weights = weights();
         let (mean, deviation) = (SVector::from([0.1, -2.0, 0.0]), SVector::from([0.3, 4.0, 1.0]));
         let fixed =
@@ -447,8 +466,8 @@ mod tests {
                 .unwrap();
         let (network, log_std) = weights.split_at(Mlp::<3, 5, 2>::PARAMS);
         let mut inverse = [0.0; 3];
-        let slice = PolicySlice::new(
-            MlpSlice::new(Mlp::<3, 5, 2>::SHAPE, network, Activation::Tanh).unwrap(),
+        let slice = DynPolicy::new(
+            DynMlp::new(Mlp::<3, 5, 2>::SHAPE, network, Activation::Tanh).unwrap(),
             log_std,
             Normaliser::new(mean.as_slice(), deviation.as_slice(), 5.0, &mut inverse).unwrap(),
             &LIMITS,
@@ -482,8 +501,8 @@ mod tests {
         assert_eq!(clip.mode(&SVector::from([3.0])), SVector::from([1.0, 0.0]));
         assert!((tanh.mode(&half)[0] - 0.462_117).abs() < 1e-6);
         let mut inverse = [0.0];
-        let slice = PolicySlice::new(
-            MlpSlice::new(Mlp::<1, 1, 2>::SHAPE, &weights[..8], Activation::Relu).unwrap(),
+        let slice = DynPolicy::new(
+            DynMlp::new(Mlp::<1, 1, 2>::SHAPE, &weights[..8], Activation::Relu).unwrap(),
             &weights[8..],
             Normaliser::new(&[0.0], &[1.0], 9.0, &mut inverse).unwrap(),
             &LIMITS,

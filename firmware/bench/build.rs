@@ -3,7 +3,7 @@
 include!("networks.rs");
 
 use daa_core::integer::{Limits, WeightType, network_words, quantise};
-use daa_core::{Activation, MlpShape, MlpSlice};
+use daa_core::{Activation, MlpShape, DynMlp};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -38,7 +38,7 @@ fn save(path: &Path, numbers: &[f32]) -> io::Result<()> {
 fn integers(network: (usize, usize, usize), kind: WeightType) -> io::Result<Vec<u32>> {
     let (inputs, hidden, outputs) = network;
     let (shape, weights) = (MlpShape::new(inputs, hidden, outputs), weights(network));
-    let float = MlpSlice::new(shape, &weights, Activation::Relu).map_err(io::Error::other)?;
+    let float = DynMlp::new(shape, &weights, Activation::Relu).map_err(io::Error::other)?;
     let (mut scratch, mut y) = (vec![0.0; 2 * hidden], vec![0.0; outputs]);
     let z = &observation(24)[..inputs];
     float.forward(z, &mut scratch, &mut y);

@@ -4,7 +4,7 @@
 //! microcontroller, and a test on the workstation includes this file, computes it there, and
 //! compares. Nothing here knows the machine.
 
-use daa_core::integer::{IntegerMlp, Limits, WeightType, network_words, quantise};
+use daa_core::integer::{DynIntegerMlp, Limits, WeightType, network_words, quantise};
 use daa_core::kernel::{affine, affine_blocked, affine_rows};
 use daa_core::{Activation, MlpShape};
 
@@ -126,7 +126,7 @@ fn integers(numbers: &mut Numbers, parity: &mut Parity) {
     const LARGEST: MlpShape = MlpShape::new(MAX_INPUTS, 20, 9);
     let mut weights = [0.0; LARGEST.params()];
     let mut words = [0; network_words(WeightType::I16, LARGEST)];
-    let mut scratch = [0; IntegerMlp::scratch_words(LARGEST)];
+    let mut scratch = [0; DynIntegerMlp::scratch_words(LARGEST)];
     let (mut z, mut y) = ([0.0; MAX_INPUTS], [0.0; 9]);
     for (inputs, hidden) in INPUTS.into_iter().flat_map(|i| [4, 8, 20].map(|h| (i, h))) {
         for outputs in 1..=9 {
@@ -143,7 +143,7 @@ fn integers(numbers: &mut Numbers, parity: &mut Parity) {
                     y.fill(0.0);
                     let made = quantise(shape, kind, activation, weights, &limits, words);
                     if let (Ok(()), Ok(network)) =
-                        (made, IntegerMlp::new(shape, kind, activation, words))
+                        (made, DynIntegerMlp::new(shape, kind, activation, words))
                     {
                         network.forward(z, &mut scratch, y);
                         parity.layers += 1;

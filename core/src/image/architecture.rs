@@ -4,14 +4,9 @@ use super::error::{ImageError, Section};
 use crate::dynamics::TransitionTarget;
 use crate::integer::{WeightType, network_words};
 use crate::policy::Head;
-use crate::{Activation, MlpShape};
+use crate::Activation;
+use crate::sizes::{MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS, MlpShape};
 
-/// Largest number of observation signals.
-pub const MAX_OBSERVATIONS: usize = 128;
-/// Largest number of actions.
-pub const MAX_ACTIONS: usize = 32;
-/// Largest hidden width: keeps every length below 2^31 bytes on a 32-bit machine.
-pub const MAX_HIDDEN: usize = 4096;
 /// Length of the architecture block in the header.
 pub const ARCHITECTURE_BYTES: usize = 24;
 /// Where the code of the policy's head is: the last byte, which is 0 in images of older programs.

@@ -17,9 +17,8 @@ mod passport;
 mod read;
 mod write;
 
-pub use architecture::{
-    ARCHITECTURE_BYTES, Architecture, MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS,
-};
+pub use crate::sizes::{MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS};
+pub use architecture::{ARCHITECTURE_BYTES, Architecture};
 pub use error::{ImageError, Section};
 pub use golden::{GoldenMismatch, replay};
 pub use passport::{ActionSignal, ObservationSignal, Passport, Provenance, Return};

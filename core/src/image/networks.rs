@@ -2,13 +2,13 @@
 
 use super::error::{ImageError, Section};
 use super::read::Image;
-use crate::dynamics::{Dynamics, Transition};
+use crate::dynamics::{Dynamics, DynDynamics, DynTransition, Transition};
 use crate::guard::Guard;
-use crate::imagination::LearnedModel;
-use crate::integer::{FixedIntegerMlp, WeightType};
+use crate::imagination::{DynLearnedModel, LearnedModel, LearnedModelInner};
+use crate::integer::{IntegerMlp, WeightType};
 use crate::monitor::Monitor;
-use crate::policy::{ActionLimits, Network, Policy, PolicyError};
-use crate::{Mlp, SVector};
+use crate::policy::{ActionLimits, DynPolicy, Network, Policy, PolicyError};
+use crate::{DynMlp, Mlp, SVector};
 
 impl From<PolicyError> for ImageError {
     fn from(error: PolicyError) -> Self {
@@ -51,7 +51,7 @@ impl<'b> Image<'b> {
                 let policy = Policy::new(weights, activation, mean, &deviation, clip, limits)?;
                 return Ok(policy.with_head(head));
             }
-            weights => FixedIntegerMlp::new(weights, activation, self.policy_integers())
+            weights => IntegerMlp::new(weights, activation, self.policy_integers())
                 .map_err(ImageError::Integer)?,
         };
         let network = Network::Integer(network);
@@ -75,7 +75,28 @@ impl<'b> Image<'b> {
         Ok(Some(Transition {
             network: network.map_err(|_| ImageError::Layout)?,
             target: architecture.transition_target,
-            scale: SVector::from(scale.map_err(|_| ImageError::Layout)?),
+            scale: scale.map_err(|_| ImageError::Layout)?,
+            clip: self.passport().observation_clip,
+        }))
+    }
+
+    /// The image's transition network with sizes known at run time, or `None` when the image has only a
+    /// policy.
+    ///
+    /// # Errors
+    /// [`ImageError::Layout`] when the weights do not fit the architecture, which the checks of
+    /// [`open`](Self::open) exclude.
+    pub fn dyn_transition(&self) -> Result<Option<DynTransition<'b>>, ImageError> {
+        if !self.architecture().has_model() {
+            return Ok(None);
+        }
+        let architecture = self.architecture();
+        let (shape, weights) = (architecture.transition(), self.transition_weights());
+        let network = DynMlp::new(shape, weights, architecture.model_activation);
+        Ok(Some(DynTransition {
+            network: network.map_err(|_| ImageError::Layout)?,
+            target: architecture.transition_target,
+            scale: self.transition_scale(),
             clip: self.passport().observation_clip,
         }))
     }
@@ -124,7 +145,29 @@ impl<'b> Image<'b> {
             .map_err(|_| ImageError::Layout)?;
         let critic = Mlp::new(self.section(Section::Critic), architecture.critic_activation)
             .map_err(|_| ImageError::Layout)?;
-        Ok(Some(LearnedModel { dynamics, critic, policy: self.policy()? }))
+        Ok(Some(LearnedModelInner { dynamics, critic, policy: self.policy()? }))
+    }
+
+    /// The image's dynamics and critic with sizes known at run time, around `policy`; `None` when the
+    /// image has only a policy.
+    ///
+    /// # Errors
+    /// As [`dyn_transition`](Self::dyn_transition).
+    pub fn dyn_learned_model(
+        &self,
+        policy: DynPolicy<'b>,
+    ) -> Result<Option<DynLearnedModel<'b>>, ImageError> {
+        let Some(transition) = self.dyn_transition()? else { return Ok(None) };
+        let architecture = self.architecture();
+        let network = |shape, section, activation| {
+            DynMlp::new(shape, self.section(section), activation).map_err(|_| ImageError::Layout)
+        };
+        let reward =
+            network(architecture.reward(), Section::Reward, architecture.model_activation)?;
+        let critic =
+            network(architecture.critic(), Section::Critic, architecture.critic_activation)?;
+        let dynamics = DynDynamics { transition, reward };
+        Ok(Some(LearnedModelInner { dynamics, critic, policy }))
     }
 
     /// The guard of the declared observation ranges.

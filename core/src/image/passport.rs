@@ -1,8 +1,9 @@
 //! What an image says about itself: signals, units, limits, normaliser, rate, and where it is from.
 
-use super::architecture::{Architecture, MAX_ACTIONS, MAX_OBSERVATIONS};
+use super::architecture::Architecture;
 use super::error::ImageError;
 use crate::Normaliser;
+use crate::sizes::{MAX_ACTIONS, MAX_OBSERVATIONS};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 

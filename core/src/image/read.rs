@@ -4,7 +4,7 @@ use super::architecture::{self, ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
 use super::passport::Passport;
 use super::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
-use crate::integer::{IntegerMlp, WeightType};
+use crate::integer::{DynIntegerMlp, WeightType};
 use crate::monitor::Levels;
 
 /// A golden pair: what the policy must answer, bit for bit.
@@ -150,7 +150,7 @@ impl<'b> Image<'b> {
         if integers > 0 {
             let (shape, activation) =
                 (self.architecture.policy(), self.architecture.policy_activation);
-            IntegerMlp::new(shape, weights, activation, self.policy_integers())
+            DynIntegerMlp::new(shape, weights, activation, self.policy_integers())
                 .map_err(ImageError::Integer)?;
         }
         for (section, numbers) in Section::ALL.into_iter().zip(self.sections) {
@@ -203,7 +203,7 @@ impl<'b> Image<'b> {
     }
 
     /// The words of a network with integer weights, as
-    /// [`IntegerMlp::new`](crate::integer::IntegerMlp::new) takes them; empty when they are floats.
+    /// [`DynIntegerMlp::new`](crate::integer::DynIntegerMlp::new) takes them; empty when they are floats.
     #[must_use]
     pub fn policy_integers(&self) -> &'b [u32] {
         if self.architecture.policy_weights == WeightType::F32 {

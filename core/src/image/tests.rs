@@ -494,7 +494,7 @@ fn the_hex_dump_of_the_specification_is_this_image() {
 
 #[test]
 fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() {
-    use crate::integer::{FixedIntegerMlp, Limits, quantise};
+    use crate::integer::{IntegerMlp, Limits, quantise};
     for kind in [WeightType::I8, WeightType::I16] {
         let architecture = Architecture {
             policy_activation: Activation::LeakyRelu,
@@ -520,7 +520,7 @@ fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() 
         assert_eq!(image.log_std(), log_std);
         let policy = image.policy::<3, 4, 2>().unwrap();
         let z = crate::SVector::from([0.5, -1.0, 0.25]);
-        let network = FixedIntegerMlp::<3, 4, 2>::new(kind, activation, &words).unwrap();
+        let network = IntegerMlp::<3, 4, 2>::new(kind, activation, &words).unwrap();
         assert_eq!(policy.network().forward(&z), network.forward(&z));
         // The first bias, behind header, passport and inverse unit.
         let numbers = 4 * Section::ALL.iter().map(|s| image.section(*s).len()).sum::<usize>();

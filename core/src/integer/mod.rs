@@ -17,7 +17,8 @@ pub use quantise::{Limits, quantise};
 
 use crate::guard::limit;
 use crate::kernel::{integer, integer_hidden, integer_last};
-use crate::{Activation, MlpShape};
+use crate::Activation;
+use crate::sizes::{Fixed, MlpShape, Sizes, Vector as _};
 use nalgebra::SVector;
 
 /// Type of a policy's weights. The discriminants are part of the image format.
@@ -119,22 +120,87 @@ pub const fn network_words(weights: WeightType, shape: MlpShape) -> usize {
     1 + layer_words(weights, i1, o1) + layer_words(weights, i2, o2) + layer_words(weights, i3, o3)
 }
 
-/// Words for the integers of `values` inputs or hidden units.
-const fn integer_words(values: usize) -> usize {
-    2 * values.div_ceil(4)
-}
-
-/// A view over a network with integer weights.
+/// A network with integer weights and sizes `S`, over borrowed words: [`IntegerMlp`] or
+/// [`DynIntegerMlp`].
 #[derive(Clone, Copy, Debug)]
-pub struct IntegerMlp<'w> {
-    shape: MlpShape,
+pub struct IntegerMlpInner<'w, S> {
+    sizes: S,
     weights: WeightType,
     leaky: bool,
     words: &'w [u32],
 }
 
-impl<'w> IntegerMlp<'w> {
-    /// A view over `words`, of which every sum and every unit was checked.
+/// A network with integer weights whose sizes are known at compile time: the microcontroller's view.
+pub type IntegerMlp<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> =
+    IntegerMlpInner<'w, Fixed<IN, HIDDEN, OUT>>;
+
+/// A network with integer weights whose sizes are known only at run time: the workstation's view.
+pub type DynIntegerMlp<'w> = IntegerMlpInner<'w, MlpShape>;
+
+impl<'w, S: Sizes> IntegerMlpInner<'w, S> {
+    /// The sizes: in the type, or as values.
+    #[must_use]
+    #[inline]
+    pub fn sizes(&self) -> S {
+        self.sizes
+    }
+
+    /// The sizes, as a value.
+    #[must_use]
+    #[inline]
+    pub fn shape(&self) -> MlpShape {
+        self.sizes.shape()
+    }
+
+    /// The outputs for one input vector. Never panics: a vector of another length gives NaN. Cost:
+    /// [`MlpShape::multiply_adds`].
+    #[must_use]
+    #[inline]
+    pub fn outputs(&self, x: &S::Input) -> S::Output {
+        let mut y = self.sizes.output();
+        if x.as_slice().len() != self.shape().input {
+            y.as_mut_slice().fill(f32::NAN);
+            return y;
+        }
+        self.sizes.with_integers(|q, h1, h2| {
+            self.with_dyn_sizes().run(x.as_slice(), (q, h1, h2), y.as_mut_slice());
+        });
+        y
+    }
+
+    /// The same network with its sizes as values, so that the code of the layers exists once.
+    fn with_dyn_sizes(&self) -> DynIntegerMlp<'w> {
+        let Self { sizes, weights, leaky, words } = *self;
+        IntegerMlpInner { sizes: sizes.shape(), weights, leaky, words }
+    }
+}
+
+impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize> IntegerMlp<'w, IN, HIDDEN, OUT> {
+    /// The sizes, as a value.
+    pub const SHAPE: MlpShape = MlpShape::new(IN, HIDDEN, OUT);
+
+    /// A network over `words`, after a check of every sum and every unit.
+    ///
+    /// # Errors
+    /// [`IntegerError`].
+    pub fn new(
+        weights: WeightType,
+        activation: Activation,
+        words: &'w [u32],
+    ) -> Result<Self, IntegerError> {
+        let network = DynIntegerMlp::new(Self::SHAPE, weights, activation, words)?;
+        Ok(Self { sizes: Fixed, weights, leaky: network.leaky, words })
+    }
+
+    /// The outputs for one input vector. Never panics. Cost: [`MlpShape::multiply_adds`].
+    #[must_use]
+    pub fn forward(&self, x: &SVector<f32, IN>) -> SVector<f32, OUT> {
+        self.outputs(x)
+    }
+}
+
+impl<'w> DynIntegerMlp<'w> {
+    /// A network of this shape over `words`, after a check of every sum and every unit.
     ///
     /// # Errors
     /// [`IntegerError`].
@@ -159,7 +225,7 @@ impl<'w> IntegerMlp<'w> {
         if expected != found {
             return Err(IntegerError::WrongLength { expected, found });
         }
-        let network = Self { shape, weights, leaky, words };
+        let network = Self { sizes: shape, weights, leaky, words };
         let inverse = network.inverse_unit();
         if !(inverse.is_finite() && inverse > 0.0) {
             return Err(IntegerError::Unit);
@@ -170,9 +236,9 @@ impl<'w> IntegerMlp<'w> {
         Ok(network)
     }
 
-    /// No input may overflow a sum, and every factor is positive.
+    /// Checks that no input can overflow a sum, and that every factor is positive.
     fn check(&self, layer: usize, stream: &[u32]) -> Result<(), IntegerError> {
-        let (input, output) = self.shape.layers()[layer];
+        let (input, output) = self.sizes.layers()[layer];
         let per_output = layer_words(self.weights, input, 1);
         for (block, stream) in stream.chunks(integer::BLOCK * per_output).enumerate() {
             let width = stream.len() / per_output;
@@ -210,20 +276,14 @@ impl<'w> IntegerMlp<'w> {
         }
     }
 
-    /// The sizes.
-    #[must_use]
-    pub fn shape(&self) -> MlpShape {
-        self.shape
-    }
-
     fn inverse_unit(&self) -> f32 {
         f32::from_bits(self.words.first().copied().unwrap_or(0))
     }
 
-    /// The three layers.
+    /// The words of the three layers.
     fn streams(&self) -> [&'w [u32]; 3] {
         let mut rest = self.words.get(1..).unwrap_or(&[]);
-        self.shape.layers().map(|(input, output)| {
+        self.sizes.layers().map(|(input, output)| {
             let len = layer_words(self.weights, input, output);
             let (stream, more) = rest.split_at_checked(len).unwrap_or((rest, &[]));
             rest = more;
@@ -234,68 +294,32 @@ impl<'w> IntegerMlp<'w> {
     /// Words of scratch that [`forward`](Self::forward) needs.
     #[must_use]
     pub const fn scratch_words(shape: MlpShape) -> usize {
-        integer_words(shape.input) + 2 * integer_words(shape.hidden)
+        let [input, first, second] = shape.integer_words();
+        input + first + second
     }
 
-    /// Writes the outputs for the inputs `z` into `y`; NaN, which the [guard](crate::guard) refuses, when these
-    /// are not as many as the shape has. Cost: [`MlpShape::multiply_adds`].
+    /// Writes the outputs for the inputs `x` into `y`; NaN, which the guard refuses, when `x` or `y` has
+    /// another length than the shape. Cost: [`MlpShape::multiply_adds`].
     ///
     /// # Panics
     /// When `scratch` is shorter than [`scratch_words`](Self::scratch_words).
-    pub fn forward(&self, z: &[f32], scratch: &mut [u32], y: &mut [f32]) {
-        if z.len() != self.shape.input || y.len() != self.shape.output {
+    pub fn forward(&self, x: &[f32], scratch: &mut [u32], y: &mut [f32]) {
+        if x.len() != self.sizes.input || y.len() != self.sizes.output {
             return y.fill(f32::NAN);
         }
-        let (q, rest) = scratch.split_at_mut(integer_words(self.shape.input));
-        let (h1, rest) = rest.split_at_mut(integer_words(self.shape.hidden));
-        let h2 = &mut rest[..integer_words(self.shape.hidden)];
-        self.run(z, (q, h1, h2), y);
+        let [input, first, second] = self.sizes.integer_words();
+        let (q, rest) = scratch.split_at_mut(input);
+        let (h1, rest) = rest.split_at_mut(first);
+        self.run(x, (q, h1, &mut rest[..second]), y);
     }
 
-    fn run(&self, z: &[f32], (q, h1, h2): (&mut [u32], &mut [u32], &mut [u32]), y: &mut [f32]) {
-        integers(z, self.inverse_unit(), q);
+    /// The forward pass. The number of words was checked by the constructor.
+    fn run(&self, x: &[f32], (q, h1, h2): (&mut [u32], &mut [u32], &mut [u32]), y: &mut [f32]) {
+        integers(x, self.inverse_unit(), q);
         let [first, second, third] = self.streams();
         integer_hidden(self.weights, self.leaky, first, q, h1);
         integer_hidden(self.weights, self.leaky, second, h1, h2);
         integer_last(self.weights, third, h2, y);
-    }
-}
-
-/// A network with integer weights whose sizes are known at compile time: the microcontroller's view.
-#[derive(Clone, Copy, Debug)]
-pub struct FixedIntegerMlp<'w, const IN: usize, const HIDDEN: usize, const OUT: usize>(
-    IntegerMlp<'w>,
-);
-
-impl<'w, const IN: usize, const HIDDEN: usize, const OUT: usize>
-    FixedIntegerMlp<'w, IN, HIDDEN, OUT>
-{
-    /// The sizes, as a value.
-    pub const SHAPE: MlpShape = MlpShape::new(IN, HIDDEN, OUT);
-
-    /// [`IntegerMlp::new`] for this shape.
-    ///
-    /// # Errors
-    /// [`IntegerError`].
-    pub fn new(
-        weights: WeightType,
-        activation: Activation,
-        words: &'w [u32],
-    ) -> Result<Self, IntegerError> {
-        IntegerMlp::new(Self::SHAPE, weights, activation, words).map(Self)
-    }
-
-    /// The outputs for one input vector. Never panics. Cost: [`MlpShape::multiply_adds`].
-    #[must_use]
-    pub fn forward(&self, z: &SVector<f32, IN>) -> SVector<f32, OUT> {
-        // Two words for every four, but arrays cannot be told so.
-        let mut q = [[0; 2]; IN];
-        let q = q.as_flattened_mut().get_mut(..integer_words(IN)).unwrap_or_default();
-        let mut hidden = [0; HIDDEN];
-        let (h1, h2) = hidden.split_at_mut(HIDDEN / 2);
-        let mut y = SVector::<f32, OUT>::zeros();
-        self.0.run(z.as_slice(), (q, h1, h2), y.as_mut_slice());
-        y
     }
 }
 

@@ -1,9 +1,10 @@
 //! From floats to integers: used on the workstation, but in need of nothing that the microcontroller
 //! lacks.
 
-use super::{IntegerError, IntegerMlp, WeightType, network_words};
+use super::{IntegerError, DynIntegerMlp, WeightType, network_words};
 use crate::kernel::integer::{BLOCK, LARGEST};
-use crate::{Activation, MlpShape};
+use crate::Activation;
+use crate::sizes::MlpShape;
 
 /// Magnitudes that inputs and hidden units take: what lies beyond is limited.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,7 +68,7 @@ pub fn quantise(
         }
         unit = next.unwrap_or(unit);
     }
-    IntegerMlp::new(shape, kind, activation, words).map(|_| ())
+    DynIntegerMlp::new(shape, kind, activation, words).map(|_| ())
 }
 
 /// A layer of floats.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::MlpSlice;
+use crate::DynMlp;
 use proptest::prelude::*;
 use std::vec::Vec;
 
@@ -21,9 +21,9 @@ fn words(shape: MlpShape, kind: WeightType, activation: Activation, weights: &[f
     words
 }
 
-fn forward(network: &IntegerMlp<'_>, z: &[f32]) -> Vec<f32> {
+fn forward(network: &DynIntegerMlp<'_>, z: &[f32]) -> Vec<f32> {
     // Garbage in the scratch must not matter.
-    let mut scratch = std::vec![0xDEAD_BEEF; IntegerMlp::scratch_words(network.shape())];
+    let mut scratch = std::vec![0xDEAD_BEEF; DynIntegerMlp::scratch_words(network.shape())];
     let mut y = std::vec![0.0; network.shape().output];
     network.forward(z, &mut scratch, &mut y);
     y
@@ -45,7 +45,7 @@ fn a_network_of_one_weight_a_layer_by_hand() {
     (weights[0], weights[8], weights[24], weights[28]) = (1.0, 1.0, 1.0, 0.25);
     for kind in [WeightType::I8, WeightType::I16] {
         let words = words(shape, kind, Activation::Relu, &weights);
-        let network = IntegerMlp::new(shape, kind, Activation::Relu, &words).unwrap();
+        let network = DynIntegerMlp::new(shape, kind, Activation::Relu, &words).unwrap();
         for (z, expected) in [(1.0, 0.5), (-3.0, 0.25), (2.0, 0.75)] {
             let y = forward(&network, &[z])[0];
             assert!((y - expected).abs() < 2e-3, "{kind:?}: {z} gives {y}");
@@ -101,7 +101,7 @@ const HALVES: [u32; 41] = [
 fn words_written_by_hand_are_read_as_specified() {
     let shape = MlpShape::new(3, 4, 2);
     let read = |kind, words: &[u32]| {
-        let network = IntegerMlp::new(shape, kind, Activation::Relu, words).unwrap();
+        let network = DynIntegerMlp::new(shape, kind, Activation::Relu, words).unwrap();
         forward(&network, &[4.0, -2.0, 3.0])
     };
     // Sums -32, 48, 7, 136: quarters rounded, and no less than zero, are 0, 12, 2, 34. Then 46, -28, -10, 21:
@@ -133,12 +133,12 @@ proptest! {
     fn integers_are_near_the_floats(seed in any::<u32>(), z in prop::array::uniform5(-1.5f32..1.5)) {
         let weights = weights(SHAPE, seed);
         for activation in [Activation::Relu, Activation::LeakyRelu] {
-            let float = MlpSlice::new(SHAPE, &weights, activation).unwrap();
+            let float = DynMlp::new(SHAPE, &weights, activation).unwrap();
             let mut expected = [0.0; 3];
             float.forward(&z, &mut [0.0; 24], &mut expected);
             for (kind, bound) in [(WeightType::I8, 0.12), (WeightType::I16, 0.02)] {
                 let words = words(SHAPE, kind, activation, &weights);
-                let network = IntegerMlp::new(SHAPE, kind, activation, &words).unwrap();
+                let network = DynIntegerMlp::new(SHAPE, kind, activation, &words).unwrap();
                 for (y, expected) in forward(&network, &z).iter().zip(expected) {
                     prop_assert!((y - expected).abs() < bound, "{kind:?} {activation:?}: {y} {expected}");
                 }
@@ -153,7 +153,7 @@ proptest! {
             let at = index.index(words.len());
             words[at] = value;
         }
-        if let Ok(network) = IntegerMlp::new(SHAPE, WeightType::I8, Activation::Relu, &words) {
+        if let Ok(network) = DynIntegerMlp::new(SHAPE, WeightType::I8, Activation::Relu, &words) {
             prop_assert!(forward(&network, &[1e30, -1e30, 0.0, 1.0, 2.0]).iter().all(|y| !y.is_nan()));
         }
     }
@@ -163,7 +163,7 @@ proptest! {
 fn what_cannot_be_is_refused() {
     let good = words(SHAPE, WeightType::I16, Activation::Relu, &weights(SHAPE, 1));
     let open = |words: &[u32]| {
-        IntegerMlp::new(SHAPE, WeightType::I16, Activation::Relu, words).map(|_| ())
+        DynIntegerMlp::new(SHAPE, WeightType::I16, Activation::Relu, words).map(|_| ())
     };
     assert_eq!(open(&good), Ok(()));
     let (expected, found) = (good.len(), good.len() - 1);
@@ -181,7 +181,7 @@ fn what_cannot_be_is_refused() {
     // Behind four biases and four rows (eight inputs of which five exist) of four: a multiplier.
     assert_eq!(edited(1 + 4 + 16, 1 << 31), Err(IntegerError::Unit));
     let new =
-        |shape, activation| IntegerMlp::new(shape, WeightType::I8, activation, &[]).unwrap_err();
+        |shape, activation| DynIntegerMlp::new(shape, WeightType::I8, activation, &[]).unwrap_err();
     assert_eq!(new(SHAPE, Activation::Tanh), IntegerError::Activation);
     assert_eq!(new(MlpShape::new(2, 6, 1), Activation::Relu), IntegerError::Width);
     let mut bad = weights(SHAPE, 1);
@@ -193,7 +193,7 @@ fn what_cannot_be_is_refused() {
         quantise(SHAPE, WeightType::I16, Activation::Relu, &bad[1..], &LIMITS, &mut words);
     let (expected, found) = (SHAPE.params(), SHAPE.params() - 1);
     assert_eq!(refused, Err(IntegerError::WrongLength { expected, found }));
-    let floats = IntegerMlp::new(SHAPE, WeightType::F32, Activation::Relu, &words).unwrap_err();
+    let floats = DynIntegerMlp::new(SHAPE, WeightType::F32, Activation::Relu, &words).unwrap_err();
     assert_eq!(floats, IntegerError::Floats);
     let refused = quantise(SHAPE, WeightType::F32, Activation::Relu, &bad, &LIMITS, &mut words);
     assert_eq!(refused, Err(IntegerError::Floats));
@@ -202,8 +202,8 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn inputs_or_outputs_of_another_number_give_nan() {
     let words = words(SHAPE, WeightType::I8, Activation::Relu, &weights(SHAPE, 1));
-    let network = IntegerMlp::new(SHAPE, WeightType::I8, Activation::Relu, &words).unwrap();
-    let mut scratch = std::vec![0; IntegerMlp::scratch_words(SHAPE)];
+    let network = DynIntegerMlp::new(SHAPE, WeightType::I8, Activation::Relu, &words).unwrap();
+    let mut scratch = std::vec![0; DynIntegerMlp::scratch_words(SHAPE)];
     for (inputs, outputs, wrong) in [(5, 3, false), (4, 3, true), (6, 3, true), (5, 2, true)] {
         let mut y = std::vec![0.0; outputs];
         network.forward(&[0.5; 6][..inputs], &mut scratch, &mut y);
@@ -218,6 +218,6 @@ fn wide_layers_and_large_biases_do_not_overflow() {
     large[128 * 512] = 1e6;
     for kind in [WeightType::I8, WeightType::I16] {
         let words = words(shape, kind, Activation::LeakyRelu, &large);
-        assert!(IntegerMlp::new(shape, kind, Activation::LeakyRelu, &words).is_ok());
+        assert!(DynIntegerMlp::new(shape, kind, Activation::LeakyRelu, &words).is_ok());
     }
 }

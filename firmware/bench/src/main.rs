@@ -10,7 +10,7 @@ mod support;
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use daa_core::integer::{FixedIntegerMlp, WeightType};
+use daa_core::integer::{IntegerMlp, WeightType};
 use daa_core::{Activation, Mlp, SVector};
 use semihosting::process;
 use support::{numbers, report, ticks, words};
@@ -59,7 +59,7 @@ macro_rules! integers {
             #[unsafe(no_mangle)]
             #[inline(never)]
             fn $function(
-                network: &FixedIntegerMlp<'_, $inputs, $hidden, $outputs>,
+                network: &IntegerMlp<'_, $inputs, $hidden, $outputs>,
                 z: &SVector<f32, $inputs>,
             ) -> SVector<f32, $outputs> {
                 // Functions of equal code would become one, with one name: three instructions.
@@ -71,7 +71,7 @@ macro_rules! integers {
         fn $run(observation: &[f32]) {
             $(
                 let stream = words(numbers!($file));
-                let network = FixedIntegerMlp::new(WeightType::$kind, Activation::Relu, stream);
+                let network = IntegerMlp::new(WeightType::$kind, Activation::Relu, stream);
                 if let Ok(network) = network {
                     let z = SVector::from_iterator(observation.iter().copied());
                     let mut y = SVector::zeros();

@@ -50,7 +50,7 @@ impl<const OBS: usize, const ACT: usize, const IN: usize> Networks<OBS, ACT, IN>
             transition: Transition {
                 network: Mlp::new(model, leaky).ok()?,
                 target: TransitionTarget::Difference,
-                scale: ones,
+                scale: ones.into(),
                 clip: 10.0,
             },
         })
@@ -222,7 +222,7 @@ macro_rules! sizes {
 #[cfg(feature = "asm")]
 mod wide {
     use super::*;
-    use daa_core::integer::{FixedIntegerMlp, WeightType};
+    use daa_core::integer::{IntegerMlp, WeightType};
     use daa_core::policy::Network;
 
     struct Wide(Policy<'static, 17, 512, 6>);
@@ -250,7 +250,7 @@ mod wide {
 
     pub(super) fn run(network: &'static [f32], observation: &[f32]) {
         let network =
-            FixedIntegerMlp::new(WeightType::I8, Activation::Relu, support::words(network));
+            IntegerMlp::new(WeightType::I8, Activation::Relu, support::words(network));
         let limits = [ActionLimits { low: -1.0, high: 1.0 }; 6];
         let policy = network.ok().and_then(|network| {
             let network = Network::Integer(network);
