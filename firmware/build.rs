@@ -7,7 +7,7 @@
 mod untrained;
 
 use daa_core::image::{Image, Section};
-use daa_core::integer::WeightType;
+use daa_core::math::WeightType;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -51,7 +51,7 @@ fn generate() -> Result<(), String> {
     save("policy.daa", &bytes)?;
     // `Debug` prints Rust here, once the enums' variants are in scope.
     let architecture = format!(
-        "{{ use daa_core::{{Activation::*, dynamics::TransitionTarget::*, integer::WeightType::*, policy::Head::*}}; {:?} }}",
+        "{{ use daa_core::{{Activation::*, model::TransitionTarget::*, math::WeightType::*, policy::Head::*}}; {:?} }}",
         image.architecture()
     );
     save("architecture.in", architecture.as_bytes())

@@ -43,31 +43,18 @@ compile_error!(
     "policy images are little-endian and used in place: big-endian targets are not supported"
 );
 
-pub mod activation;
-pub mod advantage;
-pub mod dynamics;
-pub mod fallback;
-pub mod fault;
-pub mod guard;
+mod compat;
 pub mod image;
-pub mod imagination;
-pub mod integer;
-pub mod kernel;
-pub mod ladder;
-pub mod link;
-pub mod mlp;
-pub mod monitor;
-pub mod normaliser;
-pub mod planner;
+pub mod math;
+pub mod model;
 pub mod policy;
-pub mod reset;
-pub mod sizes;
-pub mod slots;
+pub mod protocol;
+pub mod safety;
 pub mod supervisor;
+pub mod update;
 
-pub use activation::Activation;
-pub use mlp::{DynMlp, Mlp};
+#[doc(hidden)]
+pub use compat::*;
+pub use math::{Activation, DynMlp, Mlp, MlpShape, Normaliser};
 pub use nalgebra::SVector;
-pub use normaliser::Normaliser;
 pub use policy::{DynPolicy, Policy};
-pub use sizes::MlpShape;

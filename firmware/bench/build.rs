@@ -2,7 +2,8 @@
 
 include!("networks.rs");
 
-use daa_core::integer::{Limits, WeightType, network_words, quantise};
+use daa_core::math::WeightType;
+use daa_core::math::integer::{Limits, network_words, quantise};
 use daa_core::{Activation, MlpShape, DynMlp};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

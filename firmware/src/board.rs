@@ -9,16 +9,16 @@ mod servos;
 
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
-use crate::slots::Store;
+use crate::update::Store;
 use crate::{events, stack};
 use core::cell::RefCell;
 use cortex_m::peripheral::{DWT, NVIC, SCB};
 use critical_section::Mutex;
-use daa_core::guard::{ActuatorRange, Command};
-use daa_core::ladder::Patience;
-use daa_core::link::Transfer;
-use daa_core::reset::ResetCause;
-use daa_core::slots::{Stage, UpdateError};
+use daa_core::safety::{ActuatorRange, Command};
+use daa_core::safety::Debounce;
+use daa_core::protocol::Transfer;
+use daa_core::protocol::ResetCause;
+use daa_core::update::{Stage, UpdateError};
 use daa_core::supervisor::{self, Event};
 use defmt_rtt as _;
 use heapless::spsc::{Consumer, Producer, Queue};
@@ -50,7 +50,7 @@ pub const ACTUATORS: [ActuatorRange; ACT] = [servos::PULSE; ACT];
 /// The watchdog bites after this many control periods, nominally: its oscillator is up to 47 % too
 /// fast.
 const WATCHDOG_PERIODS: u32 = 12;
-const _: () = assert!(WATCHDOG_PERIODS > 2 * (Patience::DEFAULT.hold as u32 + 2));
+const _: () = assert!(WATCHDOG_PERIODS > 2 * (Debounce::DEFAULT.hold as u32 + 2));
 /// For the same reason its own time is never shorter than this, nor longer than it can count.
 const WATCHDOG_MS: core::ops::RangeInclusive<u32> = 100..=30_000;
 

@@ -3,16 +3,16 @@
 
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
-use crate::slots::Store;
+use crate::update::Store;
 use crate::{events, stack};
 use core::sync::atomic::{AtomicU32, Ordering};
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::exception;
-use daa_core::guard::{ActuatorRange, Command};
-use daa_core::ladder::Patience;
-use daa_core::link::Transfer;
-use daa_core::reset::ResetCause;
-use daa_core::slots::{Stage, UpdateError};
+use daa_core::safety::{ActuatorRange, Command};
+use daa_core::safety::Debounce;
+use daa_core::protocol::Transfer;
+use daa_core::protocol::ResetCause;
+use daa_core::update::{Stage, UpdateError};
 use daa_core::supervisor::{self, Event};
 use defmt_semihosting as _;
 use semihosting::fs::{self, File};
@@ -42,7 +42,7 @@ pub const ACTUATORS: [ActuatorRange; ACT] = [ActuatorRange { at_low: 0.0, at_hig
 
 /// Periods without a good tick until the watchdog bites, in emulated time.
 const WATCHDOG_PERIODS: u32 = 8;
-const _: () = assert!(WATCHDOG_PERIODS > Patience::DEFAULT.hold as u32 + 2);
+const _: () = assert!(WATCHDOG_PERIODS > Debounce::DEFAULT.hold as u32 + 2);
 
 /// Tells the next program how this one ended: one byte, the exit code.
 const CRASHED: &core::ffi::CStr = c"crashed";

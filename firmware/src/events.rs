@@ -1,6 +1,6 @@
 //! What is logged of a tick, after it. Neither log waits: RTT loses what finds no room.
 
-use daa_core::ladder::Mode;
+use daa_core::safety::Mode;
 use daa_core::supervisor::Event;
 
 /// Logs an event of a control tick.

@@ -25,17 +25,17 @@ compile_error!(
 
 #[cfg(all(feature = "board", not(feature = "emulator")))]
 pub mod board;
-pub mod brain;
 mod broken;
 pub mod controller;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod events;
 pub mod failure;
+pub mod networks;
 pub mod parity;
 pub mod policy;
-pub mod slots;
 pub mod stack;
+pub mod update;
 
 #[cfg(all(feature = "board", not(feature = "emulator")))]
 pub use board as machine;

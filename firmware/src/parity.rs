@@ -4,8 +4,9 @@
 //! microcontroller, and a test on the workstation includes this file, computes it there, and
 //! compares. Nothing here knows the machine.
 
-use daa_core::integer::{DynIntegerMlp, Limits, WeightType, network_words, quantise};
-use daa_core::kernel::{affine, affine_blocked, affine_rows};
+use daa_core::math::WeightType;
+use daa_core::math::integer::{DynIntegerMlp, Limits, network_words, quantise};
+use daa_core::math::kernel::{affine, affine_blocked, affine_rows};
 use daa_core::{Activation, MlpShape};
 
 /// Input widths: below, at and above the four rows that the workstation takes at once.

@@ -13,7 +13,7 @@ pub const ACT: usize = ARCHITECTURE.actions as usize;
 pub const HIDDEN: usize = ARCHITECTURE.policy_hidden as usize;
 
 /// The image as it was when this firmware was built: for the programmer only, who puts it into slot A.
-/// The running code never names it: what it runs is what [`slots`](crate::slots) find.
+/// The running code never names it: what it runs is what [`update`](crate::update) find.
 #[used]
 #[unsafe(link_section = ".policy")]
 static IMAGE: Aligned<{ BYTES.len() }> = Aligned(*BYTES);

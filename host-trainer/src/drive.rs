@@ -3,7 +3,7 @@
 
 use crate::evaluate::{Actions, Evaluation, run_episode};
 use crate::export::{AlignedImage, agent_of};
-use crate::planning::{self, SliceModel};
+use crate::planning;
 use crate::task;
 use anyhow::{Context, Result, bail};
 use daa_core::advantage::Discount;
@@ -232,9 +232,11 @@ pub fn drive(
         );
     }
     link.arm()?;
+    let mut inverse = vec![0.0; agent.shape.input];
+    let policy = agent.policy(&mut inverse)?;
     let model = match options.plan.candidates {
         0 => None,
-        _ => Some(SliceModel::new(&image)?),
+        _ => Some(planning::model(&image, policy)?),
     };
     let discount = Discount { gamma: passport.gamma, lambda: passport.lambda };
     let middle: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
@@ -243,8 +245,6 @@ pub fn drive(
         (f64::from(ticks.saturating_sub(measured.empty)) / options.ticks_per_instruction).round()
     };
 
-    let mut inverse = vec![0.0; agent.shape.input];
-    let policy = agent.policy(&mut inverse)?;
     if model.is_some() {
         link.plan(&Request::Plan(options.plan))?;
     }
@@ -258,7 +258,7 @@ pub fn drive(
                 Some(model) if options.plan.acts => {
                     agent.scale.normalise(observation, &mut z);
                     let (plan, here) = (&options.plan, &mut here);
-                    planning::plan(model, &z, plan, discount, here, action).map_err(DriveError)?;
+                    planning::plan(model, &z, plan, discount, here, action);
                     policy.command(action);
                 }
                 _ => policy.mode(observation, &mut scratch, action),

@@ -1,11 +1,12 @@
 //! Sizes and functions of the networks in an image: what a firmware is built for.
 
 use super::error::{ImageError, Section};
-use crate::dynamics::TransitionTarget;
-use crate::integer::{WeightType, network_words};
+use crate::model::TransitionTarget;
+use crate::math::WeightType;
+use crate::math::integer::network_words;
 use crate::policy::Head;
-use crate::Activation;
-use crate::sizes::{MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS, MlpShape};
+use crate::math::Activation;
+use crate::math::sizes::{MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS, MlpShape};
 
 /// Length of the architecture block in the header.
 pub const ARCHITECTURE_BYTES: usize = 24;

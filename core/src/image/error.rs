@@ -1,7 +1,7 @@
 //! Why an image is refused.
 
-use crate::integer::IntegerError;
-use crate::normaliser::NormaliserError;
+use crate::math::integer::IntegerError;
+use crate::math::normaliser::NormaliserError;
 use core::fmt;
 
 /// A run of `f32` in an image, in file order.
@@ -92,13 +92,13 @@ pub enum ImageError {
     },
     /// Impossible sizes or an unknown activation, target or weight type.
     Architecture,
-    /// Passport and sections do not add up to the declared length, or reserved bytes are set.
+    /// Metadata and sections do not add up to the declared length, or reserved bytes are set.
     Layout,
     /// The bytes do not start at a multiple of four, so weights cannot be used in place.
     Misaligned,
-    /// The passport does not decode, or leaves bytes over.
-    Passport,
-    /// Not one signal in the passport for each observation and action.
+    /// The metadata does not decode, or leaves bytes over.
+    Metadata,
+    /// Not one signal in the metadata for each observation and action.
     SignalCount,
     /// A signal's limits are not finite or not ordered.
     Limits {
@@ -146,7 +146,7 @@ impl fmt::Display for ImageError {
             Self::Version { found } => write!(
                 f,
                 "image format version {found}, but this program reads version {}: export it again",
-                super::FORMAT_VERSION
+                super::header::FORMAT_VERSION
             ),
             Self::Truncated { declared, found } => {
                 write!(f, "the image is truncated: {found} bytes of {declared}")
@@ -169,9 +169,9 @@ impl fmt::Display for ImageError {
             }
             Self::Layout => write!(f, "the image's parts do not add up to its length"),
             Self::Misaligned => write!(f, "the image does not start at a 4-byte boundary"),
-            Self::Passport => write!(f, "the image's passport does not decode"),
+            Self::Metadata => write!(f, "the image's metadata does not decode"),
             Self::SignalCount => {
-                write!(f, "the passport does not name each observation and action once")
+                write!(f, "the metadata does not name each observation and action once")
             }
             Self::Limits { signal } => {
                 write!(f, "limits of signal {signal} are not finite and ordered")

@@ -2,7 +2,7 @@
 //! the trainer computed.
 
 use super::read::Image;
-use crate::Policy;
+use crate::policy::Policy;
 use nalgebra::SVector;
 
 /// The first answer that differs.

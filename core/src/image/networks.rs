@@ -2,13 +2,14 @@
 
 use super::error::{ImageError, Section};
 use super::read::Image;
-use crate::dynamics::{Dynamics, DynDynamics, DynTransition, Transition};
-use crate::guard::Guard;
-use crate::imagination::{DynLearnedModel, LearnedModel, LearnedModelInner};
-use crate::integer::{IntegerMlp, WeightType};
-use crate::monitor::Monitor;
+use crate::model::{Dynamics, DynDynamics, DynTransition, Transition};
+use crate::safety::Guard;
+use crate::model::{DynLearnedModel, LearnedModel, LearnedModelInner};
+use crate::math::integer::IntegerMlp;
+use crate::safety::Monitor;
 use crate::policy::{ActionLimits, DynPolicy, Network, Policy, PolicyError};
-use crate::{DynMlp, Mlp, SVector};
+use crate::math::{DynMlp, Mlp, WeightType};
+use nalgebra::SVector;
 
 impl From<PolicyError> for ImageError {
     fn from(error: PolicyError) -> Self {
@@ -28,23 +29,23 @@ impl<'b> Image<'b> {
     pub fn policy<const OBS: usize, const HIDDEN: usize, const ACT: usize>(
         &self,
     ) -> Result<Policy<'b, OBS, HIDDEN, ACT>, ImageError> {
-        let passport = self.passport();
+        let metadata = self.metadata();
         let mut limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
-        if passport.observations.len() != OBS || passport.actions.len() != ACT {
+        if metadata.observations.len() != OBS || metadata.actions.len() != ACT {
             return Err(ImageError::Layout);
         }
-        for (limits, signal) in limits.iter_mut().zip(&passport.actions) {
+        for (limits, signal) in limits.iter_mut().zip(&metadata.actions) {
             *limits = ActionLimits { low: signal.low, high: signal.high };
         }
         let (mut mean, mut deviation) =
             (SVector::<f32, OBS>::zeros(), SVector::<f32, OBS>::zeros());
         for ((mean, deviation), signal) in
-            mean.iter_mut().zip(deviation.iter_mut()).zip(&passport.observations)
+            mean.iter_mut().zip(deviation.iter_mut()).zip(&metadata.observations)
         {
             (*mean, *deviation) = (signal.mean, signal.deviation);
         }
         let activation = self.architecture().policy_activation;
-        let (clip, head) = (passport.observation_clip, self.architecture().policy_head);
+        let (clip, head) = (metadata.observation_clip, self.architecture().policy_head);
         let network = match self.architecture().policy_weights {
             WeightType::F32 => {
                 let weights = self.policy_weights();
@@ -76,7 +77,7 @@ impl<'b> Image<'b> {
             network: network.map_err(|_| ImageError::Layout)?,
             target: architecture.transition_target,
             scale: scale.map_err(|_| ImageError::Layout)?,
-            clip: self.passport().observation_clip,
+            clip: self.metadata().observation_clip,
         }))
     }
 
@@ -97,7 +98,7 @@ impl<'b> Image<'b> {
             network: network.map_err(|_| ImageError::Layout)?,
             target: architecture.transition_target,
             scale: self.transition_scale(),
-            clip: self.passport().observation_clip,
+            clip: self.metadata().observation_clip,
         }))
     }
 
@@ -140,7 +141,7 @@ impl<'b> Image<'b> {
         let weights = (self.transition_weights(), self.section(Section::Reward));
         let architecture = self.architecture();
         let (activation, target) = (architecture.model_activation, architecture.transition_target);
-        let clip = self.passport().observation_clip;
+        let clip = self.metadata().observation_clip;
         let dynamics = Dynamics::new(weights, activation, target, scale, clip)
             .map_err(|_| ImageError::Layout)?;
         let critic = Mlp::new(self.section(Section::Critic), architecture.critic_activation)
@@ -175,7 +176,7 @@ impl<'b> Image<'b> {
     /// # Errors
     /// [`ImageError::SignalCount`] when `OBS` is not the number of observations.
     pub fn observation_guard<const OBS: usize>(&self) -> Result<Guard<OBS>, ImageError> {
-        guard(self.passport().observations.iter().map(|signal| (signal.low, signal.high)))
+        guard(self.metadata().observations.iter().map(|signal| (signal.low, signal.high)))
     }
 
     /// The guard of the actuators' limits.
@@ -183,7 +184,7 @@ impl<'b> Image<'b> {
     /// # Errors
     /// [`ImageError::SignalCount`] when `ACT` is not the number of actions.
     pub fn action_guard<const ACT: usize>(&self) -> Result<Guard<ACT>, ImageError> {
-        guard(self.passport().actions.iter().map(|signal| (signal.low, signal.high)))
+        guard(self.metadata().actions.iter().map(|signal| (signal.low, signal.high)))
     }
 }
 

@@ -2,17 +2,18 @@
 
 use super::architecture::{self, ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
-use super::passport::Passport;
-use super::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
-use crate::integer::{DynIntegerMlp, WeightType};
-use crate::monitor::Levels;
+use super::metadata::Metadata;
+use super::header::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+use crate::math::WeightType;
+use crate::math::integer::DynIntegerMlp;
+use crate::safety::monitor::Levels;
 
 /// A golden pair: what the policy must answer, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GoldenVector<'b> {
-    /// `[OBS]`, in the passport's units.
+    /// `[OBS]`, in the metadata's units.
     pub observation: &'b [f32],
-    /// `[ACT]`, in the passport's units.
+    /// `[ACT]`, in the metadata's units.
     pub action: &'b [f32],
 }
 
@@ -20,7 +21,7 @@ pub struct GoldenVector<'b> {
 #[derive(Clone, Debug)]
 pub struct Image<'b> {
     architecture: Architecture,
-    passport: Passport<'b>,
+    metadata: Metadata<'b>,
     sections: [&'b [f32]; Section::ALL.len()],
     checksum: u32,
     total_len: usize,
@@ -57,7 +58,7 @@ impl<'b> Image<'b> {
     /// Checks `bytes`, which must be the image and nothing else, and decodes it.
     ///
     /// Order of the checks: magic, format version, length, architecture hash, CRC-32; only then
-    /// the passport is decoded, and passport and sections are checked. Never panics. Needs no heap;
+    /// the metadata is decoded, and metadata and sections are checked. Never panics. Needs no heap;
     /// weights stay where they are.
     ///
     /// # Errors
@@ -87,18 +88,18 @@ impl<'b> Image<'b> {
 
         let architecture = Architecture::from_bytes(&block)?;
         let body = bytes.get(HEADER_LEN..).ok_or(ImageError::Layout)?;
-        let passport_len = u32_at(header, offset::PASSPORT_LEN) as usize;
-        let (passport, numbers) = split_passport(body, passport_len)?;
+        let metadata_len = u32_at(header, offset::METADATA_LEN) as usize;
+        let (metadata, numbers) = split_metadata(body, metadata_len)?;
         let golden = u32_at(header, offset::GOLDEN_COUNT) as usize;
         let sections = split_sections(numbers, &architecture, golden)?;
 
-        let (passport, rest) = postcard::take_from_bytes::<Passport<'b>>(passport)
-            .map_err(|_| ImageError::Passport)?;
+        let (metadata, rest) = postcard::take_from_bytes::<Metadata<'b>>(metadata)
+            .map_err(|_| ImageError::Metadata)?;
         if !rest.is_empty() {
-            return Err(ImageError::Passport);
+            return Err(ImageError::Metadata);
         }
-        passport.check(&architecture)?;
-        let image = Self { architecture, passport, sections, checksum: stored, total_len };
+        metadata.check(&architecture)?;
+        let image = Self { architecture, metadata, sections, checksum: stored, total_len };
         image.check_numbers()?;
         Ok(image)
     }
@@ -180,8 +181,8 @@ impl<'b> Image<'b> {
 
     /// What the image says about itself.
     #[must_use]
-    pub fn passport(&self) -> &Passport<'b> {
-        &self.passport
+    pub fn metadata(&self) -> &Metadata<'b> {
+        &self.metadata
     }
 
     /// CRC-32 of the image: its fingerprint in logs and replies.
@@ -203,7 +204,7 @@ impl<'b> Image<'b> {
     }
 
     /// The words of a network with integer weights, as
-    /// [`DynIntegerMlp::new`](crate::integer::DynIntegerMlp::new) takes them; empty when they are floats.
+    /// [`DynIntegerMlp::new`](crate::math::integer::DynIntegerMlp::new) takes them; empty when they are floats.
     #[must_use]
     pub fn policy_integers(&self) -> &'b [u32] {
         if self.architecture.policy_weights == WeightType::F32 {
@@ -268,17 +269,17 @@ impl<'b> Image<'b> {
     }
 }
 
-/// Passport bytes and the numbers after their zero padding.
-fn split_passport(body: &[u8], len: usize) -> Result<(&[u8], &[u8]), ImageError> {
+/// Metadata bytes and the numbers after their zero padding.
+fn split_metadata(body: &[u8], len: usize) -> Result<(&[u8], &[u8]), ImageError> {
     if len > body.len() {
         return Err(ImageError::Layout);
     }
-    let (passport, rest) = body.split_at(len);
+    let (metadata, rest) = body.split_at(len);
     let (padding, numbers) = rest.split_at_checked(padded(len) - len).ok_or(ImageError::Layout)?;
     if padding.iter().any(|byte| *byte != 0) {
         return Err(ImageError::Layout);
     }
-    Ok((passport, numbers))
+    Ok((metadata, numbers))
 }
 
 fn split_sections<'b>(

@@ -1,8 +1,8 @@
 //! What the tick has to tell, kept until there is time to log it.
 
-use crate::ladder::Edge;
-use crate::link::Refusal;
-use crate::slots::Stage;
+use crate::safety::state::Edge;
+use crate::protocol::Refusal;
+use crate::update::Stage;
 use heapless::Deque;
 
 /// Something that happened in a tick.

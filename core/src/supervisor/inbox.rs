@@ -1,7 +1,7 @@
 //! From bytes to the newest request.
 
-use crate::link::{FrameError, FrameReader, Refusal, Request, Sequence, Transfer};
-use crate::planner::Plan;
+use crate::protocol::{FrameError, FrameReader, Refusal, Request, Sequence, Transfer};
+use crate::model::Plan;
 use core::ops::Range;
 use heapless::Vec;
 use nalgebra::SVector;
@@ -51,7 +51,7 @@ pub enum Incoming<const OBS: usize> {
     },
 }
 
-/// Received bytes, read into requests. `CAPACITY` is [`frame_capacity`](crate::link::frame_capacity).
+/// Received bytes, read into requests. `CAPACITY` is [`frame_capacity`](crate::protocol::frame_capacity).
 #[derive(Clone, Debug)]
 pub struct Inbox<const OBS: usize, const CAPACITY: usize> {
     reader: FrameReader<CAPACITY>,

@@ -1,6 +1,7 @@
 //! When the next tick is due, and how late the ticks were. Ticks of the clock wrap.
 
 use super::histogram::Histogram;
+use crate::protocol::Timing;
 
 /// What is expected of the control period, in ticks of a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,22 +24,6 @@ impl Pace {
     pub const fn new(period: u32) -> Self {
         Self { period, grace: period / 4, tolerance: period / 2, window: 32, max_late: 4 }
     }
-}
-
-/// What is known of the timing of all ticks since arming.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Timing {
-    /// Control ticks.
-    pub ticks: u32,
-    /// Those that were late.
-    pub late: u32,
-    /// Whole periods in which there was no tick. They are not made up for.
-    pub missed: u32,
-    /// Largest lateness, in ticks of the clock.
-    pub worst: u32,
-    /// 99.9 % of the ticks were at most this late, to the next of 8 steps within a power of two.
-    pub p999: u32,
 }
 
 /// Supervises the period.

@@ -1,14 +1,15 @@
 //! Everything about a controller that is a number.
 
-use super::Pace;
-use crate::guard::{ActuatorRange, Guard};
+use super::period::Pace;
+use crate::safety::{ActuatorRange, Guard};
 use crate::image::{Image, ImageError};
-use crate::ladder::Patience;
-use crate::monitor::Monitor;
+use crate::safety::state::Debounce;
+use crate::safety::Monitor;
 use crate::policy::ActionLimits;
+use nalgebra::SVector;
 
 /// Ticks in a row with a prediction error above its level before the monitor complains.
-pub const MONITOR_PATIENCE: u16 = 5;
+pub const MONITOR_DEBOUNCE: u16 = 5;
 /// Oldest usable reading, in percent of the control period.
 const MAX_AGE_PERCENT: u32 = 50;
 
@@ -27,8 +28,8 @@ pub struct Settings<const OBS: usize, const ACT: usize> {
     pub actuators: [ActuatorRange; ACT],
     /// The control period.
     pub pace: Pace,
-    /// Of the ladder.
-    pub patience: Patience,
+    /// Of the state.
+    pub debounce: Debounce,
     /// When the image has a model.
     pub monitor: Option<Monitor<OBS>>,
 }
@@ -45,7 +46,7 @@ impl<const OBS: usize, const ACT: usize> Settings<OBS, ACT> {
         actuators: [ActuatorRange; ACT],
     ) -> Result<Self, ImageError> {
         let mut limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
-        for (limits, signal) in limits.iter_mut().zip(&image.passport().actions) {
+        for (limits, signal) in limits.iter_mut().zip(&image.metadata().actions) {
             *limits = ActionLimits { low: signal.low, high: signal.high };
         }
         // The number of actions is checked with their guard.
@@ -57,8 +58,41 @@ impl<const OBS: usize, const ACT: usize> Settings<OBS, ACT> {
             step: [f32::INFINITY; ACT],
             actuators,
             pace: Pace::new(period),
-            patience: Patience::DEFAULT,
-            monitor: image.monitor(MONITOR_PATIENCE)?,
+            debounce: Debounce::DEFAULT,
+            monitor: image.monitor(MONITOR_DEBOUNCE)?,
         })
+    }
+
+    /// The settings for an image with at most `OBS` observations and at most `ACT` actions: a program
+    /// that is compiled once for the largest sizes runs images of every size. The remaining channels are
+    /// idle: readings and actions of 0, within -1..1.
+    #[must_use]
+    pub fn padded(image: &Image<'_>, period: u32, actuators: [ActuatorRange; ACT]) -> Self {
+        let metadata = image.metadata();
+        let range = |i: usize| {
+            metadata.observations.get(i).map_or((-1.0, 1.0), |signal| (signal.low, signal.high))
+        };
+        let limits = |i: usize| {
+            let range =
+                metadata.actions.get(i).map_or((-1.0, 1.0), |signal| (signal.low, signal.high));
+            ActionLimits { low: range.0, high: range.1 }
+        };
+        let residual = image.monitor_residual();
+        let of_signal = |i: usize| residual.get(i).copied().unwrap_or(1.0);
+        let monitor = image.monitor_levels().map(|levels| {
+            let residual = SVector::from(core::array::from_fn::<f32, OBS, _>(of_signal));
+            Monitor::new(residual, levels, MONITOR_DEBOUNCE)
+                .with_signals(image.architecture().observations)
+        });
+        Self {
+            ranges: Guard::new(core::array::from_fn(range)),
+            max_age: [period / 100 * MAX_AGE_PERCENT; OBS],
+            limits: core::array::from_fn(limits),
+            step: [f32::INFINITY; ACT],
+            actuators,
+            pace: Pace::new(period),
+            debounce: Debounce::DEFAULT,
+            monitor,
+        }
     }
 }

@@ -10,7 +10,7 @@ mod support;
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use daa_core::integer::{IntegerMlp, WeightType};
+use daa_core::math::{IntegerMlp, WeightType};
 use daa_core::{Activation, Mlp, SVector};
 use semihosting::process;
 use support::{numbers, report, ticks, words};

@@ -8,18 +8,18 @@
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use daa_core::dynamics::TransitionTarget;
+use daa_core::model::TransitionTarget;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, Image, ImageError, ObservationSignal, Passport,
+    ActionSignal, Architecture, Contents, Image, ImageError, ObservationSignal, Metadata,
     Provenance, write,
 };
-use daa_core::integer::WeightType;
+use daa_core::math::WeightType;
 use daa_core::policy::Head;
-use daa_core::slots::{RECORD_BYTES, Slot};
+use daa_core::update::{RECORD_BYTES, Slot};
 use daa_core::{Activation, Mlp, SVector};
 use firmware::failure::Exit;
 use firmware::machine::{Machine, ticks, ticks_since};
-use firmware::{parity, slots, stack};
+use firmware::{parity, stack, update};
 use semihosting::eprintln;
 
 #[entry]
@@ -76,7 +76,7 @@ fn refusals() -> bool {
         flips += 1;
     }
     eprintln!("image: {flips} single-bit flips of {len} bytes refused, {checksum} by the CRC");
-    let flash = slots::bytes(Slot::A).get(RECORD_BYTES..).unwrap_or(&[]);
+    let flash = update::bytes(Slot::A).get(RECORD_BYTES..).unwrap_or(&[]);
     let flashed = match Image::open_region(flash) {
         Ok(image) => image.total_len(),
         Err(error) => {
@@ -124,7 +124,7 @@ fn small_image(buffer: &mut [u8]) -> Result<usize, ImageError> {
         mean: 0.0,
         deviation: 0.5,
     };
-    let passport = Passport {
+    let metadata = Metadata {
         task: "self-test",
         control_period_us: 40_000,
         observation_clip: 10.0,
@@ -147,7 +147,7 @@ fn small_image(buffer: &mut [u8]) -> Result<usize, ImageError> {
     write(
         &Contents {
             architecture,
-            passport: &passport,
+            metadata: &metadata,
             policy: &policy,
             model: None,
             golden: &golden,

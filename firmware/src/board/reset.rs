@@ -1,6 +1,6 @@
 //! The reset flags of an STM32F405, as one cause.
 
-use daa_core::reset::ResetCause;
+use daa_core::protocol::ResetCause;
 
 /// The cause that RCC_CSR names (reference manual RM0090, "RCC clock control & status register").
 /// Flags stay until they are cleared, and every reset pulls the pin and sets its flag, too: the most

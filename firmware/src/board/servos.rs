@@ -1,7 +1,7 @@
 //! The four servo pins. A pulse of 1 to 2 ms at 50 Hz carries an action from its lowest to its
 //! highest value; no pulse at all is what servos and speed controllers treat as safe.
 
-use daa_core::guard::ActuatorRange;
+use daa_core::safety::ActuatorRange;
 use stm32f4xx_hal::gpio::{Output, Pin, PinState};
 use stm32f4xx_hal::pac::{self, TIM3, TIM4};
 use stm32f4xx_hal::prelude::*;

@@ -11,16 +11,16 @@ mod support;
 
 use core::convert::Infallible;
 use cortex_m_rt::entry;
-use daa_core::dynamics::{Transition, TransitionTarget};
-use daa_core::fallback::Rest;
-use daa_core::guard::{ActuatorRange, Command, Guard};
-use daa_core::ladder::{Mode, Patience};
-use daa_core::link::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
-use daa_core::monitor::{Levels, Monitor};
+use daa_core::model::{Transition, TransitionTarget};
+use daa_core::safety::Rest;
+use daa_core::safety::{ActuatorRange, Command, Guard};
+use daa_core::safety::{Debounce, Mode};
+use daa_core::protocol::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
+use daa_core::safety::monitor::{Levels, Monitor};
 use daa_core::policy::ActionLimits;
-use daa_core::reset::ResetCause;
+use daa_core::protocol::ResetCause;
 use daa_core::supervisor::{
-    Brain, Event, MONITOR_PATIENCE, Machine, Pace, Session, Settings, Supervisor,
+    self, Event, MONITOR_DEBOUNCE, Machine, Pace, Session, Settings, Supervisor,
 };
 use daa_core::{Activation, Mlp, Policy, SVector};
 use semihosting::process;
@@ -57,7 +57,7 @@ impl<const OBS: usize, const ACT: usize, const IN: usize> Networks<OBS, ACT, IN>
     }
 }
 
-impl<const OBS: usize, const ACT: usize, const IN: usize> Brain<OBS, ACT>
+impl<const OBS: usize, const ACT: usize, const IN: usize> supervisor::Networks<OBS, ACT>
     for Networks<OBS, ACT, IN>
 {
     #[inline(never)]
@@ -128,7 +128,7 @@ impl<const ACT: usize> Machine<ACT> for Wire {
 
 type Robot<B, const OBS: usize, const ACT: usize> = Session<B, Rest<ACT>, OBS, ACT, CAPACITY>;
 
-fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Robot<B, OBS, ACT> {
+fn robot<B: supervisor::Networks<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Robot<B, OBS, ACT> {
     let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
     // Weights at random predict nothing: levels that they do not reach.
     let levels = Levels { warn: 1e30, alarm: 1e30 };
@@ -139,8 +139,8 @@ fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Ro
         step: [f32::INFINITY; ACT],
         actuators: [ActuatorRange { at_low: -1.0, at_high: 1.0 }; ACT],
         pace: Pace::new(PERIOD),
-        patience: Patience::DEFAULT,
-        monitor: Some(Monitor::new(SVector::from([1.0; OBS]), levels, MONITOR_PATIENCE)),
+        debounce: Debounce::DEFAULT,
+        monitor: Some(Monitor::new(SVector::from([1.0; OBS]), levels, MONITOR_DEBOUNCE)),
     };
     let identity = Identity {
         protocol: PROTOCOL_VERSION,
@@ -166,7 +166,7 @@ fn observe<const OBS: usize>(wire: &mut Wire, sequence: u32, observation: &[f32]
 }
 
 /// Runs a brain until it is in its stride, and then the measured tick.
-fn measure<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(
+fn measure<B: supervisor::Networks<OBS, ACT>, const OBS: usize, const ACT: usize>(
     brain: B,
     observation: &[f32],
     (name, tick): (&str, fn(&mut Robot<B, OBS, ACT>, &mut Wire)),
@@ -222,12 +222,12 @@ macro_rules! sizes {
 #[cfg(feature = "asm")]
 mod wide {
     use super::*;
-    use daa_core::integer::{IntegerMlp, WeightType};
+    use daa_core::math::{IntegerMlp, WeightType};
     use daa_core::policy::Network;
 
     struct Wide(Policy<'static, 17, 512, 6>);
 
-    impl Brain<17, 6> for Wide {
+    impl supervisor::Networks<17, 6> for Wide {
         #[inline(never)]
         fn act(&self, observation: &SVector<f32, 17>) -> SVector<f32, 6> {
             self.0.mode(observation)
