@@ -9,8 +9,8 @@ pub type MlpSlice<'w> = crate::DynMlp<'w>;
 pub type PolicySlice<'w> = crate::DynPolicy<'w>;
 
 pub mod advantage {
-    pub use crate::math::advantage::{rollout_advantage as imagined_advantage, *};
     pub use crate::math::advantage::rollout_advantages as imagined_advantages;
+    pub use crate::math::advantage::{rollout_advantage as imagined_advantage, *};
 }
 
 pub mod dynamics {

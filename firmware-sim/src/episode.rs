@@ -89,7 +89,8 @@ pub fn run(image: &Image<'_>, agent: &Agent, what: &Evaluation, run: Run) -> Res
     let period_us = image.metadata().control_period_us;
     // The simulated actuators take actions as they are.
     let actuators = [ActuatorRange { at_low: 0.0, at_high: 1.0 }; MAX_ACTIONS];
-    let mut settings = Settings::<MAX_OBSERVATIONS, MAX_ACTIONS>::padded(image, period_us, actuators);
+    let mut settings =
+        Settings::<MAX_OBSERVATIONS, MAX_ACTIONS>::padded(image, period_us, actuators);
     settings.monitor = settings.monitor.filter(|_| run.monitor);
     let identity = Identity {
         protocol: PROTOCOL_VERSION,

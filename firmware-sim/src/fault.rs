@@ -142,7 +142,8 @@ impl Injector {
                 }
             }
             Fault::BitFlip { probability } => {
-                let (hit, channel) = (self.random.uniform() < probability, self.random.below(seen.len()));
+                let (hit, channel) =
+                    (self.random.uniform() < probability, self.random.below(seen.len()));
                 let bit = self.random.below(32);
                 if let Some(seen) = seen.get_mut(channel).filter(|_| hit) {
                     *seen = f32::from_bits(seen.to_bits() ^ 1 << bit);
@@ -167,7 +168,7 @@ impl Injector {
 #[cfg(test)]
 mod tests {
     use super::*;
-        const ONSET: u32 = 20;
+    const ONSET: u32 = 20;
 
     /// 2000 observations `[t, -t]` through a fault.
     fn run(fault: Fault, seed: u64) -> Vec<Option<[f32; 2]>> {

@@ -4,7 +4,7 @@ include!("networks.rs");
 
 use daa_core::math::WeightType;
 use daa_core::math::integer::{Limits, network_words, quantise};
-use daa_core::{Activation, MlpShape, DynMlp};
+use daa_core::{Activation, DynMlp, MlpShape};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 

@@ -1,11 +1,11 @@
 //! An image with random weights, so that the firmware builds and boots before anything was trained.
 
-use daa_core::model::TransitionTarget;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, ImageError, ObservationSignal, Metadata, Provenance,
+    ActionSignal, Architecture, Contents, ImageError, Metadata, ObservationSignal, Provenance,
     write,
 };
 use daa_core::math::WeightType;
+use daa_core::model::TransitionTarget;
 use daa_core::policy::{ActionLimits, Head};
 use daa_core::{Activation, Policy, SVector};
 

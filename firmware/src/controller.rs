@@ -1,15 +1,15 @@
 //! From the images in flash to a supervised controller.
 
-use crate::networks::Networks;
 use crate::failure::Failure;
 use crate::machine::{self, Machine};
+use crate::networks::Networks;
 use crate::policy::{ACT, ARCHITECTURE, OBS};
-use daa_core::safety::Rest;
 use daa_core::image::{self, Image};
-use daa_core::protocol::{Identity, PROTOCOL_VERSION, frame_capacity};
 use daa_core::protocol::ResetCause;
-use daa_core::update::{TrialLength, Slot, Stage};
+use daa_core::protocol::{Identity, PROTOCOL_VERSION, frame_capacity};
+use daa_core::safety::Rest;
 use daa_core::supervisor::{Session, Settings, Supervisor};
+use daa_core::update::{Slot, Stage, TrialLength};
 
 /// The loop of this firmware.
 pub type Control<'b> = Session<Networks<'b>, Rest<ACT>, OBS, ACT, { frame_capacity(OBS) }>;

@@ -3,9 +3,9 @@
 use crate::machine;
 use crate::policy::{ACT, ARCHITECTURE, HIDDEN, OBS};
 use core::cell::Cell;
+use daa_core::image::{Image, ImageError};
 use daa_core::math::advantage::Discount;
 use daa_core::model::{LearnedModel, Plan, Planned, Transition, choose};
-use daa_core::image::{Image, ImageError};
 use daa_core::{Policy, SVector, supervisor};
 
 /// Width of the transition network; 1 when the image has none, since no array is empty.

@@ -2,7 +2,7 @@
 
 use crate::math::checksum::IMAGE_CRC;
 
-/// First bytes of every image. The line ends show a transfer that translated them.
+/// First bytes of every image. A transfer that translates line ends changes them.
 pub const MAGIC: [u8; 8] = *b"DAA\x1a\r\n\n\0";
 /// Version of the layout that this crate reads and writes.
 pub const FORMAT_VERSION: u16 = 2;

@@ -1,4 +1,4 @@
-//! What an image says about itself: signals, units, limits, normaliser, rate, and where it is from.
+//! The metadata of an image: signals, units, limits, normaliser, rate and provenance.
 
 use super::architecture::Architecture;
 use super::error::ImageError;
@@ -48,7 +48,7 @@ pub struct Return {
     pub episodes: u32,
 }
 
-/// Where the weights come from.
+/// The origin of the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance<'a> {
     /// Version-control commit of the trainer, empty when unknown.
@@ -57,14 +57,14 @@ pub struct Provenance<'a> {
     pub preset: &'a str,
     /// Seed of the run.
     pub seed: u64,
-    /// Decisions taken in training.
+    /// Number of decisions in training.
     pub decisions: u64,
-    /// Return at export, when it was measured.
+    /// Return at export, if it was measured.
     #[serde(rename = "return")]
     pub evaluation: Option<Return>,
 }
 
-/// The metadata. Fields are encoded by postcard in this order.
+/// The metadata of an image. postcard encodes the fields in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metadata<'a> {
     /// Name of the task, `domain-task`.
@@ -74,25 +74,25 @@ pub struct Metadata<'a> {
     pub control_period_us: u32,
     /// Largest magnitude of a normalised observation.
     pub observation_clip: f32,
-    /// Discount that the critic's values and the advantages refer to.
+    /// Discount of the critic's values and of the advantages.
     pub gamma: f32,
     /// Lambda of the advantages.
     pub lambda: f32,
-    /// Rewards were multiplied by this before they were learned.
+    /// Factor by which rewards were multiplied before training.
     pub reward_scale: f32,
-    /// The observation, in order.
+    /// The observation signals, in order.
     #[serde(borrow)]
     pub observations: Vec<ObservationSignal<'a>, MAX_OBSERVATIONS>,
-    /// The actions, in order.
+    /// The actuators, in order.
     #[serde(borrow)]
     pub actions: Vec<ActionSignal<'a>, MAX_ACTIONS>,
-    /// Where the weights come from.
+    /// The origin of the weights.
     #[serde(borrow)]
     pub provenance: Provenance<'a>,
 }
 
 impl Metadata<'_> {
-    /// Checks everything that a control loop relies on: one signal for each input and output,
+    /// Checks the properties that a control loop relies on: one signal for each input and output,
     /// finite ordered limits, a usable normaliser, a period above 0, possible discounts.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl Metadata<'_> {
             }
         }
         for (index, signal) in self.observations.iter().enumerate() {
-            // Element by element: the statistics are interleaved here.
+            // One signal at a time: mean and standard deviation are interleaved.
             Normaliser::new(&[signal.mean], &[signal.deviation], self.observation_clip, &mut [0.0])
                 .map_err(|error| error.at(index))?;
         }

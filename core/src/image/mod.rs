@@ -1,12 +1,12 @@
 //! The policy image, a `.daa` file: one checked block of bytes from the trainer to flash.
 //!
-//! Header (fixed bytes) -> passport (postcard) -> sections of little-endian `f32`, 4-byte aligned,
-//! weights `[in][out]`. Nothing is decoded before magic, format version, total length, architecture
-//! hash and CRC-32 hold. Weights are used in place, never copied. The specification, with a hex dump
+//! Header (fixed bytes) -> metadata (postcard) -> sections of little-endian `f32`, 4-byte aligned,
+//! weights `[in][out]`. The metadata is decoded only after magic, format version, total length,
+//! architecture hash and CRC-32 were checked. Weights are used in place, never copied. The specification, with a hex dump
 //! that a test parses, is `docs/image-format.md`.
 //!
 //! [`FORMAT_VERSION`] must be raised when any of these change: an offset of the header, the
-//! passport's fields or their order, the order or content of the sections, the meaning of an
+//! metadata's fields or their order, the order or content of the sections, the meaning of an
 //! activation or target code, or the order of operations of [`kernel`](crate::math::kernel).
 
 mod architecture;
@@ -22,9 +22,9 @@ mod write;
 
 pub use crate::math::sizes::{MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS};
 #[doc(hidden)]
-pub use Metadata as Passport; // compat
-#[doc(hidden)]
 pub use METADATA_CAPACITY as PASSPORT_CAPACITY; // compat
+#[doc(hidden)]
+pub use Metadata as Passport; // compat
 pub use architecture::{ARCHITECTURE_BYTES, Architecture};
 pub use error::{ImageError, Section};
 pub use golden::{GoldenMismatch, replay};

@@ -1,14 +1,14 @@
-//! Typed networks over an image's sections.
+//! The networks of an image.
 
 use super::error::{ImageError, Section};
 use super::read::Image;
-use crate::model::{Dynamics, DynDynamics, DynTransition, Transition};
-use crate::safety::Guard;
-use crate::model::{DynLearnedModel, LearnedModel, LearnedModelInner};
 use crate::math::integer::IntegerMlp;
-use crate::safety::Monitor;
-use crate::policy::{ActionLimits, DynPolicy, Network, Policy, PolicyError};
 use crate::math::{DynMlp, Mlp, WeightType};
+use crate::model::{DynDynamics, DynTransition, Dynamics, Transition};
+use crate::model::{DynLearnedModel, LearnedModel, LearnedModelInner};
+use crate::policy::{ActionLimits, DynPolicy, Network, Policy, PolicyError};
+use crate::safety::Guard;
+use crate::safety::Monitor;
 use nalgebra::SVector;
 
 impl From<PolicyError> for ImageError {
@@ -102,7 +102,7 @@ impl<'b> Image<'b> {
         }))
     }
 
-    /// The monitor over [`transition`](Self::transition)'s predictions, or `None` likewise.
+    /// The monitor over [`transition`](Self::transition)'s predictions, or `None` when the image has only a policy.
     ///
     /// # Errors
     /// [`ImageError::Layout`] when the const parameter is not the architecture's size.

@@ -1,14 +1,14 @@
-//! Checked, zero-copy reading.
+//! Checked reading of an image, without copies.
 
 use super::architecture::{self, ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
-use super::metadata::Metadata;
 use super::header::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+use super::metadata::Metadata;
 use crate::math::WeightType;
 use crate::math::integer::DynIntegerMlp;
 use crate::safety::monitor::Levels;
 
-/// A golden pair: what the policy must answer, bit for bit.
+/// A golden vector: an observation, and the action that the policy must answer, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GoldenVector<'b> {
     /// `[OBS]`, in the metadata's units.
@@ -38,7 +38,7 @@ fn u32_at(bytes: &[u8; HEADER_LEN], at: usize) -> u32 {
 /// The header, once magic, version and header length hold; and the declared total length.
 fn header(bytes: &[u8]) -> Result<(&[u8; HEADER_LEN], usize), ImageError> {
     let header = bytes.first_chunk::<HEADER_LEN>();
-    // Magic first: a short file that is something else is told so.
+    // Check the magic bytes first, so that a short file of another kind gets the right error.
     let magic = bytes.get(offset::MAGIC..MAGIC.len());
     if magic.is_some_and(|magic| magic != MAGIC) {
         return Err(ImageError::Magic);
@@ -120,7 +120,7 @@ impl<'b> Image<'b> {
         Self::open(bytes)
     }
 
-    /// Passes an image of exactly the wanted networks.
+    /// Returns the image when it has exactly the wanted networks.
     ///
     /// # Errors
     /// [`ImageError::OtherArchitecture`].
@@ -129,8 +129,8 @@ impl<'b> Image<'b> {
         Ok(self)
     }
 
-    /// [`expect`](Self::expect) that leaves the image where it is: it is 5 KiB large, and a
-    /// microcontroller's stack is not.
+    /// [`expect`](Self::expect) without moving the image, which has 5 KiB: the stack of a microcontroller
+    /// is small.
     ///
     /// # Errors
     /// [`ImageError::OtherArchitecture`].
@@ -155,7 +155,7 @@ impl<'b> Image<'b> {
                 .map_err(ImageError::Integer)?;
         }
         for (section, numbers) in Section::ALL.into_iter().zip(self.sections) {
-            // Any bits are integers; they were checked above.
+            // Integer weights may have any bits; they were checked above.
             let skip = if section == Section::Policy { integers } else { 0 };
             let finite = |number: &f32| number.is_finite();
             if let Some(index) = numbers.iter().skip(skip).position(|number| !finite(number)) {
@@ -179,7 +179,7 @@ impl<'b> Image<'b> {
         &self.architecture
     }
 
-    /// What the image says about itself.
+    /// The metadata of the image.
     #[must_use]
     pub fn metadata(&self) -> &Metadata<'b> {
         &self.metadata
@@ -204,7 +204,7 @@ impl<'b> Image<'b> {
     }
 
     /// The words of a network with integer weights, as
-    /// [`DynIntegerMlp::new`](crate::math::integer::DynIntegerMlp::new) takes them; empty when they are floats.
+    /// [`DynIntegerMlp::new`](crate::math::integer::DynIntegerMlp::new) takes them; empty when the weights are floats.
     #[must_use]
     pub fn policy_integers(&self) -> &'b [u32] {
         if self.architecture.policy_weights == WeightType::F32 {
@@ -221,7 +221,7 @@ impl<'b> Image<'b> {
     }
 
     /// The policy's parameters and `log_std [ACT]`, as [`Policy::new`](crate::Policy::new) takes them.
-    /// Of a network with integer weights they are no floats, see
+    /// For a network with integer weights the numbers are not floats, see
     /// [`policy_integers`](Self::policy_integers).
     #[must_use]
     pub fn policy_weights(&self) -> &'b [f32] {
@@ -249,7 +249,7 @@ impl<'b> Image<'b> {
         section.get(..usize::from(self.architecture.observations)).unwrap_or(&[])
     }
 
-    /// Levels of the monitor's score; none without a model.
+    /// Levels of the monitor's score; `None` without a model.
     #[must_use]
     pub fn monitor_levels(&self) -> Option<Levels> {
         match *self.section(Section::Monitor) {
@@ -287,7 +287,7 @@ fn split_sections<'b>(
     architecture: &Architecture,
     golden: usize,
 ) -> Result<[&'b [f32]; Section::ALL.len()], ImageError> {
-    // No golden count that could fit is anywhere near this; it keeps the product below from wrapping.
+    // Larger counts can never fit; the check keeps the product below from wrapping.
     if golden > numbers.len() {
         return Err(ImageError::Layout);
     }

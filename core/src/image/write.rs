@@ -1,12 +1,12 @@
-//! Writing: used on the workstation, but in need of nothing that the microcontroller lacks.
+//! Writing an image. The workstation uses it; it would run on the microcontroller too.
 
 use super::architecture::{ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
-use super::metadata::Metadata;
 use super::header::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+use super::metadata::Metadata;
 use super::read::Image;
 
-/// Bytes set aside for the metadata by [`Contents::capacity`].
+/// Bytes reserved for the metadata by [`Contents::capacity`].
 pub const METADATA_CAPACITY: usize = 32 * 1024;
 
 /// Dynamics and critic to be written.
@@ -25,12 +25,12 @@ pub struct Model<'a> {
     pub monitor: &'a [f32],
 }
 
-/// Everything that goes into an image.
+/// The contents of an image to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct Contents<'a> {
     /// Sizes and functions of the networks.
     pub architecture: Architecture,
-    /// What the image says about itself.
+    /// The metadata.
     pub metadata: &'a Metadata<'a>,
     /// Parameters of the policy, then `log_std [ACT]`.
     pub policy: &'a [f32],
@@ -62,8 +62,8 @@ impl Contents<'_> {
 /// length. `buffer` must be 4-byte aligned.
 ///
 /// # Errors
-/// [`ImageError::SectionLength`] or [`ImageError::BufferTooSmall`], or what reading back finds:
-/// nothing that [`Image::open`] would refuse is ever called written.
+/// [`ImageError::SectionLength`] or [`ImageError::BufferTooSmall`], or the error of reading the image
+/// back: an image that [`Image::open`] refuses is not returned.
 pub fn write(contents: &Contents<'_>, buffer: &mut [u8]) -> Result<usize, ImageError> {
     contents.architecture.check()?;
     let golden_count = contents.golden_count();

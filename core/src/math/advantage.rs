@@ -1,4 +1,4 @@
-//! Advantages: GAE of real trajectories, TD(lambda) of imagined ones.
+//! Advantages: GAE of real trajectories, TD(lambda) of model rollouts.
 //!
 //! The only implementation in the project: the trainer calls it on `[S, T, N, H]` slices, the
 //! microcontroller on `N` actions.
@@ -7,22 +7,22 @@
 //! |---|---|---|
 //! | `rewards` | `[T]` | `r_t` |
 //! | `values` | `[T]` | `V(s_t)` |
-//! | `next_values` | `[T]` | `V` of the state that followed, also at the end of an episode |
-//! | `ends` | `[T]` | how the episode went on after step `t` |
+//! | `next_values` | `[T]` | `V` of the following state, also at the end of an episode |
+//! | `ends` | `[T]` | how the episode continued after step `t` |
 //! | `advantages` | `[T]` | result |
 
 use serde::{Deserialize, Serialize};
 
-/// How an episode goes on after a step.
+/// How an episode continues after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum End {
     /// The next step of the trajectory belongs to the same episode.
     Continues,
-    /// The episode is over and nothing follows: the value of what follows is 0.
+    /// The episode is over: the value of the following state is 0.
     Terminated,
-    /// The recording stops (time limit, or the end of the batch), the task does not: the value of
-    /// the following state stands for what was cut off.
+    /// The recording stops (time limit, or end of the batch) although the task continues: the value of
+    /// the following state replaces the rewards that were not recorded.
     Truncated,
 }
 
@@ -77,11 +77,11 @@ pub fn gae(
     }
 }
 
-/// Advantage of the first action of an imagined trajectory of `H` steps:
+/// Advantage of the first action of a model rollout of `H` steps:
 /// `sum_h (gamma lambda)^h (r_h + gamma V(s_{h+1}) - V(s_h))`.
 ///
-/// `rewards` is `[H]`, `values` is `[H + 1]`, from `V` of the real state to `V` of the last
-/// imagined one. Adding `values[0]` gives the critic-bootstrapped TD(lambda) estimate of
+/// `rewards` is `[H]`, `values` is `[H + 1]`, from `V` of the real state to `V` of the last predicted
+/// state. Adding `values[0]` gives the critic-bootstrapped TD(lambda) estimate of
 /// `Q(s, a)` (paper, Sec. 4).
 ///
 /// ```
@@ -99,7 +99,7 @@ pub fn rollout_advantage(rewards: &[f32], values: &[f32], discount: Discount) ->
     })
 }
 
-/// [`rollout_advantage`] of many trajectories: `rewards [K, H]`, `values [K, H + 1]`,
+/// [`rollout_advantage`] of many rollouts: `rewards [K, H]`, `values [K, H + 1]`,
 /// `advantages [K]`, where `K` is any product of leading dimensions such as `[S, T, N]`.
 ///
 /// # Panics
@@ -173,7 +173,7 @@ mod tests {
         }
 
         #[test]
-        fn an_imagined_advantage_is_the_lambda_weighted_mean_of_n_step_returns(
+        fn a_rollout_advantage_is_the_lambda_weighted_mean_of_n_step_returns(
             steps in proptest::collection::vec((-2f32..2.0, -5f32..5.0), 1..12), first in -5f32..5.0,
             gamma in 0f32..=1.0, lambda in 0f32..=1.0,
         ) {

@@ -6,7 +6,7 @@ use core::f32::consts::PI;
 ///
 /// ```
 /// use daa_core::math::gaussian::log_prob;
-/// // One deviation from the mean, deviation 2: -1/2 - ln 2 - ln(2 pi)/2.
+/// // One standard deviation from the mean, standard deviation 2: -1/2 - ln 2 - ln(2 pi)/2.
 /// let expected = -0.5 - 2f32.ln() - 0.5 * (2.0 * core::f32::consts::PI).ln();
 /// assert!((log_prob(&[3.0], &[1.0], &[2f32.ln()]) - expected).abs() < 1e-6);
 /// ```

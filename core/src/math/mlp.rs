@@ -1,8 +1,8 @@
-//! Two-hidden-layer networks over borrowed weights.
+//! Networks with two hidden layers, over borrowed weights.
 //!
 //! The parameters of a network lie in one flat slice, layer after layer, `[in][out]` weights and
-//! then `[out]` biases. That slice may be a file in memory, a row of the trainer's parameter store,
-//! or flash: nothing is copied.
+//! then `[out]` biases. That slice may be a file in memory, a row of the trainer's parameters, or
+//! flash: weights are not copied.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
@@ -112,7 +112,8 @@ impl<'w, S: Sizes> MlpInner<'w, S> {
         let x = x.as_slice();
         let mut y = self.sizes.output();
         let seed = x.first().map_or(0, |x| x.to_bits());
-        self.sizes.with_hidden(seed, |first, second| self.run(x, (first, second), y.as_mut_slice()));
+        self.sizes
+            .with_hidden(seed, |first, second| self.run(x, (first, second), y.as_mut_slice()));
         y
     }
 

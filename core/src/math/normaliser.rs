@@ -1,11 +1,11 @@
-//! Observation normalisation: `z = clamp((x - mean) / deviation, -clip, clip)`.
+//! Observation normalisation: `obs = clamp((x - mean) / std, -clip, clip)`.
 //!
-//! Policy, critic and dynamics all see normalised observations, so this is the only place where
-//! raw sensor units enter.
+//! The inputs of policy, critic and dynamics are normalised observations: raw sensor units occur only
+//! here.
 
 use super::limit;
 
-/// Why statistics cannot normalise anything.
+/// Why statistics cannot be used for normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum NormaliserError {
         /// Index of the signal.
         index: usize,
     },
-    /// A deviation is not a positive finite number, or so small that its inverse overflows.
+    /// A standard deviation is not a positive finite number, or so small that its inverse overflows.
     DeviationNotPositive {
         /// Index of the signal.
         index: usize,
@@ -41,12 +41,14 @@ impl NormaliserError {
 impl core::fmt::Display for NormaliserError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::WrongLength => write!(f, "means and deviations differ in number"),
-            Self::MeanNotFinite { index } => write!(f, "normaliser mean {index} is not finite"),
-            Self::DeviationNotPositive { index } => {
-                write!(f, "normaliser deviation {index} is not positive and finite")
+            Self::WrongLength => write!(f, "means and standard deviations differ in number"),
+            Self::MeanNotFinite { index } => {
+                write!(f, "mean {index} of the normaliser is not finite")
             }
-            Self::ClipNotPositive => write!(f, "normaliser clip is not positive and finite"),
+            Self::DeviationNotPositive { index } => {
+                write!(f, "standard deviation {index} of the normaliser is not positive and finite")
+            }
+            Self::ClipNotPositive => write!(f, "the normaliser's clip is not positive and finite"),
         }
     }
 }

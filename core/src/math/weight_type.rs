@@ -5,12 +5,12 @@
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum WeightType {
-    /// Floats: the trainer's own bits.
+    /// Floats, with the trainer's bits.
     #[default]
     F32 = 0,
-    /// Eight bits: a quarter of the flash.
+    /// Integers of eight bits: a quarter of the flash.
     I8 = 1,
-    /// Sixteen bits: the fastest.
+    /// Integers of sixteen bits: the fastest.
     I16 = 2,
 }
 

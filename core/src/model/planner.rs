@@ -17,29 +17,30 @@ use crate::math::random::SplitMix64;
 use crate::math::sizes::Vector as _;
 use serde::{Deserialize, Serialize};
 
-/// Steps of an imagined trajectory: preset `tuned` trains with as many.
+/// Steps of a model rollout, the horizon of preset `tuned`.
 pub const HORIZON: usize = 5;
-/// Most actions that can be compared.
+/// Largest number of actions that can be compared.
 pub const MAX_CANDIDATES: usize = 16;
 
 /// How to plan.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Plan {
-    /// Actions to compare, the policy's own among them; 0 does not plan.
+    /// Number of actions to compare, including the policy's mean; 0 switches planning off.
     pub candidates: u8,
-    /// Whether the controller acts by the plan; else it only reports.
+    /// Whether the controller acts by the plan; otherwise it only counts plans.
     pub acts: bool,
-    /// 0 takes the best action; above, the mean of all, weighted with `exp(advantage / temperature)`.
+    /// 0 takes the best action; a positive temperature takes the mean of all actions, weighted with
+    /// `exp(advantage / temperature)`.
     pub temperature: f32,
-    /// No candidate is begun when this many ticks of the machine's clock are spent; 0 is no limit.
+    /// Clock ticks after which no further candidate is started; 0 sets no limit.
     pub budget: u32,
-    /// Of the samples.
+    /// Seed of the samples.
     pub seed: u32,
 }
 
 impl Plan {
-    /// Acts without planning.
+    /// A plan that switches planning off.
     pub const NONE: Self =
         Self { candidates: 0, acts: false, temperature: 0.0, budget: 0, seed: 0 };
 }
@@ -59,23 +60,23 @@ pub struct Choice<A> {
     pub spent: u32,
 }
 
-/// Planning as the host hears of it.
+/// Statistics of planning, as reported to the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Planned {
-    /// Plans that were made.
+    /// Number of plans.
     pub decisions: u32,
-    /// Those that chose another action than the policy's.
+    /// Number of plans that chose another action than the policy's mean.
     pub changed: u32,
-    /// Fewest candidates of any plan.
+    /// Smallest number of candidates of a plan.
     pub fewest: u8,
-    /// Candidates of the last one.
+    /// Number of candidates of the last plan.
     pub last: u8,
-    /// Advantage of the policy's own action in the last one.
+    /// Advantage of the policy's mean in the last plan.
     pub own: f32,
-    /// Of the best.
+    /// Advantage of the best action in the last plan.
     pub best: f32,
-    /// Most ticks that a plan took.
+    /// Largest number of clock ticks that a plan took.
     pub most: u32,
 }
 
@@ -155,7 +156,7 @@ mod tests {
     use nalgebra::SVector;
     use std::vec::Vec;
 
-    /// s' = s + a, reward `sign * s'^2`, no value, a policy that rests: its mean is 0, its deviation 1.
+    /// s' = s + a, reward `sign * s'^2`, value 0, a policy with mean 0 and standard deviation 1.
     struct Line {
         sign: f32,
         acted: RefCell<Vec<f32>>,
@@ -192,7 +193,7 @@ mod tests {
         choose(&line(sign), &SVector::from([s]), plan, DISCOUNT, || 10)
     }
 
-    /// The sampled actions: all that was asked for but the rests within imagined trajectories.
+    /// The sampled actions: the first action of every rollout.
     fn sampled(s: f32) -> Vec<f32> {
         let line = line(-1.0);
         choose(&line, &SVector::from([s]), &PLAN, DISCOUNT, || 0);
@@ -214,7 +215,7 @@ mod tests {
             for (action, advantage) in actions.iter().zip(choice.advantages) {
                 assert!((advantage + 1.9375 * (s + action) * (s + action)).abs() < 1e-5);
             }
-            // A model of the wrong sign runs away: what the checks above would not accept.
+            // With a reward of the wrong sign the state runs away, which the checks above would refuse.
             let wrong = decide(1.0, s, &PLAN);
             assert_ne!(wrong.action, choice.action);
             assert!((s + wrong.action[0]).abs() > (s + choice.action[0]).abs() + 0.5);

@@ -1,10 +1,10 @@
-//! From one state, N actions, H steps through a model: the Q-values of actions that were not taken
-//! (paper, Sec. 4 and Fig. 2c).
+//! Model rollouts: N actions from one state, H steps each through a model, give the Q-values of actions
+//! that were not taken (paper, Sec. 4 and Fig. 2c).
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `obs` | `[OBS]` | normalised observation of the real state |
-//! | `actions` | `[N][ACT]` | raw actions to be valued |
+//! | `actions` | `[N][ACT]` | raw actions to evaluate |
 //! | `noise` | `[N][H - 1][ACT]` | standard normal noise of the actions that follow |
 //! | `advantages` | `[N]` | result; adding `V(obs)` gives Q-values |
 
@@ -157,14 +157,7 @@ mod tests {
         let state = SVector::from([0.4, 1.0]);
         let actions = [SVector::from([-0.5]), SVector::from([0.5])];
         let mut advantages = [0.0; 2];
-        all_action_advantages::<1, _>(
-            &Pendulum,
-            &state,
-            &actions,
-            [],
-            DISCOUNT,
-            &mut advantages,
-        );
+        all_action_advantages::<1, _>(&Pendulum, &state, &actions, [], DISCOUNT, &mut advantages);
         for (action, advantage) in actions.iter().zip(advantages) {
             let (next, reward) = Pendulum.step(&state, action);
             let expected = reward + 0.97 * Pendulum.value(&next) - Pendulum.value(&state);

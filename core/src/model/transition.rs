@@ -1,8 +1,8 @@
 //! The learned transition network: predicts the next normalised observation.
 
+use crate::math::limit;
 use crate::math::mlp::MlpInner;
 use crate::math::sizes::{Fixed, MlpShape, Sizes, Vector as _};
-use crate::math::limit;
 use nalgebra::SVector;
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,8 @@ impl<S: Sizes> TransitionInner<'_, S> {
     fn finish(&self, obs: &[f32], next: &mut [f32]) {
         for ((next, scale), obs) in next.iter_mut().zip(self.scale.as_ref()).zip(obs) {
             let change = *next * scale;
-            let sum = if self.target == TransitionTarget::Difference { change + obs } else { change };
+            let sum =
+                if self.target == TransitionTarget::Difference { change + obs } else { change };
             *next = limit(sum, -self.clip, self.clip);
         }
     }

@@ -15,7 +15,7 @@ pub enum PolicyError {
     Integer(IntegerError),
     /// The observation statistics cannot be used.
     Normaliser(NormaliserError),
-    /// Not one deviation and one pair of limits for each action.
+    /// The number of standard deviations or of limits is not the number of actions.
     WrongActionCount,
 }
 
@@ -26,7 +26,10 @@ impl core::fmt::Display for PolicyError {
             Self::Integer(error) => error.fmt(f),
             Self::Normaliser(error) => error.fmt(f),
             Self::WrongActionCount => {
-                write!(f, "a policy needs one deviation and one pair of limits for each action")
+                write!(
+                    f,
+                    "a policy needs one standard deviation and one pair of limits for each action"
+                )
             }
         }
     }

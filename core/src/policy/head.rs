@@ -7,10 +7,10 @@
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Head {
-    /// Hyperbolic tangent by `libm::tanhf`: what the trainer trains.
+    /// Hyperbolic tangent by `libm::tanhf`: the trainer's head.
     #[default]
     Squash = 0,
-    /// None: outputs beyond the limits are cut off, as Stable-Baselines3 and CleanRL do in their PPO.
+    /// The identity: outputs beyond the limits are clipped, as in the PPO of Stable-Baselines3 and CleanRL.
     Clip = 1,
 }
 
@@ -25,7 +25,7 @@ impl Head {
         }
     }
 
-    /// The function of one output.
+    /// Applies the head to one output.
     ///
     /// ```
     /// use daa_core::policy::Head;

@@ -13,7 +13,8 @@ pub struct ActionLimits {
 }
 
 impl ActionLimits {
-    /// The actuator's command for a raw action: -1 is `low`, 1 is `high`, beyond is clamped.
+    /// The actuator's command for a raw action: -1 gives `low`, 1 gives `high`; other raw actions are
+    /// clamped to -1..1.
     ///
     /// ```
     /// use daa_core::policy::ActionLimits;

@@ -1,15 +1,15 @@
-//! The whole map from observation to actuators, and the Gaussian around it.
+//! The policy: from an observation to the commands of the actuators, and a Gaussian around them.
 //!
-//! `z = normalise(observation)`, `mean = head(mlp(z))`, raw action `u = mean + exp(log_std) * noise`
-//! with a deviation that does not depend on the state, action `= centre + half_range * clamp(u)`.
-//! The [`Head`] of policies that were trained here is tanh.
+//! `obs = normalise(observation)`, `mean = head(network(obs))`, raw action `u = mean + exp(log_std) * noise`
+//! with a standard deviation that does not depend on the state, action `= centre + half_range * clamp(u)`.
+//! The [`Head`] of policies of this project's trainer is tanh.
 //! The mode is the action without noise. Log-probabilities are those of the raw action, before it is
 //! clamped, as in the paper's released code.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `observation` | `[OBS]` | in the units of the passport |
-//! | `z` | `[OBS]` | normalised observation |
+//! | `observation` | `[OBS]` | in the units of the image's metadata |
+//! | `obs` | `[OBS]` | normalised observation |
 //! | `mean`, `raw`, `noise`, `log_std` | `[ACT]` | in normalised control, limits -1 and 1 |
 //! | `action` | `[ACT]` | in the actuators' units |
 

@@ -14,8 +14,7 @@ fn both_forms_choose_the_same_bits() {
     let weights = weights();
     let (mean, deviation) = (SVector::from([0.1, -2.0, 0.0]), SVector::from([0.3, 4.0, 1.0]));
     let fixed =
-        Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, 5.0, LIMITS)
-            .unwrap();
+        Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, 5.0, LIMITS).unwrap();
     let (network, log_std) = weights.split_at(Mlp::<3, 5, 2>::PARAMS);
     let mut inverse = [0.0; 3];
     let slice = DynPolicy::new(
@@ -44,8 +43,7 @@ fn without_a_tanh_the_outputs_are_cut_off_at_the_limits() {
     let weights = [1.0, 0.0, 1.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, 0.0];
     let (mean, deviation) = (SVector::zeros(), SVector::from([1.0]));
     let tanh =
-        Policy::<1, 1, 2>::new(&weights, Activation::Relu, mean, &deviation, 9.0, LIMITS)
-            .unwrap();
+        Policy::<1, 1, 2>::new(&weights, Activation::Relu, mean, &deviation, 9.0, LIMITS).unwrap();
     let clip = tanh.clone().with_head(Head::Clip);
     // Limits -1..1 and 0..0.6: -0.5 is a quarter of the way, 0.15.
     let half = SVector::from([0.5]);
@@ -71,8 +69,7 @@ fn the_clip_reaches_the_network() {
     let weights = weights();
     let policy = |clip| {
         let (mean, deviation) = (SVector::zeros(), SVector::from([1.0; 3]));
-        Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, clip, LIMITS)
-            .unwrap()
+        Policy::<3, 5, 2>::new(&weights, Activation::Tanh, mean, &deviation, clip, LIMITS).unwrap()
     };
     let (small, large) = (SVector::from([2.0, 0.0, 0.0]), SVector::from([200.0, 0.0, 0.0]));
     assert_eq!(policy(2.0).mode(&small), policy(2.0).mode(&large));

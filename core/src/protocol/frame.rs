@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FrameError {
-    /// More bytes without a zero than the longest frame has.
+    /// More bytes without a zero than the longest frame contains.
     TooLong,
     /// Fewer bytes than a message and its CRC.
     TooShort,
     /// The bytes are not COBS.
     Encoding,
-    /// The CRC-32 does not hold.
+    /// The CRC-32 does not match.
     Checksum,
-    /// A sound frame that holds no such message, or leaves bytes over.
+    /// The frame is intact, but does not contain a message of the expected type.
     Message,
     /// The buffer to write into is too small.
     BufferTooSmall,
@@ -33,8 +33,8 @@ impl core::fmt::Display for FrameError {
             Self::TooLong => "the frame is too long",
             Self::TooShort => "the frame is too short",
             Self::Encoding => "the frame is not COBS",
-            Self::Checksum => "the frame's CRC-32 does not hold",
-            Self::Message => "the frame holds no such message",
+            Self::Checksum => "the frame's CRC-32 does not match",
+            Self::Message => "the frame does not contain a message of this type",
             Self::BufferTooSmall => "the buffer is too small for the frame",
         })
     }
@@ -45,12 +45,12 @@ impl core::error::Error for FrameError {}
 /// Largest frame of a message with `numbers` floats, delimiter included: an upper bound for buffers.
 #[must_use]
 pub const fn frame_capacity(numbers: usize) -> usize {
-    // A present reading of a sample takes five bytes; a status is the longest message without numbers.
+    // A reading of a sample takes five bytes; a status is the longest message without numbers.
     let payload = 5 * numbers + 80;
     payload + payload / 254 + 2
 }
 
-/// Writes a message as a frame, its zero byte included, and returns the frame.
+/// Writes a message as a frame, including its zero byte, and returns the frame.
 ///
 /// # Errors
 /// [`FrameError::BufferTooSmall`].
@@ -66,7 +66,7 @@ pub fn encode<'b>(message: &impl Serialize, buffer: &'b mut [u8]) -> Result<&'b 
 /// Reads the message of one frame, without its zero byte, decoding in place.
 ///
 /// # Errors
-/// [`FrameError`], each cause its own; trailing bytes are [`FrameError::Message`].
+/// [`FrameError`], one variant for each cause; trailing bytes are [`FrameError::Message`].
 pub fn decode<T: DeserializeOwned>(frame: &mut [u8]) -> Result<T, FrameError> {
     let len = cobs::decode_in_place(frame).map_err(|_| FrameError::Encoding)?;
     let decoded = frame.get(..len).ok_or(FrameError::Encoding)?;
@@ -94,8 +94,8 @@ impl<const CAPACITY: usize> FrameReader<CAPACITY> {
         Self { bytes: Vec::new(), overflowed: false }
     }
 
-    /// Takes one byte; at a zero, gives the message of the frame that it ends. Empty frames, two
-    /// zeros in a row, are skipped.
+    /// Takes one byte. A zero completes a frame: the function then returns the frame's message. Empty
+    /// frames, two zeros in a row, are skipped.
     pub fn push<T: DeserializeOwned>(&mut self, byte: u8) -> Option<Result<T, FrameError>> {
         if byte != 0 {
             self.overflowed |= self.bytes.push(byte).is_err();

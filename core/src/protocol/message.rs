@@ -12,101 +12,101 @@ use crate::update::{Stage, UpdateError};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Version of the messages below.
+/// Version of the messages.
 pub const PROTOCOL_VERSION: u16 = 4;
-/// Most bytes of an image in one message.
+/// Largest number of bytes of an image in one message.
 pub const PIECE_BYTES: usize = 64;
 
-/// From host to microcontroller.
+/// A message from host to microcontroller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request<const OBS: usize> {
-    /// Who are you? Sequence numbers start again after it.
+    /// Asks for the identity. Sequence numbers start again after this request.
     Hello,
-    /// What to do with this observation?
+    /// Asks for the action for an observation.
     Decide {
         /// Counts up by one with each observation, wrapping.
         sequence: u32,
-        /// `[OBS]`, in the passport's units.
+        /// `[OBS]`, in the metadata's units.
         observation: Vec<f32, OBS>,
     },
-    /// How long does it take?
+    /// Asks for measurements of computing time.
     Measure {
-        /// The observation to measure with.
+        /// The observation that is used for the measurements.
         observation: Vec<f32, OBS>,
     },
-    /// The host is done; the emulated machine switches off, a board waits for the next `Hello`.
+    /// Ends the connection: the emulated machine switches off, a board waits for the next `Hello`.
     Goodbye,
-    /// Clean ticks may lead out of SAFE from now on. In any other mode there is nothing to arm.
+    /// Arms the controller: clean ticks lead out of SAFE. In any other mode it changes nothing.
     Arm,
-    /// How are you?
+    /// Asks for the status.
     Status,
-    /// What to do with these readings? Signals that are `None` were not read.
+    /// Asks for the action for readings. Signals that are `None` were not read.
     Sample {
         /// Counts up by one with each observation or sample, wrapping.
         sequence: u32,
-        /// The plant's time, wrapping: the clock of an emulated machine. A board has its own.
+        /// The plant's time, wrapping: the clock of an emulated machine. A board has its own clock.
         time_us: u32,
-        /// `[OBS]`, in the passport's units.
+        /// `[OBS]`, in the metadata's units.
         signals: Vec<Option<f32>, OBS>,
     },
-    /// Make the actuators safe, and stay so until armed again.
+    /// Makes the actuators safe until the controller is armed again.
     Disarm,
-    /// Which policies are there?
+    /// Asks for the policies.
     Policies,
-    /// Plan like this from now on.
+    /// Changes how actions are planned from now on.
     Plan(Plan),
-    /// How does planning go?
+    /// Asks for the statistics of planning.
     Planned,
-    /// A new image, while the actuators are safe.
+    /// A part of a new image. Accepted only while the actuators are safe.
     Transfer(Transfer),
 }
 
-/// A new image on its way, answered by [`Reply::Transfer`].
+/// A step of the transfer of a new image, answered by [`Reply::Transfer`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transfer {
-    /// Make room for this image. When it is the one that is on its way already, go on with it.
+    /// Begins the transfer of an image, or continues it when the same image was begun before.
     Begin {
-        /// Its length in bytes.
+        /// The image's length in bytes.
         len: u32,
-        /// Its CRC-32.
+        /// The image's CRC-32.
         checksum: u32,
-        /// Its architecture hash.
+        /// The image's architecture hash.
         architecture: u32,
     },
-    /// A part of it, in order.
+    /// A part of the image, in order.
     Piece {
-        /// Bytes before it.
+        /// Number of bytes before this part.
         offset: u32,
         /// The bytes.
         bytes: Vec<u8, PIECE_BYTES>,
     },
-    /// That was all: check it, and let it run in shadow.
+    /// Ends the transfer: the image is checked and runs in shadow.
     Commit,
-    /// Forget it.
+    /// Cancels the transfer.
     Abort,
 }
 
-/// From microcontroller to host.
+/// A message from microcontroller to host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reply<const ACT: usize> {
     /// Answer to [`Request::Hello`].
     Hello(Identity),
     /// Answer to [`Request::Decide`].
     Action {
-        /// Of the request.
+        /// The request's sequence number.
         sequence: u32,
-        /// `[ACT]`, limited, in the passport's units.
+        /// `[ACT]`, limited, in the metadata's units.
         action: Vec<f32, ACT>,
         /// Clock ticks from the decoded observation to the limited action.
         ticks: u32,
-        /// Who chose it.
+        /// The mode in which the action was chosen.
         mode: Mode,
     },
-    /// The actuators were made safe instead.
+    /// Answer without an action: the actuators are safe, or the request is not usable.
     Refused {
-        /// Of the request, 0 when it could not be read.
+        /// The request's sequence number, 0 when it could not be read.
         sequence: u32,
-        /// Why.
+        /// Why there is no action.
         reason: Refusal,
     },
     /// Answer to [`Request::Measure`].
@@ -115,9 +115,9 @@ pub enum Reply<const ACT: usize> {
     Status(Status),
     /// Answer to [`Request::Policies`].
     Policies(Policies),
-    /// Answer to [`Request::Plan`] and [`Request::Planned`]; none without a model.
+    /// Answer to [`Request::Plan`] and [`Request::Planned`]; `None` without a model.
     Planned(Option<Planned>),
-    /// Answer to [`Request::Transfer`]: bytes of the image that have arrived.
+    /// Answer to [`Request::Transfer`]: number of bytes of the image that were received.
     Transfer(Result<u32, UpdateError>),
 }
 
@@ -127,33 +127,33 @@ pub enum Reply<const ACT: usize> {
 pub struct Policies {
     /// CRC-32 of the image whose policy acts.
     pub acting: u32,
-    /// Of the other one, while a new one proves itself.
+    /// CRC-32 of the other image, during a trial.
     pub other: Option<u32>,
-    /// How far the new one has come: in shadow it is the other one, on trial the acting one.
+    /// Stage of the new image: in shadow it is the other image, on trial the acting image.
     pub stage: Stage,
-    /// Control ticks that it has passed in this stage.
+    /// Number of control ticks that the new policy has passed in this stage.
     pub passed: u32,
 }
 
-/// How the controller is.
+/// The status of the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Status {
-    /// Who acts.
+    /// The mode of the safety state machine.
     pub mode: Mode,
     /// Whether clean ticks lead out of SAFE.
     pub armed: bool,
     /// Why the mode was entered.
     pub reason: Reason,
-    /// Lateness of all ticks.
+    /// Lateness of the ticks since arming.
     pub timing: Timing,
-    /// Times that the monitor began to warn.
+    /// Number of warnings of the monitor.
     pub warnings: u32,
-    /// Events that found no room in the log's ring.
+    /// Number of events that the log dropped.
     pub dropped_events: u32,
 }
 
-/// What runs on the other side.
+/// The identity of a firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Identity {
@@ -167,23 +167,23 @@ pub struct Identity {
     pub image_checksum: u32,
     /// Golden vectors that were replayed at boot, all equal in bits.
     pub golden_vectors: u32,
-    /// Why it was started.
+    /// Why the processor started.
     pub reset: ResetCause,
 }
 
-/// Clock ticks of one call each, with the cost of reading the clock, `empty`, not yet subtracted.
+/// Clock ticks of one call each. The cost of reading the clock, `empty`, is not subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Measurement {
-    /// Nothing.
+    /// An empty function.
     pub empty: u32,
     /// The policy's network alone.
     pub network: u32,
     /// Guard, normaliser, network, tanh, limits, guard.
     pub decision: u32,
-    /// Normaliser and prediction of the next observation; nothing without a model.
+    /// Normaliser and prediction of the next observation; only the normaliser without a model.
     pub prediction: u32,
-    /// Most bytes of stack that were ever in use.
+    /// Largest number of bytes of stack that was in use since the start.
     pub stack_high_water: u32,
 }
 
@@ -196,7 +196,7 @@ pub enum Refusal {
     Frame(FrameError),
     /// The sequence number is not newer than the last one.
     Stale,
-    /// Not `OBS` numbers.
+    /// The observation does not have `OBS` numbers.
     WrongLength,
     /// The guard refused the observation.
     Observation(Fault),

@@ -17,8 +17,8 @@ mod timing;
 
 pub use frame::{FrameError, FrameReader, decode, encode, frame_capacity};
 pub use message::{
-    Identity, Measurement, PIECE_BYTES, PROTOCOL_VERSION, Policies, Refusal, Reply, Request, Status,
-    Transfer,
+    Identity, Measurement, PIECE_BYTES, PROTOCOL_VERSION, Policies, Refusal, Reply, Request,
+    Status, Transfer,
 };
 pub use reset::ResetCause;
 pub use sequence::Sequence;

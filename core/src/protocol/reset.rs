@@ -1,32 +1,31 @@
-//! Why the processor started: the last program's end is this one's first information.
+//! Why the processor started.
 
 use serde::{Deserialize, Serialize};
 
-/// The cause of a reset. What a chip calls it is its board's business.
+/// The cause of a reset. Each board maps the reset flags of its chip to a cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ResetCause {
-    /// The supply came up.
+    /// The supply was switched on.
     Power,
-    /// The supply broke down for a moment.
+    /// The supply voltage was too low for a moment.
     BrownOut,
-    /// Somebody pulled the reset pin: a button, a debugger.
+    /// The reset pin was pulled by a button or a debugger.
     Pin,
-    /// The program asked for it: after a panic or a processor fault.
+    /// The program requested the reset, after a panic or a processor fault.
     Program,
-    /// The watchdog was not fed: no good tick for too long.
+    /// The watchdog was not fed: there was no good tick for too long.
     Watchdog,
-    /// The processor went to sleep where that is forbidden.
+    /// The processor entered a low-power mode although that is forbidden.
     LowPower,
-    /// None of these.
+    /// The chip reports no known cause.
     #[default]
     Unknown,
 }
 
 impl ResetCause {
-    /// Whether the last program ended because something was wrong with it: a policy on trial is not
-    /// tried again after that.
+    /// Whether the last program crashed. A policy on trial is not tried again after a crash.
     #[must_use]
     pub const fn is_crash(self) -> bool {
         matches!(self, Self::Program | Self::Watchdog)

@@ -10,16 +10,16 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Before the first message.
+    /// The state before the first message.
     #[must_use]
     pub const fn new() -> Self {
         Self { last: None, lost: 0 }
     }
 
-    /// Takes a newer number and counts those that were skipped.
+    /// Accepts a newer number and counts the skipped numbers.
     ///
     /// # Errors
-    /// [`Refusal::Stale`] for the last number again or one up to 2^31 before it.
+    /// [`Refusal::Stale`] for the last number, and for the 2^31 numbers before it.
     ///
     /// ```
     /// use daa_core::protocol::{Refusal, Sequence};
@@ -41,7 +41,7 @@ impl Sequence {
         Ok(())
     }
 
-    /// Numbers that were skipped.
+    /// Number of skipped numbers.
     #[must_use]
     pub const fn lost(&self) -> u32 {
         self.lost

@@ -1,17 +1,17 @@
 //! How punctual the control ticks were.
 
-/// What is known of the timing of all ticks since arming.
+/// Statistics of the lateness of the control ticks since arming.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Timing {
-    /// Control ticks.
+    /// Number of control ticks.
     pub ticks: u32,
-    /// Those that were late.
+    /// Number of late ticks.
     pub late: u32,
-    /// Whole periods in which there was no tick. They are not made up for.
+    /// Number of whole periods without a tick. Missed ticks are not repeated.
     pub missed: u32,
-    /// Largest lateness, in ticks of the clock.
+    /// Largest lateness, in clock ticks.
     pub worst: u32,
-    /// 99.9 % of the ticks were at most this late, to the next of 8 steps within a power of two.
+    /// 99.9 % quantile of the lateness, in clock ticks, rounded up to one of 8 steps within a power of two.
     pub p999: u32,
 }

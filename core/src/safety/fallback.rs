@@ -1,12 +1,12 @@
-//! What acts while the policy is not trusted.
+//! Fallback controllers, which act while the policy is not trusted.
 
 use crate::policy::ActionLimits;
 use nalgebra::SVector;
 
-/// A controller that needs no policy. Every function of the right shape is one.
+/// A controller without a policy. Every function with this signature is a fallback controller.
 pub trait Fallback<const OBS: usize, const ACT: usize> {
-    /// A command in the passport's units for an observation that passed its guard, or for none.
-    /// `None` makes the actuators safe. The output guard checks it like the policy's.
+    /// A command in the metadata's units. `observation` is `None` when the guard refused the observation.
+    /// The result `None` makes the actuators safe. The output guard checks the command like the policy's.
     fn command(&mut self, observation: Option<&SVector<f32, OBS>>) -> Option<SVector<f32, ACT>>;
 }
 
@@ -19,8 +19,7 @@ where
     }
 }
 
-/// Linear feedback: `action = rest - gain (observation - target)`. Without an observation there is no
-/// command.
+/// Linear feedback: `action = rest - gain (observation - target)`; no command without an observation.
 ///
 /// ```
 /// use daa_core::SVector;
@@ -36,11 +35,11 @@ where
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearFeedback<const OBS: usize, const ACT: usize> {
-    /// `[ACT][OBS]`.
+    /// `[ACT][OBS]` gains.
     pub gain: [[f32; OBS]; ACT],
-    /// Where the observation is to be.
+    /// The desired observation.
     pub target: SVector<f32, OBS>,
-    /// The action there.
+    /// The action at the desired observation.
     pub rest: SVector<f32, ACT>,
 }
 
@@ -57,7 +56,7 @@ impl<const OBS: usize, const ACT: usize> Fallback<OBS, ACT> for LinearFeedback<O
     }
 }
 
-/// Every actuator rests while there are observations. Without one there is no command.
+/// A constant action; no command without an observation.
 ///
 /// ```
 /// use daa_core::SVector;
@@ -69,12 +68,12 @@ impl<const OBS: usize, const ACT: usize> Fallback<OBS, ACT> for LinearFeedback<O
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rest<const ACT: usize> {
-    /// The action.
+    /// The constant action.
     pub action: SVector<f32, ACT>,
 }
 
 impl<const ACT: usize> Rest<ACT> {
-    /// In the middle of every range.
+    /// The action in the middle of every range.
     #[must_use]
     pub fn in_the_middle(limits: &[ActionLimits; ACT]) -> Self {
         Self { action: limits.map(|limits| 0.5 * (limits.low + limits.high)).into() }

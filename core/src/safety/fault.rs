@@ -5,27 +5,27 @@
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fault {
-    /// NaN or infinite.
+    /// The value is NaN or infinite.
     NotFinite {
         /// Index of the channel.
         channel: u16,
     },
-    /// Below the declared range.
+    /// The value is below the declared range.
     TooLow {
         /// Index of the channel.
         channel: u16,
     },
-    /// Above the declared range.
+    /// The value is above the declared range.
     TooHigh {
         /// Index of the channel.
         channel: u16,
     },
-    /// Never received, or its memory was damaged since.
+    /// The signal was never received, or its memory was damaged.
     Missing {
         /// Index of the channel.
         channel: u16,
     },
-    /// Received too long ago.
+    /// The signal was received too long ago.
     Stale {
         /// Index of the channel.
         channel: u16,

@@ -14,7 +14,7 @@ pub struct Guard<const N: usize> {
 }
 
 impl<const N: usize> Guard<N> {
-    /// A guard with `(low, high)` for every channel; both ends are inside.
+    /// A guard with the range `(low, high)` of every channel; both ends are inside.
     #[must_use]
     pub const fn new(ranges: [(f32, f32); N]) -> Self {
         Self { ranges }
@@ -50,7 +50,7 @@ impl<const N: usize> Guard<N> {
     /// The vector with every channel limited to its range.
     ///
     /// # Errors
-    /// [`Fault::NotFinite`] when any channel is NaN or infinite: then none may be used.
+    /// [`Fault::NotFinite`] when any channel is NaN or infinite: then no channel may be used.
     pub fn limit(&self, values: &SVector<f32, N>) -> Result<SVector<f32, N>, Fault> {
         let mut limited = *values;
         for (channel, (value, (low, high))) in (0u16..).zip(limited.iter_mut().zip(&self.ranges)) {

@@ -1,34 +1,34 @@
-//! Does the robot still do what the learned dynamics predict?
+//! The monitor of predictions: detects that the robot no longer behaves as the learned dynamics predict.
 //!
-//! DAA trains a transition network to imagine actions. Here it watches: each tick's observation is
-//! compared with the one that was predicted from the last observation and the last command. The error,
-//! in units of the errors seen at export, is held against two levels, stored in the image.
+//! Training learns a transition network for model rollouts. The monitor uses it to compare each observation
+//! with the prediction from the last observation and the last command. The prediction error, in units of the
+//! errors at export, is compared with two levels from the image.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `z`, `predicted` | `[OBS]` | normalised observation, real and predicted |
-//! | `residual` | `[OBS]` | root mean square of `z - predicted` at export |
-//! | `score` | scalar | mean of `((z - predicted) / residual)^2`: 1 on average at export |
+//! | `obs`, `predicted` | `[OBS]` | normalised observation, real and predicted |
+//! | `residual` | `[OBS]` | root mean square of `obs - predicted` at export |
+//! | `score` | scalar | mean of `((obs - predicted) / residual)^2`: 1 on average at export |
 
 use nalgebra::SVector;
 
 /// Quantile of the scores at export above which a tick counts towards a warning.
 pub const WARN_QUANTILE: f64 = 0.99;
-/// Quantile of the scores at export above which a tick counts towards an alarm, unless scores in a row
-/// reached half of more: the largest errors of an episode are neighbours.
+/// Quantile of the scores at export above which a tick counts towards an alarm, unless several
+/// scores in a row reached half of a larger value: the largest errors of an episode are neighbours.
 pub const ALARM_QUANTILE: f64 = 0.999;
 
-/// What the monitor thinks of the present tick.
+/// The monitor's verdict on a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Verdict {
-    /// There was no prediction to compare with.
+    /// There was no prediction.
     Unknown,
-    /// The error is one that was seen at export, or not yet large for long enough.
+    /// The score is normal, or not yet above a level for long enough.
     Fine,
-    /// Above the warning level for `debounce` ticks in a row.
+    /// The score is above the warning level for `debounce` ticks in a row.
     Warn,
-    /// Above the alarm level for `debounce` ticks in a row.
+    /// The score is above the alarm level for `debounce` ticks in a row.
     Alarm,
 }
 
@@ -37,7 +37,7 @@ pub enum Verdict {
 pub struct Levels {
     /// [`WARN_QUANTILE`] of the scores at export.
     pub warn: f32,
-    /// [`ALARM_QUANTILE`] of the scores at export, or twice what lasted there.
+    /// [`ALARM_QUANTILE`] of the scores at export, or twice the largest score that lasted there.
     pub alarm: f32,
 }
 
@@ -58,7 +58,7 @@ fn squared_errors(obs: &[f32], predicted: &[f32], residual: &[f32]) -> f32 {
     sum
 }
 
-/// Compares predictions with observations.
+/// Compares observations with their predictions.
 #[derive(Clone, Copy, Debug)]
 pub struct Monitor<const OBS: usize> {
     residual: SVector<f32, OBS>,
@@ -73,7 +73,7 @@ pub struct Monitor<const OBS: usize> {
 }
 
 impl<const OBS: usize> Monitor<OBS> {
-    /// A monitor that complains after `debounce` ticks in a row.
+    /// A monitor that warns and alarms after `debounce` ticks in a row.
     #[must_use]
     pub fn new(residual: SVector<f32, OBS>, levels: Levels, debounce: u16) -> Self {
         let debounce = debounce.max(1);
@@ -90,18 +90,17 @@ impl<const OBS: usize> Monitor<OBS> {
         self
     }
 
-    /// Takes the prediction of the next tick's observation.
+    /// Stores the prediction of the next tick's observation.
     pub fn expect(&mut self, predicted: SVector<f32, OBS>) {
         self.predicted = Some(predicted);
     }
 
-    /// There is nothing to compare the next observation with: a tick is missing in between, or
-    /// nobody knows what the actuators did.
+    /// Discards the prediction, because a tick is missing or the actuators' command is unknown.
     pub fn forget(&mut self) {
         self.predicted = None;
     }
 
-    /// As after [`new`](Self::new).
+    /// Resets the monitor to its initial state.
     pub fn reset(&mut self) {
         (self.predicted, self.score, self.above_warn, self.above_alarm) = (None, 0.0, 0, 0);
     }
@@ -112,8 +111,8 @@ impl<const OBS: usize> Monitor<OBS> {
         self.score
     }
 
-    /// Compares an observation with its prediction, once. A score that is not a number is above every
-    /// level. Never panics.
+    /// Compares an observation with its prediction, which is then discarded. A score that is NaN counts as
+    /// above every level. Never panics.
     ///
     /// ```
     /// use daa_core::{SVector, safety::monitor::{Levels, Monitor, Verdict}};

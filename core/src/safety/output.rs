@@ -1,8 +1,9 @@
-//! From a policy's action to what the actuators are told: finite, limited, not too fast, mapped.
+//! The output guard: an action must be finite, is limited in range and slew, and is mapped to the
+//! actuators' units.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `action` | `[N]` | in the passport's units |
+//! | `action` | `[N]` | in the metadata's units |
 //! | `step` | `[N]` | largest change from one command to the next, same units |
 //! | `drive` | `[N]` | in the actuators' units: microseconds, duty, counts |
 
@@ -12,7 +13,8 @@ use crate::math::limit;
 use crate::policy::ActionLimits;
 use nalgebra::SVector;
 
-/// What one actuator is told at the lowest and the highest action. `at_low` may be the larger one.
+/// The drive of one actuator at the lowest and at the highest action. `at_low` may be larger than
+/// `at_high`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ActuatorRange {
     /// Drive at the lowest action.
@@ -21,12 +23,12 @@ pub struct ActuatorRange {
     pub at_high: f32,
 }
 
-/// An action that may be carried out.
+/// An action that passed the guard.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Command<const N: usize> {
-    /// In the passport's units, after limits and slew.
+    /// The action in the metadata's units, after limits and slew.
     pub action: SVector<f32, N>,
-    /// In the actuators' units.
+    /// The drive in the actuators' units.
     pub drive: SVector<f32, N>,
 }
 
@@ -41,8 +43,8 @@ pub struct Output<const N: usize> {
 }
 
 impl<const N: usize> Output<N> {
-    /// A guard for actions within `limits`, changing by at most `step` each time; infinity does not
-    /// limit, a step that is not a positive number lets nothing change.
+    /// A guard for actions within `limits` that change by at most `step` from command to command. An
+    /// infinite step does not limit; a step that is not a positive number allows no change.
     #[must_use]
     pub fn new(limits: [ActionLimits; N], step: [f32; N], actuators: [ActuatorRange; N]) -> Self {
         let ranges = limits.map(|limits| (limits.low, limits.high));
@@ -50,23 +52,24 @@ impl<const N: usize> Output<N> {
         Self { limits: Guard::new(ranges), ranges, step, actuators, last: None }
     }
 
-    /// The last command's action; none while the actuators are safe.
+    /// The action of the last command; `None` while the actuators are safe.
     #[must_use]
     pub fn last(&self) -> Option<SVector<f32, N>> {
         self.last
     }
 
-    /// The actuators were made safe: the next command has no predecessor to be near to.
+    /// Forgets the last command, after the actuators were made safe: the slew of the next command is not
+    /// limited.
     pub fn release(&mut self) {
         self.last = None;
     }
 
-    /// The next command follows one that another guard passed.
+    /// Continues after the last command of another guard.
     pub fn resume(&mut self, last: Option<SVector<f32, N>>) {
         self.last = last;
     }
 
-    /// Passes an action that [`command`](Self::command) would take.
+    /// Checks an action as [`command`](Self::command) does, without a change of state.
     ///
     /// # Errors
     /// [`Fault::NotFinite`].
@@ -77,8 +80,7 @@ impl<const N: usize> Output<N> {
     /// The command for an action. Never panics.
     ///
     /// # Errors
-    /// [`Fault::NotFinite`] when any channel is NaN or infinite: then nothing is sent anywhere, and
-    /// the last command stays what it was.
+    /// [`Fault::NotFinite`] when any channel is NaN or infinite. The last command then does not change.
     pub fn command(&mut self, action: &SVector<f32, N>) -> Result<Command<N>, Fault> {
         let mut action = self.limits.limit(action)?;
         if let Some(last) = &self.last {
@@ -92,7 +94,7 @@ impl<const N: usize> Output<N> {
             drive.iter_mut().zip(&self.ranges).zip(&self.actuators)
         {
             let fraction = (*drive - low) / (high - low);
-            // Both ends exactly: a + (b - a) is not always b.
+            // `a + (b - a)` is not always `b`, but the upper end must be exact.
             *drive = if fraction >= 1.0 {
                 actuator.at_high
             } else {

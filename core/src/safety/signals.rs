@@ -1,22 +1,22 @@
-//! The newest reading of every signal, with the tick at which it came.
+//! The newest reading of every signal, with the tick at which it was received.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `values` | `[N]` | bits of the newest readings |
-//! | `stamps` | `[N]` | wrapping ticks at which they came |
-//! | `marks` | `[N]` | a word that only [`Signals::set`] makes of the two |
+//! | `stamps` | `[N]` | wrapping ticks at which they were received |
+//! | `marks` | `[N]` | check words, a function of channel, value and stamp |
 
 use super::fault::Fault;
 use nalgebra::SVector;
 
-/// No erased, zeroed or repeating memory looks like a mark made with it.
+/// Marks with this key differ from erased, zeroed and repeating memory.
 const KEY: u32 = 0x9E37_79B9;
 
 /// The newest reading of `N` signals.
 ///
-/// A reading counts only while its mark fits it. Memory full of anything but earlier readings is "no
-/// data" therefore, and a reading whose memory was damaged is none either: any single flipped bit of
-/// value, stamp or mark breaks the mark. Every bit pattern is a valid value of this type.
+/// A reading counts only while its mark matches. Memory with other contents than readings therefore counts
+/// as "no data", and so does a damaged reading: every single flipped bit of value, stamp or mark breaks the
+/// match. Every bit pattern is a valid value of this type.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Signals<const N: usize> {
@@ -25,22 +25,22 @@ pub struct Signals<const N: usize> {
     marks: [u32; N],
 }
 
-/// The channel's number is part of it: readings that were moved do not count.
+/// The mark of a reading. The channel's number is part of it: moved readings do not match.
 fn mark(channel: usize, value: u32, stamp: u32) -> u32 {
-    // Rotated, so that a value equal to its stamp does not cancel.
+    // The value is rotated, so that a value equal to its stamp does not cancel it.
     KEY.wrapping_mul(2 * channel as u32 + 1) ^ value.rotate_left(7) ^ stamp
 }
 
 impl<const N: usize> Signals<N> {
-    /// No signal was ever received.
+    /// Signals without readings.
     #[must_use]
     pub const fn new() -> Self {
-        // Not one of these marks fits: a fresh value is as empty as an erased one.
+        // None of these marks matches: a new value has no readings.
         Self { values: [0; N], stamps: [0; N], marks: [0; N] }
     }
 
-    /// Takes a reading of one signal. Whether it is plausible is asked when it is used. A channel that
-    /// does not exist is ignored.
+    /// Stores a reading of one signal, without a check of its value. A channel that does not exist is
+    /// ignored.
     pub fn set(&mut self, channel: usize, value: f32, now: u32) {
         let slots = (self.values.get_mut(channel), self.stamps.get_mut(channel));
         if let ((Some(slot), Some(stamp)), Some(marked)) = (slots, self.marks.get_mut(channel)) {
@@ -49,7 +49,7 @@ impl<const N: usize> Signals<N> {
         }
     }
 
-    /// Takes readings of all signals.
+    /// Stores readings of all signals.
     pub fn set_all(&mut self, values: &SVector<f32, N>, now: u32) {
         values.iter().enumerate().for_each(|(channel, value)| self.set(channel, *value, now));
     }
@@ -59,13 +59,12 @@ impl<const N: usize> Signals<N> {
         *self = Self::new();
     }
 
-    /// All signals, when each was received at most `max_age` ticks before `now`. What is too old is
-    /// forgotten: it does not come back as fresh when the ticks have wrapped around once. Never
-    /// panics.
+    /// Returns all signals, if each was received at most `max_age` ticks before `now`. A reading that is too
+    /// old is forgotten, so that it does not count as fresh after the ticks have wrapped. Never panics.
     ///
     /// # Errors
-    /// [`Fault::Missing`] or [`Fault::Stale`] of the first channel at fault. A stamp in the future is
-    /// as bad as one from the past.
+    /// [`Fault::Missing`] or [`Fault::Stale`] of the first channel at fault. A stamp in the future counts
+    /// as stale.
     ///
     /// ```
     /// use daa_core::safety::{Fault, Signals};
@@ -92,7 +91,7 @@ impl<const N: usize> Signals<N> {
                 *vector = f32::from_bits(*value);
                 continue;
             };
-            // To the end, although one fault decides: every old reading must be forgotten.
+            // Continue after the first fault: every old reading must be forgotten.
             first = first.and(Err(fault));
         }
         first.map(|()| vector)

@@ -1,29 +1,29 @@
-//! RUN -> HOLD -> FALLBACK -> SAFE: what the controller does when something is not as it should be.
+//! The safety state machine: RUN, HOLD, FALLBACK, SAFE.
 //!
-//! | mode | who acts |
+//! | mode | the actuators follow |
 //! |---|---|
 //! | [`Run`](Mode::Run) | the policy |
-//! | [`Hold`](Mode::Hold) | nobody: the last command stays, for a few ticks |
+//! | [`Hold`](Mode::Hold) | the last command, for a few ticks |
 //! | [`Fallback`](Mode::Fallback) | the fallback controller |
-//! | [`Safe`](Mode::Safe) | nobody: the actuators are safe, until somebody arms them again |
+//! | [`Safe`](Mode::Safe) | no command: they are safe until the host arms the controller again |
 //!
-//! One call a tick decides the mode in which that very tick ends. Down is immediate, up takes clean
-//! ticks in a row, and out of SAFE leads only arming.
+//! One call per tick decides the mode in which this tick ends. A transition to a less trusting mode is
+//! immediate, a transition to RUN takes several clean ticks in a row, and SAFE is left only after arming.
 
 use super::fault::Fault;
 use serde::{Deserialize, Serialize};
 
-/// Who acts.
+/// A mode of the safety state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mode {
-    /// The policy.
+    /// The policy acts.
     Run,
-    /// The last command stays.
+    /// The actuators keep the last command.
     Hold,
-    /// The fallback controller.
+    /// The fallback controller acts.
     Fallback,
-    /// Nobody: actuators safe.
+    /// The actuators are safe.
     Safe,
 }
 
@@ -42,13 +42,13 @@ pub enum Reason {
     Action(Fault),
     /// Too many late ticks in a window.
     Late,
-    /// The monitor's error was too large for too long.
+    /// The prediction error was too large for too long.
     Monitor,
     /// The fallback controller has no usable command.
     NoFallback,
-    /// The fallback controller acted for as long as it may.
+    /// The fallback controller has acted for the longest allowed time.
     FallbackExpired,
-    /// The host said goodbye, or asked for it.
+    /// The host disarmed the controller or said goodbye.
     Disarmed,
 }
 
@@ -68,37 +68,37 @@ impl core::fmt::Display for Reason {
     }
 }
 
-/// What a tick's checks found.
+/// The result of the checks of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Nothing wrong.
+    /// All checks passed.
     Clean,
-    /// This tick has no usable command of the policy; the next one may have.
+    /// The policy has no usable command in this tick; it may have one in the next tick.
     Skip(Reason),
-    /// The policy is not to be trusted now, although it has a command.
+    /// The policy has a command, but cannot be trusted now.
     Distrust(Reason),
     /// The actuators must be safe at once.
     Stop(Reason),
 }
 
-/// A change of mode, to be logged once.
+/// A change of mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Edge {
-    /// Before.
+    /// The mode before.
     pub from: Mode,
-    /// After.
+    /// The mode after.
     pub to: Mode,
-    /// Why.
+    /// Why the mode changed.
     pub reason: Reason,
 }
 
-/// How patient the state is, in ticks.
+/// The debounce times of the safety state machine, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Debounce {
-    /// Ticks for which the last command may be held; 0 never holds.
+    /// Largest number of ticks in HOLD; 0 switches HOLD off.
     pub hold: u16,
-    /// Ticks for which the fallback controller may act; 0 is no limit.
+    /// Largest number of ticks in FALLBACK; 0 sets no limit.
     pub fallback: u16,
     /// Clean ticks in a row that lead from HOLD to RUN; at least 1.
     pub resume: u16,
@@ -109,7 +109,7 @@ pub struct Debounce {
 }
 
 impl Debounce {
-    /// Holds three ticks, falls back for as long as it takes, trusts again after 25 clean ticks.
+    /// HOLD for at most three ticks, FALLBACK without limit, RUN again after 25 clean ticks.
     pub const DEFAULT: Self = Self { hold: 3, fallback: 0, resume: 1, recover: 25, arm: 1 };
 }
 
@@ -119,45 +119,45 @@ impl Default for Debounce {
     }
 }
 
-/// The state.
+/// The safety state machine.
 #[derive(Clone, Copy, Debug)]
 pub struct StateMachine {
     debounce: Debounce,
     mode: Mode,
     armed: bool,
-    /// Ticks spent in the present mode.
+    /// Number of ticks in the present mode.
     spent: u16,
-    /// Clean ticks in a row.
+    /// Number of clean ticks in a row.
     clean: u16,
 }
 
 impl StateMachine {
-    /// SAFE and not armed.
+    /// A state machine in SAFE, not armed.
     #[must_use]
     pub const fn new(debounce: Debounce) -> Self {
         Self { debounce, mode: Mode::Safe, armed: false, spent: 0, clean: 0 }
     }
 
-    /// Who acts.
+    /// The mode.
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Whether clean ticks would lead out of SAFE.
+    /// Whether clean ticks lead out of SAFE.
     #[must_use]
     pub const fn armed(&self) -> bool {
         self.armed
     }
 
-    /// Allows clean ticks to lead out of SAFE. In any other mode there is nothing to arm.
+    /// Arms the state machine: clean ticks lead out of SAFE. In any other mode it changes nothing.
     pub fn arm(&mut self) {
         if self.mode == Mode::Safe {
             (self.armed, self.clean) = (true, 0);
         }
     }
 
-    /// Decides the mode of this tick and returns the edge, if it is another one than before.
+    /// Decides the mode of this tick and returns the change, if the mode changes.
     /// `fallback` tells whether the fallback controller has a usable command for this tick. Never
     /// panics.
     ///
@@ -195,7 +195,7 @@ impl StateMachine {
             (Mode::Run, Health::Clean) => None,
             (Mode::Run, Health::Skip(reason)) if debounce.hold > 0 => Some((Mode::Hold, reason)),
             (Mode::Hold, Health::Clean) if enough(debounce.resume) => run,
-            // The tick that entered HOLD held already.
+            // The tick that entered HOLD counts as held.
             (Mode::Hold, Health::Skip(_)) if self.spent < debounce.hold => None,
             (Mode::Hold, Health::Clean) => None,
             (Mode::Run | Mode::Hold, Health::Skip(reason) | Health::Distrust(reason)) => {

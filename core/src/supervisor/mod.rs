@@ -1,17 +1,18 @@
-//! One control tick, whole and pure, and the loop around it.
+//! The control tick, and the loop around it.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | this one | the tick: guard in, monitor, policy, guard out, state |
+//! | `tick` | the control tick: guard, monitor, policy, guard, safety state machine |
 //! | `session` | the loop: wait, tick, actuate, feed the watchdog, reply |
-//! | `trial` | a new policy beside the old one: shadow, trial, confirmation |
-//! | `inbox` | bytes in, the newest request out |
-//! | `period`, `histogram` | when a tick is due, and how late they were |
-//! | `settings` | every number of a controller |
-//! | `events` | what happened, kept until there is time to log it |
+//! | `networks`, `machine` | the networks and the hardware, as the loop uses them |
+//! | `trial` | the trial of a new policy: shadow, trial, confirmation |
+//! | `inbox` | received bytes become requests |
+//! | `period`, `histogram` | when a tick is due, and how late the ticks were |
+//! | `settings` | the settings of a controller |
+//! | `events` | events, stored until there is time to log them |
 //!
-//! The firmware and its simulation on the workstation run this very code; they differ in their
-//! [`Machine`] alone.
+//! The firmware and its simulation on the workstation run the same code; only their [`Machine`]
+//! differs.
 
 mod events;
 mod histogram;

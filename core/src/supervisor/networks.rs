@@ -3,25 +3,25 @@
 use crate::model::{Plan, Planned};
 use nalgebra::SVector;
 
-/// What decides, and what predicts.
+/// The policy that decides, and the model that predicts.
 pub trait Networks<const OBS: usize, const ACT: usize> {
-    /// The policy's most probable action, in the passport's units.
+    /// The policy's most probable action, in the units of the image's metadata.
     fn act(&self, observation: &SVector<f32, OBS>) -> SVector<f32, ACT>;
     /// The normalised observation.
     fn normalise(&self, observation: &SVector<f32, OBS>) -> SVector<f32, OBS>;
-    /// The next normalised observation, for an action in -1..1; none without a model.
+    /// The predicted next normalised observation for an action in -1..1; `None` without a model.
     fn predict(
         &self,
         z: &SVector<f32, OBS>,
         action: &SVector<f32, ACT>,
     ) -> Option<SVector<f32, OBS>>;
-    /// The policy's network alone, to be measured.
+    /// The outputs of the policy's network alone, for measurements.
     fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT>;
-    /// Plans like this from now on, if it can.
+    /// Changes how actions are planned from now on. Returns `None` without a model.
     fn plan(&mut self, _plan: Plan) -> Option<Planned> {
         None
     }
-    /// How planning goes.
+    /// Statistics of planning; `None` without a model.
     fn planned(&self) -> Option<Planned> {
         None
     }

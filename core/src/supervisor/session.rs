@@ -15,23 +15,23 @@ use crate::update::{Stage, TrialLength, UpdateError};
 use core::hint::black_box;
 use nalgebra::SVector;
 
-/// A supervisor and its link. `CAPACITY` is [`frame_capacity`] of `OBS`.
+/// A supervisor and its link to the host. `CAPACITY` is [`frame_capacity`] of `OBS`.
 #[derive(Clone, Debug)]
 pub struct Session<B, F, const OBS: usize, const ACT: usize, const CAPACITY: usize> {
     supervisor: Supervisor<B, F, OBS, ACT>,
     inbox: Inbox<OBS, CAPACITY>,
     identity: Identity,
-    /// A reading came since the last tick.
+    /// Whether a reading arrived since the last tick.
     fresh: bool,
-    /// The request that the next tick answers.
+    /// The sequence number of the request that the next tick answers.
     asked: Option<u32>,
-    /// Messages handled since the tick was due.
+    /// Number of messages handled since a tick became due.
     overdue: u8,
-    /// The other policy, while a new one proves itself.
+    /// The policy that does not act, during a trial.
     trial: Option<Trial<B, F, OBS, ACT>>,
 }
 
-/// Messages that may still be handled when a tick is due.
+/// Largest number of messages that are handled before a tick that is due.
 const MAX_OVERDUE: u8 = 8;
 
 impl<B, F, const OBS: usize, const ACT: usize, const CAPACITY: usize>
@@ -40,7 +40,7 @@ where
     B: Networks<OBS, ACT>,
     F: Fallback<OBS, ACT>,
 {
-    /// Before the first message.
+    /// A session before the first message.
     #[must_use]
     pub fn new(supervisor: Supervisor<B, F, OBS, ACT>, identity: Identity) -> Self {
         const { assert!(CAPACITY >= frame_capacity(OBS), "a frame of all observations fits") };
@@ -55,7 +55,7 @@ where
         }
     }
 
-    /// Lets a new policy prove itself: in shadow first. It must have the same control period.
+    /// Starts the trial of a new policy, in shadow. The new policy must have the same control period.
     #[must_use]
     pub fn with_trial(
         mut self,
@@ -77,7 +77,7 @@ where
         self.trial = Some(Trial::new(supervisor, identity, length));
     }
 
-    /// Who acts, and how far a new one has come.
+    /// The acting policy, and the state of a trial.
     #[must_use]
     pub fn policies(&self) -> Policies {
         let acting = self.identity.image_checksum;
@@ -91,7 +91,7 @@ where
         &self.supervisor
     }
 
-    /// For ever.
+    /// Runs the loop until the machine reports an error.
     ///
     /// # Errors
     /// [`Machine::Error`].
@@ -104,15 +104,15 @@ where
         }
     }
 
-    /// One message, or one control tick when it is due and no message is left: a tick after a stall
-    /// sees what came meanwhile.
+    /// Handles one message, or does one control tick when a tick is due and no message is left: after a
+    /// stall the tick uses the readings that arrived meanwhile.
     ///
     /// # Errors
     /// [`Machine::Error`].
     pub fn step<M: Machine<ACT>>(&mut self, machine: &mut M) -> Result<(), M::Error> {
         let due = self.supervisor.period().is_due(machine.now(), self.fresh);
         let wait = self.supervisor.period().wait(machine.now(), self.fresh);
-        // A link that never falls silent does not keep the tick waiting.
+        // A link that is never silent must not delay the tick for ever.
         let patient = !due || self.overdue < MAX_OVERDUE;
         let wait = if due { 0 } else { wait.max(1) };
         let incoming = match patient {
@@ -129,7 +129,7 @@ where
                 self.overdue = 0;
                 self.control(machine, now)?;
             }
-            // Nobody drives: a program that hangs is not noticed by the actuators.
+            // The actuators are safe, so a late tick does no harm: keep the watchdog fed.
             None if self.supervisor.mode() == Mode::Safe => machine.feed(),
             None => {}
         }
@@ -168,9 +168,9 @@ where
         Ok(())
     }
 
-    /// All that the actuators wait for: the tick, what it tells them, the watchdog. Returns the mode, and what
-    /// the tick cost.
-    // A symbol of its own, as the tick.
+    /// The part of the loop that the actuators wait for: the tick, its command, the watchdog. Returns the
+    /// mode, and the duration of the tick.
+    // Not inlined, as the tick.
     #[inline(never)]
     fn drive<M: Machine<ACT>>(&mut self, machine: &mut M, now: u32) -> (Mode, u32) {
         let begin = machine.cycles();
@@ -203,7 +203,7 @@ where
                     }
                 }
                 if self.fresh || self.supervisor.period().started() {
-                    // The tick answers.
+                    // The tick sends the answer.
                     self.asked = Some(sequence);
                     return Ok(());
                 }
@@ -266,11 +266,11 @@ where
             if trial.stage() == Stage::Trial {
                 return Err(UpdateError::OnTrial);
             }
-            // Its memory may be erased now.
+            // The update erases the slot of the policy in shadow.
             self.trial = None;
         }
         let result = machine.transfer(transfer);
-        // Nobody drives, and a host that sends piece after piece leaves no other moment.
+        // The actuators are safe. A host that sends piece after piece leaves no other moment to feed.
         machine.feed();
         result
     }
@@ -280,14 +280,14 @@ where
         Reply::Refused { sequence, reason }
     }
 
-    /// The cost of a decision, of its network and of a prediction.
+    /// Measures a decision, the policy's network and a prediction.
     fn measure<M: Machine<ACT>>(
         &self,
         machine: &M,
         observation: &SVector<f32, OBS>,
     ) -> Result<Measurement, Refusal> {
         let networks = self.supervisor.networks();
-        // Once before, so that what is measured never depends on what ran last.
+        // Decide once before, so that the measurement does not depend on what ran before.
         let action = self.supervisor.decide(observation)?;
         let z = networks.normalise(observation);
         let cost = |work: &dyn Fn()| {
@@ -318,7 +318,7 @@ fn send<const ACT: usize, M: Machine<ACT>>(
     let mut buffer = [0; frame_capacity(MAX_ACTIONS)];
     match encode(reply, &mut buffer) {
         Ok(frame) => machine.send(frame),
-        // No reply is longer than the buffer.
+        // Unreachable: no reply is longer than the buffer.
         Err(_) => Ok(()),
     }
 }

@@ -1,42 +1,42 @@
-//! Everything about a controller that is a number.
+//! The settings of a controller.
 
 use super::period::Pace;
-use crate::safety::{ActuatorRange, Guard};
 use crate::image::{Image, ImageError};
-use crate::safety::state::Debounce;
-use crate::safety::Monitor;
 use crate::policy::ActionLimits;
+use crate::safety::Monitor;
+use crate::safety::state::Debounce;
+use crate::safety::{ActuatorRange, Guard};
 use nalgebra::SVector;
 
-/// Ticks in a row with a prediction error above its level before the monitor complains.
+/// Ticks in a row with a prediction error above a level before the monitor warns or alarms.
 pub const MONITOR_DEBOUNCE: u16 = 5;
-/// Oldest usable reading, in percent of the control period.
+/// Largest age of a usable reading, in percent of the control period.
 const MAX_AGE_PERCENT: u32 = 50;
 
-/// The numbers of a controller.
+/// The settings of a controller.
 #[derive(Clone, Debug)]
 pub struct Settings<const OBS: usize, const ACT: usize> {
-    /// Healthy readings.
+    /// Ranges of healthy readings.
     pub ranges: Guard<OBS>,
-    /// Oldest usable readings, in ticks of the clock.
+    /// Largest ages of usable readings, in clock ticks.
     pub max_age: [u32; OBS],
     /// Limits of the actions.
     pub limits: [ActionLimits; ACT],
     /// Largest change of an action from tick to tick.
     pub step: [f32; ACT],
-    /// What the actuators are told.
+    /// How actions are mapped to the actuators' units.
     pub actuators: [ActuatorRange; ACT],
-    /// The control period.
+    /// The control period and its tolerances.
     pub pace: Pace,
-    /// Of the state.
+    /// The debounce times of the safety state machine.
     pub debounce: Debounce,
-    /// When the image has a model.
+    /// The monitor of predictions, when the image has a model.
     pub monitor: Option<Monitor<OBS>>,
 }
 
 impl<const OBS: usize, const ACT: usize> Settings<OBS, ACT> {
-    /// The settings that an image asks for, with a control period of `period` ticks of the clock.
-    /// Actions may change as fast as the policy wants.
+    /// The settings of an image, with a control period of `period` clock ticks. The change of an action
+    /// from tick to tick is not limited.
     ///
     /// # Errors
     /// [`ImageError::Layout`] when the const parameters are not the architecture's sizes.
@@ -49,7 +49,7 @@ impl<const OBS: usize, const ACT: usize> Settings<OBS, ACT> {
         for (limits, signal) in limits.iter_mut().zip(&image.metadata().actions) {
             *limits = ActionLimits { low: signal.low, high: signal.high };
         }
-        // The number of actions is checked with their guard.
+        // The guard is not used; building it checks the number of actions.
         let _: Guard<ACT> = image.action_guard()?;
         Ok(Self {
             ranges: image.observation_guard()?,

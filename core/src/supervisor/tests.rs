@@ -2,23 +2,21 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::safety::LinearFeedback;
-use crate::safety::{
-    ActuatorRange, Command, Debounce, Fault, Guard, Mode, Monitor, Reason,
-};
-use crate::protocol::{FrameReader, Identity, Reply, Request, Transfer, encode, frame_capacity};
-use crate::safety::monitor::Levels;
 use crate::policy::ActionLimits;
+use crate::protocol::{FrameReader, Identity, Reply, Request, Transfer, encode, frame_capacity};
+use crate::safety::LinearFeedback;
+use crate::safety::monitor::Levels;
+use crate::safety::{ActuatorRange, Command, Debounce, Fault, Guard, Mode, Monitor, Reason};
+use crate::update::{Stage, TrialLength, UpdateError};
 use nalgebra::SVector;
-use crate::update::{TrialLength, Stage, UpdateError};
 use std::collections::VecDeque;
 use std::vec::Vec;
 
 const CAPACITY: usize = frame_capacity(2);
 const PERIOD: u32 = 1000;
 
-mod trial;
 mod promises;
+mod trial;
 
 /// action = gain x, as far as x; the plant's next x is x + action / 10.
 #[derive(Clone, Debug)]

@@ -15,21 +15,21 @@ use nalgebra::SVector;
 /// Events that may wait to be logged.
 pub const EVENTS: usize = 32;
 
-/// What the actuators are to do after a tick.
+/// What the actuators must do after a tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Actuation<const ACT: usize> {
     /// Follow this command.
     Follow(Command<ACT>),
-    /// Go on with the last one.
+    /// Keep the last command.
     Keep,
-    /// Be safe.
+    /// Make the actuators safe.
     Safe,
 }
 
-/// What a tick decided.
+/// The result of a tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome<const ACT: usize> {
-    /// For the actuators.
+    /// What the actuators must do.
     pub actuation: Actuation<ACT>,
     /// The mode in which the tick ended.
     pub mode: Mode,
@@ -37,7 +37,7 @@ pub struct Outcome<const ACT: usize> {
     pub good: bool,
 }
 
-/// Guards, policy, fallback, monitor and state. Holds all the state that a tick has.
+/// Guards, policy, fallback, monitor and safety state machine, with everything that a tick remembers.
 #[derive(Clone, Debug)]
 pub struct Supervisor<B, F, const OBS: usize, const ACT: usize> {
     networks: B,
@@ -62,7 +62,7 @@ where
     B: Networks<OBS, ACT>,
     F: Fallback<OBS, ACT>,
 {
-    /// SAFE, not armed, without any data.
+    /// A supervisor in SAFE, not armed, without readings.
     #[must_use]
     pub fn new(networks: B, fallback: F, settings: Settings<OBS, ACT>) -> Self {
         Self {
@@ -82,29 +82,29 @@ where
         }
     }
 
-    /// The readings: whoever receives them puts them here.
+    /// The readings: the loop stores received readings here.
     pub fn signals(&mut self) -> &mut Signals<OBS> {
         &mut self.signals
     }
 
-    /// The supervisor of the period.
+    /// The schedule of the ticks.
     pub fn period(&mut self) -> &mut Period {
         &mut self.period
     }
 
-    /// The numbers.
+    /// The settings.
     #[must_use]
     pub fn settings(&self) -> &Settings<OBS, ACT> {
         &self.settings
     }
 
-    /// Who acts.
+    /// The mode of the safety state machine.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.state.mode()
     }
 
-    /// Why.
+    /// Why the mode was entered.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
@@ -116,18 +116,18 @@ where
         self.output.last()
     }
 
-    /// Keeps an event for the log.
+    /// Stores an event for the log.
     pub fn note(&mut self, event: Event) {
         self.events.push(self.period.ticks(), event);
     }
 
-    /// The monitor's last score, when there is a monitor.
+    /// The monitor's last score, or `None` without a monitor.
     #[must_use]
     pub fn score(&self) -> Option<f32> {
         self.settings.monitor.as_ref().map(Monitor::score)
     }
 
-    /// The oldest event that was not yet taken.
+    /// Takes the oldest event.
     pub fn event(&mut self) -> Option<(u32, Event)> {
         self.events.pop()
     }
@@ -151,8 +151,8 @@ where
         self.observed
     }
 
-    /// Goes on where another one stops, which must have the same control period: with its readings, phase,
-    /// mode, last command, counters and events. Predictions are not carried on.
+    /// Continues the control of another supervisor with the same control period: takes its readings, phase,
+    /// mode, last command, counters and events, but not its predictions.
     pub fn take_over(&mut self, from: &Self) {
         self.signals = from.signals;
         self.state = from.state;
@@ -166,7 +166,8 @@ where
         }
     }
 
-    /// Lets clean ticks lead out of SAFE. Readings, phase and predictions from before do not count.
+    /// Arms the controller: clean ticks lead out of SAFE. Earlier readings, phase and predictions are
+    /// discarded.
     pub fn arm(&mut self) {
         if self.state.mode() == Mode::Safe {
             self.state.arm();
@@ -185,7 +186,7 @@ where
         self.stop = true;
     }
 
-    /// Guard, policy, guard: what a decision costs, without its consequences. Never panics.
+    /// Guard, policy, guard: the action for an observation, without any change of state. Never panics.
     ///
     /// # Errors
     /// [`Refusal::Observation`], [`Refusal::Action`].
@@ -202,13 +203,13 @@ where
         &self.networks
     }
 
-    /// The networks, to be told how to plan.
+    /// The networks, to change how they plan.
     pub fn networks_mut(&mut self) -> &mut B {
         &mut self.networks
     }
 
-    /// One control tick: guard in, monitor, policy, guard out, state. Never panics, never waits.
-    // A symbol of its own: a test follows every branch from it in the linked firmware.
+    /// One control tick: guard, monitor, policy, guard, safety state machine. Never panics, never waits.
+    // Not inlined: a test follows every branch from this symbol in the linked firmware.
     #[inline(never)]
     pub fn tick(&mut self, now: u32) -> Outcome<ACT> {
         let observation = self.read(now);
@@ -233,7 +234,7 @@ where
         self.actuate(decision.ok(), fallback)
     }
 
-    /// The rest of the tick, for which the actuators need not wait: predicts the next observation.
+    /// The part of the tick after the actuators got their command: predicts the next observation.
     #[inline(never)]
     pub fn reflect(&mut self) {
         let Some(monitor) = &mut self.settings.monitor else { return };
@@ -299,7 +300,7 @@ where
         let command = chosen.and_then(|action| self.output.command(&action).ok());
         let actuation = match command {
             Some(command) => Actuation::Follow(command),
-            // In SAFE. The other modes are entered with a checked command only.
+            // The mode is SAFE: the other modes are entered with a checked command only.
             None => {
                 self.output.release();
                 Actuation::Safe

@@ -1,36 +1,36 @@
-//! A new policy beside the old one: in shadow, on trial, confirmed or gone.
+//! The trial of a new policy beside the old policy: in shadow, on trial, confirmed or rejected.
 //!
-//! | stage | who acts | what ends it |
-//! |---|---|---|
-//! | shadow | the old one | enough answers that pass the new one's guards; the first that does not |
-//! | trial | the new one | enough ticks in RUN; its first fault: a refused output, the monitor's alarm, too many late ticks, the actuators made safe for anything but a wish |
+//! | stage | acting policy | confirmed by | rejected by |
+//! |---|---|---|---|
+//! | shadow | the old policy | enough actions that pass the guards of the new policy | the first action that does not |
+//! | trial | the new policy | enough ticks in RUN | the first fault: a refused action, an alarm of the monitor, too many late ticks, or actuators that are forced safe for any reason except a disarm request |
 //!
-//! Whoever takes over takes everything: readings, phase, the state's mode, the last command.
+//! The supervisor that takes over continues with the same readings, phase, mode and last command.
 
 use super::events::Event;
 use super::machine::Machine;
 use super::networks::Networks;
 use super::tick::Supervisor;
+use crate::protocol::{Identity, Policies};
 use crate::safety::Fallback;
 use crate::safety::state::{Mode, Reason};
-use crate::protocol::{Identity, Policies};
-use crate::update::{TrialLength, Stage};
+use crate::update::{Stage, TrialLength};
 use core::mem::swap;
 use nalgebra::SVector;
 
-/// The policy that does not act, and how far the new one of the two has come.
+/// The policy that does not act, and the stage of the new policy.
 #[derive(Clone, Debug)]
 pub(super) struct Trial<B, F, const OBS: usize, const ACT: usize> {
     supervisor: Supervisor<B, F, OBS, ACT>,
     identity: Identity,
     /// [`Stage::Shadow`] or [`Stage::Trial`].
     stage: Stage,
-    /// Ticks that it has passed in this stage.
+    /// Number of ticks that the new policy has passed in this stage.
     passed: u32,
     length: TrialLength,
 }
 
-/// What a tick means for a trial.
+/// What a tick means for the new policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Nothing,
@@ -60,8 +60,8 @@ where
         Policies { acting: acting.image_checksum, other: Some(other), stage, passed }
     }
 
-    /// After a tick of `acting` that saw `observed`. Returns false when nothing is left to decide: the
-    /// new one was confirmed and acts, or it was rejected and the old one acts.
+    /// Judges a tick in which `acting` acted on `observed`. Returns false at the end of the trial: the new
+    /// policy was confirmed and acts, or it was rejected and the old policy acts.
     pub(super) fn watch<M: Machine<ACT>>(
         &mut self,
         acting: &mut Supervisor<B, F, OBS, ACT>,
@@ -115,7 +115,7 @@ where
             checksum = identity.image_checksum;
             self.change_places(acting, identity);
         }
-        // Whether or not it can be kept: an image on trial that was not confirmed never acts again.
+        // A failure to store the stage is harmless: an image on trial that was not confirmed never acts again.
         let _ = machine.keep(Stage::Rejected);
         acting.note(Event::Policy { checksum, stage: Stage::Rejected });
         false

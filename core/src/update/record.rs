@@ -3,30 +3,30 @@
 use crate::math::checksum::IMAGE_CRC;
 use serde::{Deserialize, Serialize};
 
-/// Words of a slot before its image: sixteen records.
+/// Number of words before a slot's image: sixteen records.
 pub const RECORD_WORDS: usize = 64;
-/// The same in bytes.
+/// Number of bytes before a slot's image.
 pub const RECORD_BYTES: usize = 4 * RECORD_WORDS;
 pub(super) const WORDS_EACH: usize = 4;
 /// Upper half of a record's first word.
 const TAG: u32 = 0xDAA5_0000;
 pub(super) const BLANK: u32 = u32::MAX;
 
-/// A place for an image.
+/// A place for an image in flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Slot {
-    /// Where a programmer puts the image that comes with the firmware.
+    /// The slot that a programmer fills together with the firmware.
     A,
-    /// The other one.
+    /// The other slot.
     B,
 }
 
 impl Slot {
-    /// Both.
+    /// Both slots.
     pub const ALL: [Self; 2] = [Self::A, Self::B];
 
-    /// The slot that this one is not.
+    /// The other slot.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -36,20 +36,20 @@ impl Slot {
     }
 }
 
-/// How far an image has come.
+/// The stage of an image between its reception and its confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Stage {
-    /// It is not whole yet.
+    /// The image is being received.
     Receiving = 1,
-    /// Whole and checked: it computes, and another one acts.
+    /// The image is complete and checked: its policy computes actions while another policy acts.
     Shadow = 2,
-    /// It acts; the first reset or fault ends that.
+    /// The policy acts on trial: the first reset or fault rejects it.
     Trial = 3,
-    /// It acts.
+    /// The policy acts.
     Confirmed = 4,
-    /// It failed.
+    /// The policy failed and never acts again.
     Rejected = 5,
 }
 
@@ -61,12 +61,12 @@ impl Stage {
     }
 }
 
-/// What a slot says about its image.
+/// A record about the image of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// How far it has come.
+    /// The stage of the image.
     pub stage: Stage,
-    /// Images count up.
+    /// Sequence number: a newer image has a larger number.
     pub sequence: u32,
     /// CRC-32 of the image.
     pub checksum: u32,

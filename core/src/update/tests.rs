@@ -4,7 +4,7 @@
 use super::record::BLANK;
 use super::*;
 use crate::image::{
-    ActionSignal, Architecture, Contents, Image, ObservationSignal, Metadata, Provenance, write,
+    ActionSignal, Architecture, Contents, Image, Metadata, ObservationSignal, Provenance, write,
 };
 use crate::math::{Activation, Mlp, WeightType};
 use crate::model::TransitionTarget;
@@ -135,7 +135,10 @@ impl NorFlash for Ram {
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Failed> {
-        assert!(offset.is_multiple_of(4) && bytes.len().is_multiple_of(4), "whole words are written");
+        assert!(
+            offset.is_multiple_of(4) && bytes.len().is_multiple_of(4),
+            "whole words are written"
+        );
         for (i, bytes) in bytes.as_chunks::<4>().0.iter().enumerate() {
             let torn = self.next()?;
             let value = u32::from_le_bytes(*bytes);

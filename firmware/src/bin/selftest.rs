@@ -8,12 +8,12 @@
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use daa_core::model::TransitionTarget;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, Image, ImageError, ObservationSignal, Metadata,
+    ActionSignal, Architecture, Contents, Image, ImageError, Metadata, ObservationSignal,
     Provenance, write,
 };
 use daa_core::math::WeightType;
+use daa_core::model::TransitionTarget;
 use daa_core::policy::Head;
 use daa_core::update::{RECORD_BYTES, Slot};
 use daa_core::{Activation, Mlp, SVector};

@@ -328,7 +328,8 @@ fn build(agent: &Agent, passport: &Passport<'_>, golden: &[f32]) -> Result<Vec<u
         policy_weights: WeightType::F32,
         policy_head: agent.head,
     };
-    let contents = Contents { architecture, passport, policy: &agent.weights, model: None, golden };
+    let contents =
+        Contents { architecture, metadata: passport, policy: &agent.weights, model: None, golden };
     let mut words = vec![0u32; contents.capacity().div_ceil(4)];
     let buffer = bytemuck::cast_slice_mut(&mut words);
     let len = daa_core::image::write(&contents, buffer).context("nothing was imported")?;

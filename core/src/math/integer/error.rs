@@ -5,17 +5,17 @@
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum IntegerError {
-    /// Floats are no integer weights.
+    /// The weight type is `f32`, which is not an integer type.
     Floats,
-    /// Integer weights go with ReLU and leaky ReLU.
+    /// The activation is neither ReLU nor leaky ReLU.
     Activation,
     /// The hidden width is not a multiple of four.
     Width,
-    /// The words, or the floats to be quantised, are not as many as the shape has.
+    /// The number of words, or of floats to be quantised, is not the shape's.
     WrongLength {
-        /// As many as the shape has.
+        /// Number that the shape has.
         expected: usize,
-        /// As many as there are.
+        /// Number that was given.
         found: usize,
     },
     /// A sum could overflow.
@@ -32,7 +32,7 @@ pub enum IntegerError {
 impl core::fmt::Display for IntegerError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Floats => write!(f, "f32 is no type of integer weights: use i8 or i16"),
+            Self::Floats => write!(f, "f32 is not a type of integer weights: use i8 or i16"),
             Self::Activation => write!(f, "integer weights need relu or leaky_relu: use f32"),
             Self::Width => write!(f, "integer weights need a hidden width that is a multiple of 4"),
             Self::WrongLength { expected, found } => {

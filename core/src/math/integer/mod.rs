@@ -1,13 +1,13 @@
-//! Networks with integer weights: an eighth or a quarter of the time, a quarter or half of the flash.
+//! Networks with integer weights, which take a quarter or half of the flash.
 //!
-//! Every output has a scale of its own, sums are integers, and between the layers the sums are brought
-//! back to 13 bits by one multiplication. The arithmetic is defined to the bit in
-//! `docs/image-format.md` and `kernel::integer`; [`quantise`] makes such a network of floats.
+//! Every output has its own scale, sums are integers, and between the layers one multiplication reduces
+//! the sums to 13 bits. The arithmetic is defined to the bit in
+//! `docs/image-format.md` and `kernel::integer`; [`quantise()`] converts float weights.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `words` | `[WORDS]` | inverse unit of the inputs (f32), then the three layers' streams |
-//! | `z` | `[IN]` | inputs, floats |
+//! | `x` | `[IN]` | inputs, floats |
 //! | `q`, `h1`, `h2` | `[IN]`, `[HIDDEN]` | integers of 13 bits, two a word |
 //! | `y` | `[OUT]` | outputs, floats, no activation on the last layer |
 

@@ -210,9 +210,10 @@ impl<'w> DynIntegerMlp<'w> {
     }
 }
 
-/// Writes `z * inverse_unit`, rounded to the nearest integer, ties to even, within `-4095..=4095`.
+/// Writes `x * inverse_unit`, rounded to the nearest integer, ties to even, within `-4095..=4095`.
 pub(super) fn integers(z: &[f32], inverse_unit: f32, q: &mut [u32]) {
-    // From here to the next power of two, floats are whole: adding rounds, the low bits are the sum.
+    // From this number to the next power of two, floats are integers: the addition rounds, and the low bits
+    // are the integer.
     const WHOLE: f32 = 12_582_912.0;
     const LARGEST: f32 = integer::LARGEST as f32;
     let integer = |z: &f32| {

@@ -1,5 +1,5 @@
-//! From floats to integers: used on the workstation, but in need of nothing that the microcontroller
-//! lacks.
+//! Quantisation: an integer network from float weights. The workstation uses it; it would run on the
+//! microcontroller too.
 
 use super::error::IntegerError;
 use super::layout::network_words;
@@ -8,12 +8,12 @@ use crate::math::kernel::integer::{BLOCK, LARGEST};
 use crate::math::sizes::MlpShape;
 use crate::math::{Activation, WeightType};
 
-/// Magnitudes that inputs and hidden units take: what lies beyond is limited.
+/// Largest magnitudes of inputs and hidden units: larger values are limited to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Of the inputs.
+    /// Largest magnitude of the inputs.
     pub input: f32,
-    /// Of the first and of the second hidden layer, after the activation.
+    /// Largest magnitudes of the first and of the second hidden layer, after the activation.
     pub hidden: [f32; 2],
 }
 
@@ -49,7 +49,7 @@ pub fn quantise(
     let (first, mut streams) = words.split_at_mut(1);
     let inverse = LARGEST as f32 / limits.input;
     first[0] = inverse.to_bits();
-    // What one integer stands for: in the layer's inputs, then in its outputs.
+    // The value of the integer 1 in the layer's inputs, then in its outputs.
     let mut unit = 1.0 / f64::from(inverse);
     let mut rest = weights;
     for (layer, (input, output)) in shape.layers().into_iter().enumerate() {
@@ -73,7 +73,7 @@ pub fn quantise(
     DynIntegerMlp::new(shape, kind, activation, words).map(|_| ())
 }
 
-/// A layer of floats.
+/// A layer of float weights.
 struct Float<'a> {
     matrix: &'a [f32],
     bias: &'a [f32],
@@ -91,7 +91,7 @@ impl Float<'_> {
         self.matrix.len() / self.output
     }
 
-    /// What one step of an output's sum stands for.
+    /// The value of the integer 1 in an output's sum.
     fn sum_unit(&self, output: usize) -> f64 {
         let column = || (0..self.inputs()).map(|i| self.weight(i, output).abs());
         let bias = f64::from(self.bias[output]).abs();
@@ -102,11 +102,11 @@ impl Float<'_> {
         let rounding = 0.5 * self.inputs() as f64 * reach + 1.0;
         let needed = (column().sum::<f64>() * reach + bias / self.input_unit) / (room - rounding);
         unit = unit.max(needed);
-        // Without weights and bias any unit does.
+        // Without weights and bias every unit is right.
         self.input_unit * if unit > 0.0 { unit } else { 1.0 }
     }
 
-    /// Writes one block and returns what follows it.
+    /// Writes one block and returns the words after it.
     fn block<'w>(
         &self,
         column: usize,

@@ -34,7 +34,8 @@ pub fn affine_rows(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
 /// compiler needs ten for weights and inputs: with more than 22 sums it spills them.
 const BLOCK: usize = 22;
 
-/// [`affine`](super::affine) for a machine whose registers hold a block of outputs while the weights stream by.
+/// [`affine`](super::affine) for a machine whose registers hold a block of outputs while the weights are
+/// read one after the other.
 pub fn affine_blocked(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     let out = y.len();
     if bias.len() != out || weights.len() != x.len() * out {
@@ -85,7 +86,7 @@ fn blocks<const B: usize>(
     let (pairs, rest) = x.as_chunks::<2>();
     for (y, bias) in y.iter_mut().zip(bias) {
         let mut sums = *bias;
-        // Whole rows: their length is known before the loop, so no check is left inside.
+        // Chunks of whole rows: their length is known before the loop, so no check remains inside.
         for ([x0, x1], rows) in pairs.iter().zip(weights.chunks_exact(pair)) {
             let Some((w0, w1)) = rows.split_at_checked(stride) else { return };
             add_row(&mut sums, w0, column, x0);
@@ -110,15 +111,15 @@ fn add_row<const B: usize>(sums: &mut [f32; B], row: &[f32], column: usize, x: &
 
 /// `x` above zero, else `+0`, in place; of a NaN the sign decides.
 ///
-/// The sign is a bit: fetching a comparison's flags from a Cortex-M4F's FPU takes longer than all of
-/// this.
+/// The sign bit decides: fetching the flags of a comparison from the FPU of a Cortex-M4F takes longer
+/// than this whole function.
 #[allow(dead_code, reason = "the assembly has its own")]
 pub(crate) fn relu_each(values: &mut [f32]) {
     let relu = |value: f32| {
         let bits = value.to_bits();
         f32::from_bits(bits & !(bits.cast_signed() >> 31).cast_unsigned())
     };
-    // Several at once: loads and stores in one instruction.
+    // Four values at once: one instruction loads or stores them.
     let (whole, rest) = values.as_chunks_mut::<4>();
     whole.iter_mut().for_each(|values| *values = values.map(relu));
     rest.iter_mut().for_each(|value| *value = relu(*value));
@@ -126,17 +127,17 @@ pub(crate) fn relu_each(values: &mut [f32]) {
 
 /// `x` above zero, `0.01 x` below, in place; of a NaN the sign decides.
 ///
-/// What is above zero is not written again: on a Cortex-M4F that takes half the instructions of
-/// choosing between two floats.
+/// Positive values are not written again: on a Cortex-M4F this takes half the instructions of a choice
+/// between two floats.
 #[allow(dead_code, reason = "the assembly has its own")]
 pub(crate) fn leaky_relu_each(values: &mut [f32]) {
     let (whole, rest) = values.as_chunks_mut::<8>();
     for values in whole {
-        // All of them before the first is written: fewer instructions load them.
+        // Load all values before the first is written: this takes fewer load instructions.
         let bits = values.map(|value| value.to_bits().cast_signed());
         for (value, bits) in values.iter_mut().zip(bits) {
             if bits < 0 {
-                core::hint::cold_path(); // Else the compiler chooses without a branch.
+                core::hint::cold_path(); // Otherwise the compiler avoids the branch.
                 *value *= LEAKY_SLOPE;
             }
         }

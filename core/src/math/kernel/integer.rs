@@ -1,26 +1,26 @@
 //! Layers of integer weights: the definition, in plain Rust.
 //!
-//! A layer is a stream of 32-bit words, read once from front to back. Its outputs come in blocks of
-//! four, the last block may be smaller (`B` outputs):
+//! A layer is a stream of 32-bit words that is read once from front to back. The outputs are grouped in
+//! blocks of four; the last block may be smaller (`B` outputs):
 //!
 //! | words | meaning |
 //! |---|---|
-//! | `B` | biases, `i32`, where the sums start |
+//! | `B` | biases, `i32`: the initial sums |
 //! | for every four inputs: `2 B` (i16) | `w_0, w_1` of each output, low half first, then `w_2, w_3` |
 //! | or: `B` (i8) | `w_0, w_2, w_1, w_3` of each output, lowest byte first |
 //! | `B` | factors: `i32` multipliers in a hidden layer, `f32` units in the last |
 //!
 //! Inputs are `i16` in `-4096..=4095`, two a word, padded with zero weights to a multiple of four.
-//! Sums are `i32` and do not overflow, which is checked when a network is opened. Integers need no
-//! order: every machine and every loop gives the same bits.
+//! Sums are `i32` and do not overflow, which is checked when a network is opened. The order of integer
+//! additions does not matter: every machine and every loop gives the same bits.
 
 use crate::math::WeightType;
 
-/// Outputs of one block: four sums fit a microcontroller's registers beside weights and inputs.
+/// Outputs of one block: the registers of a microcontroller hold four sums beside weights and inputs.
 pub const BLOCK: usize = 4;
 /// `0.01 * 2^32`, the slope of leaky ReLU below zero.
 pub const SLOPE: i32 = 42_949_673;
-/// Largest integer that stands for an input or a hidden unit.
+/// Largest integer of an input or a hidden unit.
 pub const LARGEST: i32 = 4095;
 
 /// `a * b / 2^32`, rounded to the nearest integer, halves up: the instruction SMMULR.

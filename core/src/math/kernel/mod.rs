@@ -2,8 +2,8 @@
 //!
 //! `y_o = (((b_o + w_0o x_0) + w_1o x_1) + ...)`: inputs in order, each product rounded, then
 //! added, never fused. IEEE 754 fixes the result of every step, so the value of `y_o` does not
-//! depend on how many outputs are computed side by side. What differs between machines is only the
-//! shape of the loop:
+//! depend on how many outputs are computed side by side. Machines differ only in the shape of the
+//! loop:
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|

@@ -37,9 +37,7 @@ fn a_layer_of_a_wrong_shape_gives_nan_and_no_panic() {
         let mut y = [0.0; 30];
         affine(&weights, &bias, &x, &mut y);
         assert_eq!(y, [2.5; 30]);
-        for (weights, bias) in
-            [(&weights[..59], &bias[..]), (&weights, &bias[..29]), (&[], &[])]
-        {
+        for (weights, bias) in [(&weights[..59], &bias[..]), (&weights, &bias[..29]), (&[], &[])] {
             let mut y = [0.0; 30];
             affine(weights, bias, &x, &mut y);
             assert!(y.iter().all(|y| y.is_nan()));

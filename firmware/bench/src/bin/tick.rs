@@ -12,13 +12,13 @@ mod support;
 use core::convert::Infallible;
 use cortex_m_rt::entry;
 use daa_core::model::{Transition, TransitionTarget};
-use daa_core::safety::Rest;
-use daa_core::safety::{ActuatorRange, Command, Guard};
-use daa_core::safety::{Debounce, Mode};
-use daa_core::protocol::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
-use daa_core::safety::monitor::{Levels, Monitor};
 use daa_core::policy::ActionLimits;
 use daa_core::protocol::ResetCause;
+use daa_core::protocol::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
+use daa_core::safety::Rest;
+use daa_core::safety::monitor::{Levels, Monitor};
+use daa_core::safety::{ActuatorRange, Command, Guard};
+use daa_core::safety::{Debounce, Mode};
 use daa_core::supervisor::{
     self, Event, MONITOR_DEBOUNCE, Machine, Pace, Session, Settings, Supervisor,
 };
@@ -128,7 +128,9 @@ impl<const ACT: usize> Machine<ACT> for Wire {
 
 type Robot<B, const OBS: usize, const ACT: usize> = Session<B, Rest<ACT>, OBS, ACT, CAPACITY>;
 
-fn robot<B: supervisor::Networks<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Robot<B, OBS, ACT> {
+fn robot<B: supervisor::Networks<OBS, ACT>, const OBS: usize, const ACT: usize>(
+    brain: B,
+) -> Robot<B, OBS, ACT> {
     let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
     // Weights at random predict nothing: levels that they do not reach.
     let levels = Levels { warn: 1e30, alarm: 1e30 };
@@ -249,8 +251,7 @@ mod wide {
     ticks! { Wide: tick_17_512_6 17 6 }
 
     pub(super) fn run(network: &'static [f32], observation: &[f32]) {
-        let network =
-            IntegerMlp::new(WeightType::I8, Activation::Relu, support::words(network));
+        let network = IntegerMlp::new(WeightType::I8, Activation::Relu, support::words(network));
         let limits = [ActionLimits { low: -1.0, high: 1.0 }; 6];
         let policy = network.ok().and_then(|network| {
             let network = Network::Integer(network);
