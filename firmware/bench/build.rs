@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
         &out.join(format!("{}.i8", name(WIDE))),
         bytemuck::cast_slice(&integers(WIDE, WeightType::I8)?),
     )?;
-    // Enough for the policy and the model of any task.
+    // Enough weights for the policy and the model of every task of the suite.
     save(&out.join("pool.f32"), &weights((90, 64, 78)))?;
     save(&out.join("observation.f32"), &observation(24))
 }
@@ -35,7 +35,7 @@ fn save(path: &Path, numbers: &[f32]) -> io::Result<()> {
     fs::write(path, bytemuck::cast_slice(numbers))
 }
 
-/// A network of integers, whose limits are what it makes of the observation.
+/// An integer network, whose limits are the largest values for the observation.
 fn integers(network: (usize, usize, usize), kind: WeightType) -> io::Result<Vec<u32>> {
     let (inputs, hidden, outputs) = network;
     let (shape, weights) = (MlpShape::new(inputs, hidden, outputs), weights(network));

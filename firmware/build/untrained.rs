@@ -1,4 +1,4 @@
-//! An image with random weights, so that the firmware builds and boots before anything was trained.
+//! An image with random weights, so that the firmware builds and boots without a trained policy.
 
 use daa_core::image::{
     ActionSignal, Architecture, Contents, ImageError, Metadata, ObservationSignal, Provenance,
@@ -34,8 +34,8 @@ impl Noise {
     }
 }
 
-/// The image's bytes: the sizes of the default task, 0 decisions of training, golden vectors that
-/// spread over the observations' ranges.
+/// The bytes of the image: the sizes of the default task, 0 decisions of training, golden vectors all over
+/// the observations' ranges.
 pub(crate) fn image() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let architecture = Architecture {
         observations: OBS as u16,
@@ -80,7 +80,7 @@ fn metadata() -> Metadata<'static> {
         low: -bound,
         high: bound,
         mean: 0.0,
-        // Of a uniform distribution over the range.
+        // The standard deviation of a uniform distribution over the range.
         deviation: bound / 3f32.sqrt(),
     };
     Metadata {

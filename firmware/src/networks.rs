@@ -8,11 +8,12 @@ use daa_core::math::advantage::Discount;
 use daa_core::model::{LearnedModel, Plan, Planned, Transition, choose};
 use daa_core::{Policy, SVector, supervisor};
 
-/// Width of the transition network; 1 when the image has none, since no array is empty.
+/// Width of the transition network; 1 when the image has no transition network, since a width of 0 is not
+/// allowed.
 const TRANSITION: usize = width(ARCHITECTURE.transition_hidden);
-/// Likewise.
+/// Width of the reward network; 1 when the image has no reward network.
 const REWARD: usize = width(ARCHITECTURE.reward_hidden);
-/// Likewise.
+/// Width of the critic; 1 when the image has no critic.
 const CRITIC: usize = width(ARCHITECTURE.critic_hidden);
 
 const fn width(hidden: u16) -> usize {
@@ -21,7 +22,7 @@ const fn width(hidden: u16) -> usize {
 
 type Model<'b> = LearnedModel<'b, OBS, ACT, { OBS + ACT }, HIDDEN, TRANSITION, REWARD, CRITIC>;
 
-/// A policy and what predicts its consequences.
+/// A policy, and the model that predicts the consequences of its actions.
 #[derive(Clone, Debug)]
 pub struct Networks<'b> {
     policy: Policy<'b, OBS, HIDDEN, ACT>,
@@ -55,9 +56,9 @@ impl<'b> Networks<'b> {
         &self.policy
     }
 
-    /// The raw action that the plan wants; none without a model or a plan.
+    /// The raw action of the planner; `None` without a model or a plan.
     #[inline(never)]
-    fn choose(&self, z: &SVector<f32, OBS>) -> Option<SVector<f32, ACT>> {
+    fn choose(&self, obs: &SVector<f32, OBS>) -> Option<SVector<f32, ACT>> {
         let model = self.model.as_ref().filter(|_| self.plan.candidates > 0)?;
         let mut last = machine::ticks();
         let lap = || {
@@ -65,7 +66,7 @@ impl<'b> Networks<'b> {
             last = machine::ticks();
             spent
         };
-        let choice = choose(model, z, &self.plan, self.discount, lap);
+        let choice = choose(model, obs, &self.plan, self.discount, lap);
         let mut planned = self.planned.get();
         planned.add(&choice);
         self.planned.set(planned);
@@ -93,18 +94,18 @@ impl supervisor::Networks<OBS, ACT> for Networks<'_> {
     #[inline(never)]
     fn predict(
         &self,
-        z: &SVector<f32, OBS>,
+        obs: &SVector<f32, OBS>,
         action: &SVector<f32, ACT>,
     ) -> Option<SVector<f32, OBS>> {
         if !self.plan.acts {
-            // A report, for which the actuators need not wait.
-            let _ = self.choose(z);
+            // Plan for the statistics only, after the actuators got their command.
+            let _ = self.choose(obs);
         }
-        self.transition.as_ref().map(|transition| transition.step(z, action))
+        self.transition.as_ref().map(|transition| transition.step(obs, action))
     }
 
-    fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
-        self.policy.network().forward(z)
+    fn network(&self, obs: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        self.policy.network().forward(obs)
     }
 
     fn plan(&mut self, plan: Plan) -> Option<Planned> {
@@ -118,13 +119,13 @@ impl supervisor::Networks<OBS, ACT> for Networks<'_> {
     }
 }
 
-/// What no policy does, for the tests that must notice it: panics when the first signal
-/// is above 2, hangs when it is below -2, and reads where nothing is when it is above 2.3.
+/// Faults for the tests that must notice them: panics when the first signal is above 2, hangs when it is
+/// below -2, and reads an invalid address when it is above 2.3.
 #[cfg(feature = "planted")]
 fn planted(observation: &SVector<f32, OBS>) {
     let first = core::hint::black_box(observation[0]);
     if first > 2.3 {
-        // SAFETY: none: that the processor refuses it is the point.
+        // SAFETY: none: the processor must refuse this access.
         unsafe { core::ptr::with_exposed_provenance::<u32>(0xF000_0000).read_volatile() };
     }
     let number = if first > 2.0 { OBS } else { 0 };

@@ -1,53 +1,33 @@
-//! The two slots of this machine: their addresses, and the reception of a new image.
+//! The update of the policy on this machine: the choice of a boot, and the reception of a new image.
 
-use crate::controller::usable;
-use crate::machine::Memory;
+use crate::flash::bytes;
 use crate::policy::ARCHITECTURE;
 use daa_core::protocol::Transfer;
-use daa_core::update::{Boot, Slot, Slots, Stage, Update, UpdateError};
+use daa_core::update::{Boot, RECORD_BYTES, Slot, Slots, Stage, Update, UpdateError};
+use embedded_storage::nor_flash::MultiwriteNorFlash;
 
-/// All bytes of both slots, in place: slot B, then slot A.
-#[must_use]
-pub fn slots() -> &'static [u8] {
-    unsafe extern "C" {
-        static __slots_start: u8;
-        static __slots_end: u8;
-    }
-    let (start, end) = ((&raw const __slots_start).addr(), (&raw const __slots_end).addr());
-    let first = core::hint::black_box(core::ptr::with_exposed_provenance::<u8>(start));
-    // SAFETY: `memory.x` puts the ends there, and between them is flash. Only a slot whose policy no code
-    // uses is ever written.
-    unsafe { core::slice::from_raw_parts(first, end - start) }
-}
-
-/// All bytes of a slot, in place.
-#[must_use]
-pub fn bytes(slot: Slot) -> &'static [u8] {
-    let (b, a) = slots().split_at(slots().len() / 2);
-    match slot {
-        Slot::A => a,
-        Slot::B => b,
-    }
-}
+/// Returns the CRC-32 of the image in a region of flash, or `None` when the firmware cannot run it.
+pub type Check = fn(&[u8]) -> Option<u32>;
 
 /// The slots, the choice of the last boot, and the image that is being received.
-pub struct Store {
-    slots: Slots<Memory>,
+pub struct Store<F> {
+    slots: Slots<F>,
+    check: Check,
     boot: Boot,
     update: Option<Update>,
 }
 
-impl Store {
+impl<F: MultiwriteNorFlash + AsRef<[u8]>> Store<F> {
     /// The slots before a boot.
     #[must_use]
-    pub fn new(memory: Memory) -> Self {
+    pub fn new(flash: F, check: Check) -> Self {
         let boot = Boot { active: None, trial: None };
-        Self { slots: Slots::new(memory), boot, update: None }
+        Self { slots: Slots::new(flash), check, boot, update: None }
     }
 
     /// Chooses the images that run. `crashed` counts for one boot only.
     pub fn boot(&mut self, crashed: bool) -> Boot {
-        self.boot = self.slots.boot(crashed, usable);
+        self.boot = self.slots.boot(crashed, self.check);
         self.update = None;
         self.boot
     }
@@ -55,7 +35,7 @@ impl Store {
     /// The image in a slot, and the bytes after it.
     #[must_use]
     pub fn image(&self, slot: Slot) -> &'static [u8] {
-        bytes(slot).get(daa_core::update::RECORD_BYTES..).unwrap_or(&[])
+        bytes(slot).get(RECORD_BYTES..).unwrap_or(&[])
     }
 
     /// Takes a part of a new image.
@@ -89,7 +69,7 @@ impl Store {
             }
             Transfer::Commit => {
                 let update = self.update.ok_or(UpdateError::NotBegun)?;
-                let result = self.slots.commit(&update, usable);
+                let result = self.slots.commit(&update, self.check);
                 if !matches!(result, Err(UpdateError::Offset { .. })) {
                     self.update = None;
                 }

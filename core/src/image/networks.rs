@@ -108,12 +108,12 @@ impl<'b> Image<'b> {
     /// [`ImageError::Layout`] when the const parameter is not the architecture's size.
     pub fn monitor<const OBS: usize>(
         &self,
-        patience: u16,
+        debounce: u16,
     ) -> Result<Option<Monitor<OBS>>, ImageError> {
         let Some(levels) = self.monitor_levels() else { return Ok(None) };
         let residual = <[f32; OBS]>::try_from(self.monitor_residual());
         let residual = SVector::from(residual.map_err(|_| ImageError::Layout)?);
-        Ok(Some(Monitor::new(residual, levels, patience)))
+        Ok(Some(Monitor::new(residual, levels, debounce)))
     }
 
     /// The image's dynamics, critic and policy, or `None` when it has only a policy.

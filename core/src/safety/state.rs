@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boundaries_of_every_patience() {
+    fn the_boundaries_of_every_debounce_time() {
         let modes = |mode: Mode, armed: bool, health: Health, ticks: usize| -> Vec<Mode> {
             let mut state = StateMachine { armed, ..in_mode(mode) };
             let mut tick = || {
@@ -290,8 +290,8 @@ mod tests {
         let distrust = Health::Distrust(Reason::Monitor);
         let (clean, with) = (Health::Clean, true);
         // Two ticks are held, the third falls back, four are acted by the fallback, then safe.
-        let out_of_patience = [SKIP, SKIP, Reason::FallbackExpired];
-        assert_eq!(reasons(in_mode(Mode::Run), &[(skip, with); 8]), out_of_patience);
+        let expired = [SKIP, SKIP, Reason::FallbackExpired];
+        assert_eq!(reasons(in_mode(Mode::Run), &[(skip, with); 8]), expired);
         assert_eq!(
             reasons(
                 in_mode(Mode::Run),

@@ -12,11 +12,11 @@ pub trait Networks<const OBS: usize, const ACT: usize> {
     /// The predicted next normalised observation for an action in -1..1; `None` without a model.
     fn predict(
         &self,
-        z: &SVector<f32, OBS>,
+        obs: &SVector<f32, OBS>,
         action: &SVector<f32, ACT>,
     ) -> Option<SVector<f32, OBS>>;
     /// The outputs of the policy's network alone, for measurements.
-    fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT>;
+    fn network(&self, obs: &SVector<f32, OBS>) -> SVector<f32, ACT>;
     /// Changes how actions are planned from now on. Returns `None` without a model.
     fn plan(&mut self, _plan: Plan) -> Option<Planned> {
         None

@@ -113,9 +113,9 @@ where
         let due = self.supervisor.period().is_due(machine.now(), self.fresh);
         let wait = self.supervisor.period().wait(machine.now(), self.fresh);
         // A link that is never silent must not delay the tick for ever.
-        let patient = !due || self.overdue < MAX_OVERDUE;
+        let may_receive = !due || self.overdue < MAX_OVERDUE;
         let wait = if due { 0 } else { wait.max(1) };
-        let incoming = match patient {
+        let incoming = match may_receive {
             true => self.inbox.newest(|bytes| machine.receive(bytes, wait))?,
             false => None,
         };
@@ -289,7 +289,7 @@ where
         let networks = self.supervisor.networks();
         // Decide once before, so that the measurement does not depend on what ran before.
         let action = self.supervisor.decide(observation)?;
-        let z = networks.normalise(observation);
+        let obs = networks.normalise(observation);
         let cost = |work: &dyn Fn()| {
             let begin = machine.cycles();
             work();
@@ -298,7 +298,7 @@ where
         Ok(Measurement {
             empty: cost(&|| {}),
             network: cost(&|| {
-                black_box(networks.network(black_box(&z)));
+                black_box(networks.network(black_box(&obs)));
             }),
             decision: cost(&|| {
                 let _ = black_box(self.supervisor.decide(black_box(observation)));

@@ -362,7 +362,7 @@ fn a_plant_that_does_not_do_what_was_predicted_warns_then_falls_back_and_recover
             (Mode::Fallback, Mode::Run, Reason::Recovered),
         ]
     );
-    // Without a model nobody notices: the negative control.
+    // Negative control: without a model the fault is not noticed.
     let blind = Settings { monitor: None, ..settings() };
     let (mut robot, mut bench) = (self::robot(blind), script(0, &observations));
     play(&mut robot, &mut bench, 0);

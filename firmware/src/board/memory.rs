@@ -4,7 +4,7 @@
 //! RAM and feeds the watchdog, and interrupts are off. Bytes that arrive meanwhile are lost, so the host
 //! waits for its answer.
 
-use crate::update::slots;
+use crate::flash::slots;
 use embedded_storage::nor_flash::{
     ErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };

@@ -3,7 +3,7 @@
 //! QEMU's folder is the memory: each operation changes the file first and then reads the change back to
 //! its address. When the emulator starts in the same folder again, its flash has the same contents.
 
-use crate::update::slots;
+use crate::flash::slots;
 use daa_core::update::RECORD_BYTES;
 use embedded_storage::nor_flash::{
     ErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,

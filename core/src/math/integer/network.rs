@@ -211,17 +211,17 @@ impl<'w> DynIntegerMlp<'w> {
 }
 
 /// Writes `x * inverse_unit`, rounded to the nearest integer, ties to even, within `-4095..=4095`.
-pub(super) fn integers(z: &[f32], inverse_unit: f32, q: &mut [u32]) {
+pub(super) fn integers(x: &[f32], inverse_unit: f32, q: &mut [u32]) {
     // From this number to the next power of two, floats are integers: the addition rounds, and the low bits
     // are the integer.
     const WHOLE: f32 = 12_582_912.0;
     const LARGEST: f32 = integer::LARGEST as f32;
-    let integer = |z: &f32| {
-        let scaled = limit(z * inverse_unit, -LARGEST, LARGEST);
+    let integer = |x: &f32| {
+        let scaled = limit(x * inverse_unit, -LARGEST, LARGEST);
         (scaled + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits()) & 0xFFFF
     };
     q.fill(0);
-    let (pairs, rest) = z.as_chunks::<2>();
+    let (pairs, rest) = x.as_chunks::<2>();
     for (q, [low, high]) in q.iter_mut().zip(pairs) {
         *q = integer(low) | integer(high) << 16;
     }

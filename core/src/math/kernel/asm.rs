@@ -193,13 +193,13 @@ blocks!(vmul vmul8);
 
 /// `x` above zero, else `+0`, in place; of a NaN the sign decides.
 pub(crate) fn relu(values: &mut [f32]) {
-    // SAFETY: as many floats as said, and nobody else looks at them.
+    // SAFETY: the pointer and the length are those of an exclusive slice.
     unsafe { relu_run(values.as_mut_ptr(), values.len()) }
 }
 
 /// `x` above zero, `0.01 x` below, in place.
 pub(crate) fn leaky_relu(values: &mut [f32]) {
-    // SAFETY: as many floats as said, and nobody else looks at them.
+    // SAFETY: the pointer and the length are those of an exclusive slice.
     unsafe { leaky_relu_run(values.as_mut_ptr(), values.len()) }
 }
 
@@ -309,7 +309,7 @@ unsafe extern "C" fn leaky_relu_run(values: *mut f32, len: usize) {
 /// least one).
 type Integers = unsafe extern "C" fn(*const u32, *const u32, usize, *mut u32, usize);
 
-/// What is done with the sums of integers.
+/// How the sums of integers are converted.
 const RELU: usize = 0;
 const LEAKY_RELU: usize = 1;
 const TO_FLOAT: usize = 2;
@@ -337,7 +337,7 @@ pub fn integer_hidden(weights: WeightType, leaky: bool, stream: &[u32], x: &[u32
 }
 
 /// [`integer::last`](super::integer::last) with SMLAD; a stream shorter than the
-/// layer gives NaN, which the [guard](crate::guard) refuses.
+/// layer gives NaN, which the guards refuse.
 pub fn integer_last(weights: WeightType, stream: &[u32], x: &[u32], y: &mut [f32]) {
     let table: [Integers; 4] = match weights {
         WeightType::I8 => {

@@ -130,8 +130,8 @@ fn second(answer: [f32; 2], step: f32) -> Actuation<2> {
         debounce: Debounce::default(),
         monitor: None,
     };
-    let nobody = |_: Option<&SVector<f32, 1>>| None;
-    let mut controller = Supervisor::new(Puppet([0.0; 2].into()), nobody, settings);
+    let no_command = |_: Option<&SVector<f32, 1>>| None;
+    let mut controller = Supervisor::new(Puppet([0.0; 2].into()), no_command, settings);
     controller.arm();
     controller.signals().set(0, 0.0, 0);
     let zero = Command { action: [0.0; 2].into(), drive: [1500.0; 2].into() };
@@ -258,7 +258,7 @@ fn whatever_happens_only_arming_leads_out_of_safe_and_every_edge_is_told_once() 
 }
 
 #[test]
-fn a_log_that_nobody_reads_changes_nothing_and_its_losses_are_counted() {
+fn a_log_that_is_not_read_changes_nothing_and_its_losses_are_counted() {
     let (mut read, mut unread) = (controller(settings()), controller(settings()));
     let mut told = 0;
     for controller in [&mut read, &mut unread] {

@@ -55,7 +55,7 @@ fn shadow_then_trial_then_confirmed_and_the_actuators_follow_one_policy_at_a_tim
 }
 
 #[test]
-fn a_bad_answer_in_shadow_rejects_it_and_nobody_notices() {
+fn a_bad_answer_in_shadow_rejects_it_without_any_effect() {
     let mut robot = with(Proportional { fails_above: 0.6, ..Proportional::new(-1.0) }, false);
     let mut observations = [0.5; 40];
     observations[4] = 0.7;
