@@ -1,8 +1,8 @@
 //! Faults x seeds on one image, as a table.
 
-use crate::episode::{Outcome, Run, dispatch};
+use crate::episode::{self, Outcome, Run};
+use crate::fault::Fault;
 use anyhow::{Context, Result};
-use daa_core::fault::Fault;
 use daa_envs as task;
 use daa_envs::evaluate::{Actions, Evaluation, Summary};
 use daa_formats::image::action_repeat;
@@ -95,7 +95,7 @@ pub fn run(path: &Path, episodes: usize, monitor: bool) -> Result<Campaign> {
         let outcome = |episode: usize| {
             let seed = episode as u64;
             let run = Run { fault, flipped_weights, onset, seed, episode, monitor };
-            dispatch(&image, &agent, &what, run)
+            episode::run(&image, &agent, &what, run)
         };
         let outcomes = (0..episodes).map(outcome).collect::<Result<_>>()?;
         rows.push(Row { fault: name, onset, outcomes });

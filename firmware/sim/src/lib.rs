@@ -6,4 +6,5 @@
 pub mod brain;
 pub mod campaign;
 pub mod episode;
+pub mod fault;
 pub mod plant;

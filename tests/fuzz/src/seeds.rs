@@ -94,7 +94,7 @@ fn image(weights: WeightType, hidden: u16) -> Vec<u8> {
         Model { transition_scale, transition, reward: &reward, critic: &critic, monitor: &monitor };
     let contents = Contents {
         architecture,
-        passport: &passport,
+        metadata: &passport,
         policy: &policy,
         model: (hidden > 0).then_some(model),
         golden: &[0.5; 2 * (OBS + ACT)],
