@@ -1,13 +1,12 @@
 //! Running a program on a pseudo-terminal.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
+use std::{ptr, thread};
 
 use anyhow::{Context, Result, anyhow};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 
 /// How a program ended on a terminal, and what it wrote.
 #[derive(Debug)]
@@ -25,12 +24,7 @@ pub struct Ended {
 /// # Errors
 /// When there is no pseudo-terminal, the program cannot be started, or it writes something else than text.
 pub fn run(command: &mut Command, columns: u16) -> Result<Ended> {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    grantpt(&ours)?;
-    unlockpt(&ours)?;
-    let name = ptsname(&ours, Vec::new())?.into_string()?;
-    let theirs = File::options().read(true).write(true).open(&name).context(name)?;
-    tcsetwinsize(&theirs, Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })?;
+    let (ours, theirs) = open(columns).context("cannot open a pseudo-terminal")?;
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(theirs);
     let child = command.spawn()?;
@@ -46,6 +40,25 @@ pub fn run(command: &mut Command, columns: u16) -> Result<Ended> {
     let terminal = reader.join().map_err(|_| anyhow!("the reader of the terminal panicked"))??;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(Ended { status: output.status, stdout, terminal })
+}
+
+/// Opens a pseudo-terminal and returns our end and the program's end.
+fn open(columns: u16) -> io::Result<(OwnedFd, OwnedFd)> {
+    let size = libc::winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let (mut ours, mut theirs) = (0, 0);
+    let (name, settings) = (ptr::null_mut(), ptr::null());
+    // SAFETY: the two integers and `size` outlive the call; null pointers stand for "no name" and "default settings".
+    if unsafe { libc::openpty(&mut ours, &mut theirs, name, settings, &size) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: both descriptors were opened just now, and nothing else owns them.
+    let ends = unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
+    // A second copy of our end in the program would keep the terminal open.
+    // SAFETY: the call only sets a flag of our descriptor.
+    if unsafe { libc::fcntl(ours, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(ends)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tools::process;
 use tools::progress::say;
 use tools::project::Project;
 use tools::setup;
+use tools::setup::emulator;
 use tools::setup::toolchain::{TARGET, wrapper_path};
 
 /// Names and durations of earlier steps, one a line, which `.ci/run` passes on.
@@ -91,6 +92,7 @@ impl Test {
             say("comparisons with other programs are left out");
             tests.env("DAA_WITHOUT_REFERENCE", "1");
         }
+        emulator::add_to_path(project, &mut tests);
         let status = process::status(&mut tests)?;
         // The runner's summary stays the last output.
         std::process::exit(status.code().unwrap_or(1));

@@ -4,6 +4,7 @@
 //! them without installing them. It serves users without root, and machines where installing QEMU would remove
 //! another package, such as a newer `qemu-utils`.
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,17 @@ pub fn path(project: &Project) -> PathBuf {
     let unpacked = project.deps().join("qemu/bin").join(QEMU);
     let found = || unpacked.is_file().then_some(unpacked);
     process::find_program(QEMU).or_else(found).unwrap_or_else(|| QEMU.into())
+}
+
+/// Lets `command` find the emulator by its name, if it was unpacked into `.deps/qemu/`.
+pub fn add_to_path(project: &Project, command: &mut Command) {
+    if process::find_program(QEMU).is_none() {
+        let found = env::var_os("PATH").unwrap_or_default();
+        let paths = env::split_paths(&found).chain([project.deps().join("qemu/bin")]);
+        if let Ok(paths) = env::join_paths(paths) {
+            command.env("PATH", paths);
+        }
+    }
 }
 
 /// Finds the emulator or installs it.
