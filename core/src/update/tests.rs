@@ -115,7 +115,7 @@ impl NorFlash for Ram {
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
         assert!(from < to && to as usize <= self.capacity(), "the range lies in the memory");
-        assert!(from as usize % Self::ERASE_SIZE == 0 && to as usize % Self::ERASE_SIZE == 0);
+        assert!([from, to].iter().all(|at| (*at as usize).is_multiple_of(Self::ERASE_SIZE)));
         for start in (from as usize / 4..to as usize / 4).step_by(SECTOR_WORDS) {
             let torn = self.next()?;
             let words = &mut self.words.as_flattened_mut()[start..start + SECTOR_WORDS];

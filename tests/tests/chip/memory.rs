@@ -1,8 +1,8 @@
 //! The firmware's segments against the chip's memory map: the board's ELF and the emulator's.
 
-use crate::segments::misplaced;
 use std::path::Path;
 use tests::firmware_elf;
+use tools::firmware::segments::misplaced;
 
 /// Where the program headers are, and how many: ELF32, little-endian.
 fn headers(elf: &[u8]) -> (usize, usize) {

@@ -1,49 +1,51 @@
-//! Building the firmware around an image, and what the ELF then holds.
+//! Building the firmware around an image, and reading the ELF file.
+
+pub mod log;
+pub mod segments;
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
 
+use crate::files::{self, explain};
+use crate::process;
+use crate::progress::{Step, say};
 use crate::project::Project;
-use crate::report::{Step, say};
-use crate::run;
-use crate::setup::place::explain;
 use crate::setup::toolchain::TARGET;
 
-/// Where a programmer puts the policy: slot A, behind its records.
-pub(crate) const POLICY_ADDRESS: u32 = 0x080A_0100;
+/// The address of the policy image in flash: behind the records of slot A.
+pub const POLICY_ADDRESS: u32 = 0x080A_0100;
 
-/// Bytes there.
-pub(crate) const POLICY_BYTES: usize = 384 * 1024 - 256;
+/// The size of the slot at [`POLICY_ADDRESS`], in bytes.
+pub const POLICY_BYTES: usize = 384 * 1024 - 256;
 
 const POLICY_SECTION: &str = ".policy";
 
 /// The machine that the firmware is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Machine {
-    /// The one with actuators, and as many actions as it has pins for
+pub enum Machine {
+    /// The microcontroller board, with actuators; it supports as many actions as it has actuator pins
     Board,
-    /// The one in QEMU
+    /// The microcontroller emulated by QEMU
     Emulator,
 }
 
-/// The instructions of the kernels' assembly; the bits are the same.
+/// The instructions that the assembly kernels use; the results have the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Assembly {
+pub enum Assembly {
     /// Fewer instructions
     Vmla,
-    /// Fewer cycles by the manual
+    /// Fewer cycles, according to the processor's manual
     Vmul,
 }
 
 /// The choice of kernels, for every command that builds the firmware.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
-pub(crate) struct Kernels {
-    /// Build the firmware with the kernels in assembly (its feature `asm`, or `asm-vmul`): the same bits
-    /// in fewer instructions
+pub struct Kernels {
+    /// Build the firmware with assembly kernels (its feature `asm`, or `asm-vmul`): the same bits in fewer
+    /// instructions
     #[arg(
         long,
         value_enum,
@@ -52,7 +54,7 @@ pub(crate) struct Kernels {
         require_equals = true,
         default_missing_value = "vmla"
     )]
-    asm: Option<Assembly>,
+    pub asm: Option<Assembly>,
 }
 
 impl Kernels {
@@ -65,16 +67,13 @@ impl Kernels {
 }
 
 impl Machine {
-    /// The cargo arguments that choose this machine and these kernels.
-    fn features(self, kernels: Kernels) -> Vec<String> {
-        // The board is the default, as for `cargo embed`.
-        let defaults = (self == Self::Emulator).then(|| "--no-default-features".to_owned());
-        let features = [Some(self.name()), kernels.feature()].into_iter().flatten();
-        let features = ["--features".to_owned(), features.collect::<Vec<_>>().join(",")];
-        defaults.into_iter().chain(features).collect()
+    /// The cargo features for this machine and these kernels.
+    fn features(self, kernels: Kernels) -> Vec<&'static str> {
+        [Some(self.name()), kernels.feature()].into_iter().flatten().collect()
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    /// The name of the machine's cargo feature.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Board => "board",
             Self::Emulator => "emulator",
@@ -82,42 +81,50 @@ impl Machine {
     }
 }
 
-/// A built firmware, in memory: a later build for another image does not touch it.
-pub(crate) struct Elf {
+/// The ELF file of a built firmware, in memory: a later build for another image does not change it.
+pub struct Elf {
     bytes: Vec<u8>,
 }
 
 impl Elf {
-    /// Builds the firmware for `machine` around `image`, an absolute path; without one, around what the
-    /// firmware's build takes by itself.
+    /// Builds the firmware for `machine` around `image`, an absolute path. Without an image the firmware's build
+    /// script chooses one.
     ///
     /// # Errors
-    /// The build's own line when it refuses the image; after cargo's output for anything else.
-    pub(crate) fn build(
+    /// The build script's own line when it refuses the image; for any other error cargo's output is printed.
+    pub fn build(
         project: &Project,
         machine: Machine,
         kernels: Kernels,
         image: Option<&Path>,
     ) -> Result<Self> {
+        Self::build_with(project, &machine.features(kernels), image)
+    }
+
+    /// Builds the firmware with the given cargo features, of which one names the machine.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with(project: &Project, features: &[&str], image: Option<&Path>) -> Result<Self> {
         let firmware = project.firmware();
         let target_dir = firmware.join("target");
-        fs::create_dir_all(&target_dir).map_err(|error| explain(error, &target_dir))?;
+        files::create_dir(&target_dir)?;
         // Two builds for two images would overwrite each other's result.
         let path = target_dir.join(".xtask-lock");
         let lock = File::create(&path).map_err(|error| explain(error, &path))?;
         lock.lock().map_err(|error| explain(error, &path))?;
 
-        let features: Vec<_> =
-            [Some(machine.name()), kernels.feature()].into_iter().flatten().collect();
-        let step = Step::spinner(format!("building the firmware ({})", features.join(", ")));
-        let mut cargo = run::firmware_cargo(&firmware);
-        cargo.args(["build", "--release", "--bin", "firmware"]).args(machine.features(kernels));
-        cargo.arg("--target-dir").arg(&target_dir).stdin(Stdio::null());
+        let step = Step::new(format!("building the firmware ({})", features.join(", ")));
+        let mut cargo = process::firmware_cargo(&firmware);
+        cargo.args(["build", "--release", "--bin", "firmware", "--features", &features.join(",")]);
+        // The board is the default feature, as for `cargo embed`, which then finds the same build.
+        cargo.args((!features.contains(&"board")).then_some("--no-default-features"));
+        cargo.arg("--target-dir").arg(&target_dir);
         match image {
             Some(image) => cargo.env("POLICY", image),
             None => cargo.env_remove("POLICY"),
         };
-        let output = run::output(&mut cargo)?;
+        let output = process::output(&mut cargo)?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             if let Some(refusal) = refusal(&text) {
@@ -125,7 +132,7 @@ impl Elf {
             }
             drop(step);
             say(text);
-            bail!("the firmware does not build; the messages above say why");
+            bail!("the firmware did not build; the messages above say why");
         }
         step.done();
         let elf = target_dir.join(TARGET).join("release/firmware");
@@ -137,37 +144,38 @@ impl Elf {
         Ok(elf)
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The image that this ELF flashes.
+    /// The image in the ELF file, padded with zeros to a multiple of four bytes.
     ///
     /// # Errors
-    /// When it has none.
-    pub(crate) fn image(&self) -> Result<&[u8]> {
-        let file = object::File::parse(&*self.bytes).context("the firmware is no ELF file")?;
+    /// When the file contains none.
+    pub fn image(&self) -> Result<&[u8]> {
+        let file = object::File::parse(&*self.bytes).context("the firmware is not an ELF file")?;
         let section = file.section_by_name(POLICY_SECTION);
         Ok(section.context("the firmware has no policy section")?.data()?)
     }
 
-    /// Checks that this ELF flashes exactly the bytes of `image`.
+    /// Checks that the ELF file contains exactly the bytes of `image`.
     fn expect_image(&self, image: &[u8]) -> Result<()> {
         let padding = self.image()?.strip_prefix(image);
         if padding.is_none_or(|rest| rest.len() > 3 || rest.iter().any(|byte| *byte != 0)) {
             bail!(
-                "the built firmware holds another image than the one named; remove firmware/target and \
+                "the built firmware contains another image than the given one; remove firmware/target and \
                  try again"
             );
         }
         Ok(())
     }
 
-    /// The ELF without its image: the flash sector is left to whoever loads it.
+    /// Returns the ELF file without its image, so that another program can load the flash sector.
     ///
     /// # Errors
-    /// When no part of the ELF is loaded to that sector.
-    pub(crate) fn without_image(&self) -> Result<Vec<u8>> {
+    /// When no segment is loaded at [`POLICY_ADDRESS`].
+    pub fn without_image(&self) -> Result<Vec<u8>> {
         let mut bytes = self.bytes.clone();
         let word = |bytes: &[u8], at: usize| -> Option<u32> {
             Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
@@ -176,7 +184,7 @@ impl Elf {
             Some(usize::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)))
         };
         // ELF32: e_phoff, e_phentsize and e_phnum; then p_type and p_paddr of each segment.
-        let start = word(&bytes, 0x1c).context("the firmware is no ELF file")? as usize;
+        let start = word(&bytes, 0x1c).context("the firmware is not an ELF file")? as usize;
         let size = half(&bytes, 0x2a).unwrap_or_default();
         let count = half(&bytes, 0x2c).unwrap_or_default();
         let mut found = false;
@@ -198,19 +206,19 @@ impl Elf {
         Ok(bytes)
     }
 
-    /// Flash and RAM that the sections take.
+    /// Returns the bytes of flash and RAM that the sections take.
     ///
     /// # Errors
-    /// When the ELF cannot be read.
-    pub(crate) fn usage(&self) -> Result<Usage> {
+    /// When the bytes are not an ELF file.
+    pub fn usage(&self) -> Result<Usage> {
         use object::SectionFlags::Elf;
         use object::elf::{SHF_ALLOC, SHF_WRITE};
-        let file = object::File::parse(&*self.bytes).context("the firmware is no ELF file")?;
+        let file = object::File::parse(&*self.bytes).context("the firmware is not an ELF file")?;
         let mut usage = Usage::default();
         for section in file.sections() {
             let Elf { sh_flags } = section.flags() else { continue };
             let bytes = section.size();
-            // The log's format strings carry addresses, yet stay in the ELF.
+            // The log's format strings have addresses but are not loaded.
             let loaded = sh_flags & u64::from(SHF_ALLOC) != 0;
             let writable = sh_flags & u64::from(SHF_WRITE) != 0;
             let stored = section.kind() != object::SectionKind::UninitializedData;
@@ -232,18 +240,18 @@ impl Elf {
     }
 }
 
-/// What a firmware takes of the microcontroller, in bytes.
+/// The memory that a firmware takes, in bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    /// Code, constants and initial values; without the image.
-    pub(crate) flash: u64,
-    /// Variables, with and without initial values; without the stack.
-    pub(crate) ram: u64,
+pub struct Usage {
+    /// Code, constants and initial values, without the image.
+    pub flash: u64,
+    /// Variables with and without initial values, without the stack.
+    pub ram: u64,
     /// The image.
-    pub(crate) policy: u64,
+    pub policy: u64,
 }
 
-/// The line in which the firmware's build script, or an assertion in the firmware, refuses an image.
+/// Returns the reason for which the firmware's build script, or an assertion in the firmware, refused an image.
 fn refusal(cargo: &str) -> Option<&str> {
     cargo.lines().filter(|line| line.starts_with("error")).find_map(|line| {
         let (_, reason) = ["policy image ", "evaluation panicked: "]
@@ -270,15 +278,15 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_are_a_feature_beside_the_machine() {
-        let features = |asm| Machine::Emulator.features(Kernels { asm }).pop().unwrap();
+    fn machine_and_kernels_are_features() {
+        let features = |asm| Machine::Emulator.features(Kernels { asm }).join(",");
         assert_eq!(features(None), "emulator");
         assert_eq!(features(Some(Assembly::Vmla)), "emulator,asm");
         assert_eq!(features(Some(Assembly::Vmul)), "emulator,asm-vmul");
     }
 
     #[test]
-    fn what_is_no_elf_is_an_error_and_no_panic() {
+    fn bytes_that_are_not_an_elf_file_are_refused_without_a_panic() {
         for bytes in [vec![], vec![0x7f, b'E', b'L', b'F'], vec![0xff; 64]] {
             let elf = Elf { bytes };
             assert!(elf.without_image().is_err());

@@ -1,11 +1,11 @@
-//! Where a firmware's segments lie, against the chip's memory map.
+//! Compares the addresses of a firmware's segments with the chip's memory map.
 //!
-//! | what | must lie in |
+//! | segment | must lie in |
 //! |---|---|
 //! | bytes that are flashed | flash, no two segments on the same byte |
-//! | what is written while it runs | SRAM |
-//! | what is executed | flash; or the variables' part of SRAM, where the start copies it from flash, for code that erases flash cannot be read from it |
-//! | the first instruction | a segment that is executed |
+//! | variables | SRAM |
+//! | code | flash; or, for code that erases flash, the part of SRAM with the variables, where the start-up code copies it to |
+//! | the first instruction | a segment with code |
 
 use std::ops::Range;
 
@@ -15,16 +15,16 @@ use object::read::elf::{FileHeader as _, ProgramHeader as _};
 
 /// 1 MiB of the STM32F405RG's flash.
 const FLASH: Range<u64> = 0x0800_0000..0x0810_0000;
-/// Its SRAM1 and SRAM2. The core-coupled memory is not used: emulators do not have it.
+/// The chip's SRAM1 and SRAM2. The core-coupled memory is not used because QEMU does not emulate it.
 const SRAM: Range<u64> = 0x2000_0000..0x2002_0000;
-/// The part of it behind the stack.
+/// The part of SRAM above the stack.
 const VARIABLES: Range<u64> = 0x2001_8000..0x2002_0000;
 
-/// Each thing that is not where it must be, as a line; none when all is well.
+/// Returns a line for each segment at a wrong address.
 ///
 /// # Errors
-/// When the bytes are no ELF file for such a chip, or hold nothing to flash.
-pub(crate) fn misplaced(elf: &[u8]) -> Result<Vec<String>, object::Error> {
+/// When the bytes are not an ELF file of 32 bits and little-endian.
+pub fn misplaced(elf: &[u8]) -> Result<Vec<String>, object::Error> {
     let endian = LittleEndian;
     let header = FileHeader32::<LittleEndian>::parse(elf)?;
     let mut lines = Vec::new();
@@ -92,7 +92,7 @@ mod tests {
     const ZERO: Segment = (0x2001_8010, 0x2001_8010, 0, 0x100, READ | PF_W);
     const IMAGE: Segment = (0x080e_0000, 0x080e_0000, 0x2_0000, 0x2_0000, READ);
 
-    /// An ELF file of headers alone.
+    /// An ELF file that consists of headers.
     fn elf(segments: &[Segment]) -> Vec<u8> {
         let mut bytes = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28\0\x01\0\0\0".to_vec();
         for word in [0x0800_0101u32, 52, 0, 0] {
@@ -110,19 +110,19 @@ mod tests {
     }
 
     #[test]
-    fn a_firmware_in_its_place_is_in_order() {
+    fn correct_addresses_are_accepted() {
         let copied = (0x2001_9000, 0x0800_1000, 4, 4, READ | PF_W | PF_X);
         let lines = misplaced(&elf(&[CODE, DATA, ZERO, IMAGE, copied])).unwrap();
         assert!(lines.is_empty(), "{lines:?}");
     }
 
     #[test]
-    fn every_segment_out_of_its_place_is_noticed() {
+    fn every_segment_at_a_wrong_address_is_reported() {
         let planted: [(&str, Segment); 9] = [
             ("code in no memory", (0x0900_0000, 0x0900_0000, 4, 4, READ | PF_X)),
             ("code below flash", (0x07ff_fffc, 0x07ff_fffc, 8, 8, READ | PF_X)),
             ("code in the stack", (0x2000_0000, 0x0800_1000, 4, 4, READ | PF_W | PF_X)),
-            ("code that nobody copied", (0x2001_9000, 0x0800_1000, 0, 4, READ | PF_W | PF_X)),
+            ("code that is not copied", (0x2001_9000, 0x0800_1000, 0, 4, READ | PF_W | PF_X)),
             ("an image beyond flash", (0x080e_0000, 0x080e_0000, 0x2_0004, 0x2_0004, READ)),
             ("variables beyond SRAM", (0x2001_fffc, 0x2001_fffc, 0, 8, READ | PF_W)),
             ("variables in core-coupled memory", (0x1000_0000, 0x1000_0000, 0, 8, READ | PF_W)),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_elf_is_an_error_and_no_panic() {
+    fn bytes_that_are_not_an_elf_file_are_refused_without_a_panic() {
         assert!(misplaced(b"no").is_err());
         assert!(misplaced(&elf(&[CODE])[..60]).is_err());
     }

@@ -1,14 +1,18 @@
-//! What `host-trainer drive --json` prints, and the table made of it.
+//! The report that `host-trainer hil --json` prints, and a table for people.
 
 use serde::Deserialize;
 
 /// Several episodes with the microcontroller as the controller.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Report {
-    pub(crate) episodes: Vec<Episode>,
-    pub(crate) network: Cost,
-    pub(crate) decision: Cost,
-    pub(crate) stack_high_water_bytes: u64,
+pub struct Report {
+    /// The episodes in order.
+    pub episodes: Vec<Episode>,
+    /// Cost of the network alone.
+    pub network: Cost,
+    /// Cost of a whole decision.
+    pub decision: Cost,
+    /// The deepest stack.
+    pub stack_high_water_bytes: u64,
     #[serde(default)]
     planned: Option<Planned>,
     #[serde(default)]
@@ -17,7 +21,7 @@ pub(crate) struct Report {
     period_us: u64,
 }
 
-/// What the microcontroller says of its planning.
+/// Planning on the microcontroller, summed over all decisions.
 #[derive(Debug, Deserialize)]
 struct Planned {
     decisions: u64,
@@ -25,23 +29,33 @@ struct Planned {
     fewest: u64,
 }
 
-/// The core's clock on the board.
+/// The processor's clock on the board.
 const CORE_MHZ: u64 = 168;
 
+/// One episode.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Episode {
-    pub(crate) host_return: f64,
-    pub(crate) mcu_return: f64,
-    pub(crate) differing_actions: u64,
-    pub(crate) outside_run: u64,
-    pub(crate) decisions: u64,
-    pub(crate) instructions_per_decision: f64,
+pub struct Episode {
+    /// Return with the host's actions.
+    pub host_return: f64,
+    /// Return with the microcontroller's actions.
+    pub mcu_return: f64,
+    /// Actions of the microcontroller that differ from the host's in any bit.
+    pub differing_actions: u64,
+    /// Actions that were not the policy's.
+    pub outside_run: u64,
+    /// Number of actions.
+    pub decisions: u64,
+    /// Mean over the episode.
+    pub instructions_per_decision: f64,
 }
 
+/// Cost of a computation.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Cost {
-    pub(crate) instructions: u64,
-    pub(crate) multiply_adds: u64,
+pub struct Cost {
+    /// Executed instructions.
+    pub instructions: u64,
+    /// Multiply-adds of the network.
+    pub multiply_adds: u64,
 }
 
 impl Cost {
@@ -51,22 +65,22 @@ impl Cost {
 }
 
 impl Report {
-    /// The mean return on the host and on the microcontroller.
-    pub(crate) fn mean_returns(&self) -> (f64, f64) {
+    /// The mean returns of host and microcontroller.
+    pub fn mean_returns(&self) -> (f64, f64) {
         let count = self.episodes.len().max(1) as f64;
         let mean =
             |value: fn(&Episode) -> f64| self.episodes.iter().map(value).sum::<f64>() / count;
         (mean(|episode| episode.host_return), mean(|episode| episode.mcu_return))
     }
 
-    /// Actions that differ in any bit, and all actions.
-    pub(crate) fn differing(&self) -> (u64, u64) {
+    /// The number of actions that differ in any bit, and the number of all actions.
+    pub fn differing(&self) -> (u64, u64) {
         let sum = |value: fn(&Episode) -> u64| self.episodes.iter().map(value).sum();
         (sum(|episode| episode.differing_actions), sum(|episode| episode.decisions))
     }
 
-    /// The whole report for a person.
-    pub(crate) fn table(&self) -> String {
+    /// The report as text.
+    pub fn table(&self) -> String {
         let mut text = format!(
             "{:>7} {:>12} {:>12} {:>22} {:>22}\n",
             "episode", "host return", "MCU return", "actions that differ", "instructions/decision"
@@ -85,15 +99,15 @@ impl Report {
         let outside: u64 = self.episodes.iter().map(|episode| episode.outside_run).sum();
         if outside > 0 {
             text += &format!(
-                "{outside} actions were not the policy's: the ladder had left RUN (--verbose says why)\n\n"
+                "{outside} actions were not the policy's: the safety state machine had left RUN (--verbose says why)\n\n"
             );
         }
         text += &format!(
             "network:  {} instructions, {:.2} for each of {} multiply-adds\n\
              decision: {} instructions (guards, normaliser, network, tanh, limits)\n\
              stack:    {} bytes at most\n\
-             Instructions are counted, cycles are not: on a Cortex-M4F a VMLA takes 3, a VLDR 2, a VMUL or\n\
-             VADD 1, and flash wait states come on top.",
+             These are instructions, not cycles: on a Cortex-M4F a VMLA takes 3 cycles, a VLDR 2, a VMUL or VADD 1,\n\
+             and flash wait states add to that.",
             self.network.instructions,
             self.network.per_multiply_add(),
             self.network.multiply_adds,
@@ -102,8 +116,8 @@ impl Report {
         );
         if let (Some(planned), Some(instructions)) = (&self.planned, self.plan_instructions) {
             text += &format!(
-                "\nplanning: at most {instructions} instructions, {:.1} % of a period if one took one cycle; {} of {} plans\n\
-                 chose another action than the policy's, none compared fewer than {}",
+                "\nplanning: at most {instructions} instructions, {:.1} % of a period at one cycle each; {} of {} plans chose\n\
+                 another action than the policy's; every plan compared at least {} actions",
                 100.0 * instructions as f64 / (CORE_MHZ * self.period_us).max(1) as f64,
                 planned.changed,
                 planned.decisions,
@@ -128,7 +142,7 @@ mod tests {
         "stack_high_water_bytes":2048,"golden_vectors":64}"#;
 
     #[test]
-    fn the_table_sums_up_what_drive_printed() {
+    fn the_table_shows_the_report() {
         let report: Report = serde_json::from_str(TEXT).unwrap();
         assert_eq!(report.mean_returns(), (850.0, 849.0));
         assert_eq!(report.differing(), (3, 500));

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: what is on this machine, where, and whether it computes.
+//! `cargo xtask doctor`: shows what is installed, where, and whether it works.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,26 +6,30 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
-
-use crate::host::HostTrainer;
-use crate::project::Project;
-use crate::run;
-use crate::setup::toolchain::TARGET;
-use crate::setup::{mujoco, system, toolchain, torch};
+use tools::process;
+use tools::programs::HostTrainer;
+use tools::project::Project;
+use tools::setup::toolchain::TARGET;
+use tools::setup::{Check, emulator, mujoco, place, system, toolchain, torch};
 
 const SET_UP: &str = "run `cargo xtask setup`";
 
-/// A float32 product of this size in another order of summation differs by less.
+/// Float32 products of this size that differ only in the order of summation differ by less.
 const MATMUL_TOLERANCE: f64 = 1e-4;
 
-/// One thing that was looked for.
+/// Shows what is installed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {}
+
+/// One line of the table.
 struct Row {
     name: &'static str,
-    found: std::result::Result<String, String>,
+    /// What was found, or what to do.
+    found: Result<String, String>,
 }
 
 impl Row {
-    /// A row that is fine when `found` holds something, and otherwise says what to do.
+    /// A row for something that may be missing.
     fn new(name: &'static str, found: Option<String>, remedy: &str) -> Self {
         Self { name, found: found.ok_or_else(|| remedy.to_owned()) }
     }
@@ -40,46 +44,55 @@ struct Diagnosis {
     mujoco: String,
 }
 
-/// Prints the table.
-///
-/// # Errors
-/// When something is missing or does not compute.
-pub(crate) fn run(project: &Project) -> Result<()> {
-    let mut rows = vec![
-        program("rustc", "install Rust from https://rustup.rs"),
-        program("cargo", "install Rust from https://rustup.rs"),
-        program("c++", "install g++"),
-        python(),
-        torch_row(project),
-        mujoco_row(project),
-        models(project),
-        target(project),
-        program("qemu-system-arm", SET_UP),
-        Row { name: "CPU", found: Ok(cpu()) },
-        Row { name: "NVIDIA driver", found: Ok(driver()) },
-    ];
-    if let Some(hint) = torch::cuda_hint(project) {
-        rows.push(Row { name: "", found: Ok(hint.into()) });
-    }
-    rows.extend(native_libraries(project));
-    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
-    for row in &rows {
-        let text = match &row.found {
-            Ok(text) => text.clone(),
-            Err(remedy) => format!("MISSING: {remedy}"),
-        };
-        println!("{:<width$}  {text}", row.name);
-    }
-    match rows.iter().filter(|row| row.found.is_err()).count() {
-        0 => Ok(()),
-        1 => bail!("one thing is missing; the line above says what to do"),
-        count => bail!("{count} things are missing; the lines above say what to do"),
+impl Doctor {
+    /// Prints the table.
+    ///
+    /// # Errors
+    /// When something is missing, damaged, or computes wrong results.
+    pub(crate) fn run(self) -> Result<()> {
+        let project = Project::find()?;
+        let mut rows = vec![
+            program("rustc", "install Rust from https://rustup.rs"),
+            program("cargo", "install Rust from https://rustup.rs"),
+            program("c++", "install g++"),
+            python(),
+            torch_row(&project),
+            mujoco_row(&project),
+            models(&project),
+            target(&project),
+            version(emulator::QEMU, Some(emulator::path(&project)), SET_UP),
+            digests(&project),
+            Row { name: "CPU", found: Ok(cpu()) },
+            Row { name: "NVIDIA driver", found: Ok(driver()) },
+        ];
+        if let Some(hint) = torch::cuda_hint(&project) {
+            rows.push(Row { name: "", found: Ok(hint.into()) });
+        }
+        rows.extend(native_libraries(&project));
+        let width = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
+        for row in &rows {
+            let text = match &row.found {
+                Ok(text) => text.clone(),
+                Err(remedy) => format!("PROBLEM: {remedy}"),
+            };
+            println!("{:<width$}  {text}", row.name);
+        }
+        match rows.iter().filter(|row| row.found.is_err()).count() {
+            0 => Ok(()),
+            1 => bail!("there is one problem; the line above says what to do"),
+            count => bail!("there are {count} problems; the lines above say what to do"),
+        }
     }
 }
 
 fn program(name: &'static str, remedy: &str) -> Row {
-    let found = run::find_program(name).and_then(|path| {
-        let version = run::text(Command::new(&path).arg("--version").stderr(Stdio::null()))?;
+    version(name, process::find_program(name), remedy)
+}
+
+/// A program's version and path.
+fn version(name: &'static str, path: Option<PathBuf>, remedy: &str) -> Row {
+    let found = path.and_then(|path| {
+        let version = process::text(Command::new(&path).arg("--version").stderr(Stdio::null()))?;
         Some(format!("{}  {}", version.lines().next().unwrap_or_default(), path.display()))
     });
     Row::new(name, found, remedy)
@@ -87,11 +100,10 @@ fn program(name: &'static str, remedy: &str) -> Row {
 
 fn python() -> Row {
     let found = system::python().ok().and_then(|path| {
-        let version = run::text(Command::new(&path).arg("--version"))?;
+        let version = process::text(Command::new(&path).arg("--version"))?;
         Some(format!("{version} with pip  {}", path.display()))
     });
-    // Once everything is fetched it is needed no more.
-    let text = found.unwrap_or_else(|| "none with pip (needed only to fetch the libraries)".into());
+    let text = found.unwrap_or_else(|| "none with pip (only the set-up needs it)".into());
     Row { name: "python", found: Ok(text) }
 }
 
@@ -138,13 +150,24 @@ fn models(project: &Project) -> Row {
 fn target(project: &Project) -> Row {
     let rustc = toolchain::wrapper_path(project);
     let found = toolchain::has_target(&rustc, project).then(|| {
-        let version = run::text(Command::new(&rustc).arg("--version")).unwrap_or_default();
+        let version = process::text(Command::new(&rustc).arg("--version")).unwrap_or_default();
         format!("{version}  {}", rustc.display())
     });
     Row::new(TARGET, found, SET_UP)
 }
 
-/// Model name, number of cores and the vector instructions that the numeric libraries choose by.
+/// Compares every fetched file with the digest taken when it was installed.
+fn digests(project: &Project) -> Row {
+    let folders = place::verify_all(&project.deps(), Check::Full);
+    let damaged = folders.iter().find_map(|(_, damaged)| damaged.as_deref());
+    let found = match damaged {
+        None => Ok(format!("every file of {} folders has its digest", folders.len())),
+        Some(file) => Err(format!("{} is damaged: {SET_UP}", project.shorten(file))),
+    };
+    Row { name: "files in .deps", found }
+}
+
+/// Model name, number of cores and the vector instructions by which numeric libraries choose their kernels.
 fn cpu() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -181,16 +204,16 @@ fn driver() -> String {
     }
 }
 
-/// What the trainer finds in the libraries it is linked with.
+/// What `host-trainer doctor` reports about the libraries that it is linked with.
 fn native_libraries(project: &Project) -> Vec<Row> {
     let Some(host) = HostTrainer::find(project) else {
         let remedy = "not built: run `cargo build --release -p host-trainer`";
         return vec![Row { name: "matrix product", found: Err(remedy.into()) }];
     };
-    let output = run::output(host.command(project).args(["doctor", "--json"]));
+    let output = process::output(host.command(project).args(["doctor", "--json"]));
     let diagnosis = output.map_err(|error| error.to_string()).and_then(|output| {
         serde_json::from_slice::<Diagnosis>(&output.stdout)
-            .map_err(|_| run::last_line(&output.stderr))
+            .map_err(|_| process::last_line(&output.stderr))
     });
     match diagnosis {
         Err(error) => {
@@ -201,9 +224,11 @@ fn native_libraries(project: &Project) -> Vec<Row> {
         Ok(diagnosis) => {
             let cuda = if diagnosis.cuda { "found" } else { "not found" };
             let linked = format!("torch {}, MuJoCo {}", diagnosis.torch, diagnosis.mujoco);
-            let path = PathBuf::from(host.command(project).get_program());
             vec![
-                Row { name: "host-trainer", found: Ok(format!("{linked}  {}", path.display())) },
+                Row {
+                    name: "host-trainer",
+                    found: Ok(format!("{linked}  {}", host.path().display())),
+                },
                 Row { name: "CUDA", found: Ok(cuda.into()) },
                 Row { name: "matrix product", found: matmul(diagnosis.matmul_error) },
             ]
@@ -211,10 +236,10 @@ fn native_libraries(project: &Project) -> Vec<Row> {
     }
 }
 
-fn matmul(error: f64) -> std::result::Result<String, String> {
-    // Written so that a NaN is no success.
+fn matmul(error: f64) -> Result<String, String> {
+    // In this form a NaN is a failure.
     if error < MATMUL_TOLERANCE {
-        Ok(format!("right, largest error {error:.1e}"))
+        Ok(format!("correct, largest error {error:.1e}"))
     } else {
         Err(format!("wrong, largest error {error:.1e}: remove .deps/torch and {SET_UP}"))
     }
@@ -225,14 +250,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_matrix_product_is_found_even_if_it_is_no_number() {
+    fn a_wrong_matrix_product_is_found_even_if_it_is_nan() {
         assert!(matmul(2e-6).is_ok());
         assert!(matmul(0.5).is_err());
         assert!(matmul(f64::NAN).is_err());
     }
 
     #[test]
-    fn the_trainers_diagnosis_may_say_more_than_is_read_here() {
+    fn further_fields_of_the_diagnosis_are_ignored() {
         let text = r#"{"torch":"2.11.0","cuda":false,"cuda_devices":0,"matmul_error":3e-7,
                        "mujoco":"3.17.0","models":"x"}"#;
         let diagnosis: Diagnosis = serde_json::from_str(text).unwrap();

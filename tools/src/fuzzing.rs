@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: libFuzzer on everything that reads what others wrote.
+//! libFuzzer on everything that reads files or messages of others.
 //!
-//! The targets are functions of the package `fuzz`; our packages are compiled with libFuzzer's coverage
-//! by the stable compiler (`.cargo/rustc-fuzz`), the others as always.
+//! The targets are functions of the package `fuzz`. The workspace's packages are compiled with libFuzzer's coverage
+//! by the stable compiler (`.cargo/rustc-fuzz`), all other packages as usual.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,112 +9,105 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::files::{self, explain};
+use crate::process;
+use crate::progress::Step;
 use crate::project::Project;
-use crate::report::{Step, say};
-use crate::run;
-use crate::setup;
-use crate::setup::place::{self, explain};
 
-/// The targets, and the longest input that makes sense for each.
-const TARGETS: [(&str, u32); 3] = [("image", 4096), ("link", 512), ("config", 4096)];
+/// The targets, and the longest input that makes sense for each, in bytes.
+pub const TARGETS: [(&str, u32); 3] = [("image", 4096), ("link", 512), ("config", 4096)];
+
+const HEADER: &str = "| target | executions | edges covered | features | inputs kept | found |\n\
+                      |---|---|---|---|---|---|";
 
 /// What to fuzz, and how long.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    /// The targets [default: all, side by side]
-    #[arg(value_parser = ["image", "link", "config"])]
-    targets: Vec<String>,
-    /// How long
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
-    seconds: u32,
-    /// Put what covers new code into fuzz/corpus/
-    #[arg(long)]
-    keep: bool,
-    /// Plant a mistake in every target: the command fails when it is not found
-    #[arg(long, conflicts_with = "keep")]
-    planted: bool,
+#[derive(Debug, Clone)]
+pub struct Fuzzing {
+    /// Names of the targets; empty for all.
+    pub targets: Vec<String>,
+    /// Time for each target, in seconds; the targets run at the same time.
+    pub seconds: u32,
+    /// Whether inputs that cover new code are added to the committed corpus.
+    pub keep: bool,
+    /// Whether every target gets a planted mistake, which must be found.
+    pub planted: bool,
 }
 
-impl Arguments {
-    /// All targets for the usual time, with or without mistakes in them.
-    pub(crate) fn usual(planted: bool) -> Self {
-        // A mistake that is found ends the search at once.
-        Self { targets: Vec::new(), seconds: if planted { 120 } else { 30 }, keep: false, planted }
+impl Fuzzing {
+    /// The search that is part of the tests: all targets, 30 s, or until the planted mistakes are found.
+    pub fn usual(planted: bool) -> Self {
+        let seconds = if planted { 120 } else { 30 };
+        Self { targets: Vec::new(), seconds, keep: false, planted }
     }
-}
 
-/// Builds, fuzzes, and prints a table.
-///
-/// # Errors
-/// When a target panics, or runs out of time or memory, with the input that makes it; with `planted`,
-/// when one does not.
-pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
-    setup::quietly(project)?;
-    build(project, arguments.planted)?;
-    let work = project.target_dir().join(if arguments.planted { "fuzz-planted" } else { "fuzz" });
-    if arguments.planted {
-        // The search begins with the kept corpus alone.
-        place::remove(&work)?;
-    }
-    let chosen = TARGETS.into_iter().filter(|(name, _)| {
-        arguments.targets.is_empty() || arguments.targets.iter().any(|target| target == name)
-    });
-    let step = Step::spinner(format!("fuzzing for {} s each", arguments.seconds));
-    let mut campaigns = Vec::new();
-    for (name, longest) in chosen {
-        campaigns.push(Campaign::start(project, &work, name, longest, arguments)?);
-    }
-    let mut rows = Vec::new();
-    for campaign in campaigns {
-        rows.push(campaign.finish()?);
-    }
-    step.done();
-    println!(
-        "| target | executions | edges covered | features | inputs kept | found |\n|---|---|---|---|---|---|"
-    );
-    for row in &rows {
-        let Row { name, executions, edges, features, inputs, finding } = row;
-        let found = finding.as_ref().map_or("nothing", |finding| finding.message.as_str());
-        println!("| {name} | {executions} | {edges} | {features} | {inputs} | {found} |");
-    }
-    if arguments.planted {
-        if let Some(row) = rows.iter().find(|row| {
-            row.finding.as_ref().is_none_or(|finding| !finding.message.contains("planted"))
-        }) {
-            bail!("the mistake planted in {} was not found", row.name);
+    /// Builds, fuzzes, and prints a table.
+    ///
+    /// # Errors
+    /// When a target panics or runs out of time or memory, with the path of the input; with `planted`, when a
+    /// target does not.
+    pub fn run(&self, project: &Project) -> Result<()> {
+        let programs = build(project, self.planted)?;
+        let work = project.target_dir().join(if self.planted { "fuzz-planted" } else { "fuzz" });
+        if self.planted {
+            // The search begins with the committed corpus alone.
+            files::remove(&work)?;
         }
-        return Ok(());
-    }
-    if let Some((row, finding)) = rows.iter().find_map(|row| Some((row, row.finding.as_ref()?))) {
-        bail!("{}: {}; the input is {}", row.name, finding.message, finding.input);
-    }
-    if arguments.keep {
+        let chosen = TARGETS.into_iter().filter(|(name, _)| {
+            self.targets.is_empty() || self.targets.iter().any(|target| target == name)
+        });
+        let step = Step::new(format!("fuzzing for at most {} s", self.seconds));
+        let mut campaigns = Vec::new();
+        for (name, longest) in chosen {
+            campaigns.push(Campaign::start(
+                project,
+                &programs,
+                &work,
+                name,
+                longest,
+                self.seconds,
+            )?);
+        }
+        let rows: Vec<_> = campaigns.into_iter().map(Campaign::finish).collect::<Result<_>>()?;
+        step.done();
+        println!("{HEADER}");
         for row in &rows {
-            keep(project, &work, row.name)?;
+            let Row { name, executions, edges, features, inputs, finding } = row;
+            let found = finding.as_ref().map_or("nothing", |finding| finding.message.as_str());
+            println!("| {name} | {executions} | {edges} | {features} | {inputs} | {found} |");
         }
+        if self.planted {
+            let found = |row: &&Row| {
+                row.finding.as_ref().is_some_and(|finding| finding.message.contains("planted"))
+            };
+            return match rows.iter().find(|row| !found(row)) {
+                Some(row) => bail!("the mistake planted in {} was not found", row.name),
+                None => Ok(()),
+            };
+        }
+        let findings = || rows.iter().find_map(|row| Some((row, row.finding.as_ref()?)));
+        if let Some((row, finding)) = findings() {
+            bail!("{}: {}; the input is {}", row.name, finding.message, finding.input);
+        }
+        if self.keep {
+            rows.iter().try_for_each(|row| keep(project, &programs, &work, row.name))?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-fn program(project: &Project, name: &str) -> PathBuf {
-    project.target_dir().join("release").join(format!("fuzz-{name}"))
-}
-
-fn build(project: &Project, planted: bool) -> Result<()> {
-    let step = Step::spinner("building the fuzzing targets".to_owned());
+/// Builds the targets and returns the folder of the programs.
+fn build(project: &Project, planted: bool) -> Result<PathBuf> {
+    let what = if planted { "with planted mistakes" } else { "without planted mistakes" };
+    let step = Step::new(format!("building the fuzz targets {what}"));
     let features = if planted { "libfuzzer,planted" } else { "libfuzzer" };
-    let mut cargo = run::cargo(project.root());
+    let mut cargo = process::cargo(project.root());
     cargo.args(["build", "--release", "--package", "fuzz", "--features", features]);
-    // The program that writes the seeds has no libFuzzer to link with.
+    // The other program of the package writes the corpus, and has no libFuzzer to link with.
     cargo.args(TARGETS.iter().flat_map(|(name, _)| ["--bin".to_owned(), format!("fuzz-{name}")]));
     cargo.env("RUSTC_WORKSPACE_WRAPPER", project.root().join(".cargo/rustc-fuzz"));
-    let output = run::output(cargo.stdin(Stdio::null()))?;
-    if !output.status.success() {
-        say(String::from_utf8_lossy(&output.stderr));
-        bail!("the fuzzing targets do not build; the messages above say why");
-    }
+    process::build(&mut cargo, "the fuzz targets")?;
     step.done();
-    Ok(())
+    Ok(project.target_dir().join("release"))
 }
 
 /// A running fuzzer.
@@ -127,21 +120,22 @@ struct Campaign {
 impl Campaign {
     fn start(
         project: &Project,
+        programs: &Path,
         work: &Path,
         name: &'static str,
         longest: u32,
-        arguments: &Arguments,
+        seconds: u32,
     ) -> Result<Self> {
         let (found, artifacts) = (work.join("corpus").join(name), work.join("artifacts"));
         for folder in [&found, &artifacts] {
-            fs::create_dir_all(folder).map_err(|error| explain(error, folder))?;
+            files::create_dir(folder)?;
         }
         let log = work.join(format!("{name}.log"));
         let file = File::create(&log).map_err(|error| explain(error, &log))?;
-        let corpus = project.root().join("fuzz/corpus");
-        let mut fuzzer = Command::new(program(project, name));
+        let corpus = project.fuzz().join("corpus");
+        let mut fuzzer = Command::new(programs.join(format!("fuzz-{name}")));
         fuzzer.current_dir(work).arg(&found).arg(corpus.join(name));
-        fuzzer.arg(format!("-max_total_time={}", arguments.seconds));
+        fuzzer.arg(format!("-max_total_time={}", seconds));
         fuzzer.arg(format!("-max_len={longest}"));
         fuzzer.arg(format!("-artifact_prefix={}/{name}-", artifacts.display()));
         fuzzer.args(["-print_final_stats=1", "-timeout=20", "-rss_limit_mb=2048"]);
@@ -149,9 +143,7 @@ impl Campaign {
             fuzzer.arg(format!("-dict={}", corpus.join("config.dict").display()));
         }
         fuzzer.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-        run::die_with_parent(&mut fuzzer);
-        let child = fuzzer.spawn().map_err(|error| run::not_started(&fuzzer, &error))?;
-        Ok(Self { name, child, log })
+        Ok(Self { name, child: process::spawn(&mut fuzzer)?, log })
     }
 
     fn finish(mut self) -> Result<Row> {
@@ -165,7 +157,7 @@ impl Campaign {
     }
 }
 
-/// What a fuzzer said.
+/// What a fuzzer reported.
 #[derive(Debug, PartialEq)]
 struct Row {
     name: &'static str,
@@ -204,7 +196,7 @@ impl Row {
         if finding.is_none() && status.is_none() {
             return None;
         }
-        // A panic at one of the first inputs comes before any status.
+        // There is no status line before a panic at one of the first inputs.
         let number = |word| status.and_then(|line| after(line, word)).unwrap_or(0);
         Some(Self {
             name,
@@ -217,7 +209,7 @@ impl Row {
     }
 }
 
-/// The line in which the panic, or libFuzzer, says what happened.
+/// The message of the panic, or else libFuzzer's error.
 fn message(log: &str) -> Option<String> {
     let mut lines = log.lines().skip_while(|line| !line.contains("panicked at"));
     if let Some(place) = lines.next() {
@@ -228,16 +220,13 @@ fn message(log: &str) -> Option<String> {
     Some(line.to_owned())
 }
 
-/// Adds to the kept corpus what covers something that it does not.
-fn keep(project: &Project, work: &Path, name: &str) -> Result<()> {
-    let mut merge = Command::new(program(project, name));
-    let folder = project.root().join("fuzz/corpus").join(name);
+/// Adds to the committed corpus every new input that covers code which the corpus does not.
+fn keep(project: &Project, programs: &Path, work: &Path, name: &str) -> Result<()> {
+    let mut merge = Command::new(programs.join(format!("fuzz-{name}")));
+    let folder = project.fuzz().join("corpus").join(name);
     merge.current_dir(work).arg("-merge=1").arg(&folder).arg(work.join("corpus").join(name));
-    let output = run::output(merge.stdin(Stdio::null()))?;
-    if !output.status.success() {
-        bail!("the corpus of {name} was not merged: {}", run::last_line(&output.stderr));
-    }
-    place::remove(&work.join("corpus").join(name))
+    process::succeed(&mut merge, &format!("the corpus of {name} was not merged"))?;
+    files::remove(&work.join("corpus").join(name))
 }
 
 #[cfg(test)]

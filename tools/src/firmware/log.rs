@@ -1,21 +1,22 @@
-//! The firmware's log, decoded by `tools/firmware-log` with the strings that stayed behind in the ELF.
+//! The firmware's log, decoded by `tools/firmware-log` with the strings that remain in the ELF file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::process;
+use crate::progress::Step;
 use crate::project::Project;
-use crate::report::Step;
-use crate::run;
 
 /// One line of the firmware's log.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Line {
+pub struct Line {
     /// `INFO`, `ERROR` and so on; empty for output without a level.
-    pub(crate) level: String,
-    pub(crate) message: String,
+    pub level: String,
+    /// The text.
+    pub message: String,
 }
 
 impl std::fmt::Display for Line {
@@ -24,47 +25,41 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// The built decoder.
-pub(crate) struct Decoder {
-    path: std::path::PathBuf,
+/// The decoder, a built program.
+pub struct Decoder {
+    path: PathBuf,
 }
 
 impl Decoder {
-    /// Builds the decoder, which is quick when it was built before.
+    /// Builds the decoder. An unchanged one is not built again.
     ///
     /// # Errors
-    /// When it does not build.
-    pub(crate) fn build(project: &Project) -> Result<Self> {
+    /// When it does not build; cargo's messages have been printed.
+    pub fn build(project: &Project) -> Result<Self> {
         let package = project.root().join("tools/firmware-log");
         let target_dir = project.target_dir().join("firmware-log");
-        let step = Step::spinner("building the decoder of the firmware's log");
-        let mut cargo = run::cargo(&package);
+        let step = Step::new("building the decoder of the firmware's log");
+        let mut cargo = process::cargo(&package);
         cargo.args(["build", "--quiet", "--release", "--target-dir"]).arg(&target_dir);
-        let output = run::output(&mut cargo)?;
-        if !output.status.success() {
-            bail!("the log decoder does not build: {}", String::from_utf8_lossy(&output.stderr));
-        }
+        process::build(&mut cargo, "the decoder of the firmware's log")?;
         step.done();
         Ok(Self { path: target_dir.join("release/firmware-log") })
     }
 
-    /// Decodes a log file with the ELF file that wrote it.
+    /// Decodes a log file with the ELF file of the firmware that wrote it.
     ///
     /// # Errors
-    /// When the ELF does not hold the strings.
-    pub(crate) fn decode(&self, elf: &Path, log: &Path) -> Result<Vec<Line>> {
-        let output = run::output(Command::new(&self.path).arg(elf).arg(log))?;
-        if !output.status.success() {
-            let line = run::last_line(&output.stderr);
-            bail!("the firmware's log: {}", line.trim_start_matches("error: "));
-        }
-        let text = String::from_utf8_lossy(&output.stdout);
+    /// When the ELF file lacks the strings.
+    pub fn decode(&self, elf: &Path, log: &Path) -> Result<Vec<Line>> {
+        let mut decode = Command::new(&self.path);
+        let text = process::succeed(decode.arg(elf).arg(log), "the firmware's log")?;
+        let text = String::from_utf8_lossy(&text);
         text.lines().map(|line| serde_json::from_str(line).context("the firmware's log")).collect()
     }
 }
 
-/// The reason that the firmware gave for stopping: its last error.
-pub(crate) fn reason(lines: &[Line]) -> Option<&str> {
+/// Returns the firmware's last error, its reason for stopping.
+pub fn reason(lines: &[Line]) -> Option<&str> {
     let errors = lines.iter().rev().filter(|line| line.level == "ERROR");
     errors.map(|line| line.message.as_str()).next()
 }
