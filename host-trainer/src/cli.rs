@@ -79,7 +79,7 @@ enum Command {
     /// Send a new image to a microcontroller, into the slot whose policy does not act
     FlashPolicy(FlashArgs),
     /// Measure where the variance of the policy gradient comes from: states or actions
-    Variance(variance::command::Args),
+    Variance(Box<variance::command::Args>),
     /// Measure
     #[command(subcommand)]
     Bench(Bench),

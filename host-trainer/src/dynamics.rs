@@ -375,8 +375,7 @@ mod tests {
     #[test]
     fn both_forms_of_the_model_learn_a_linear_system() {
         for common_trunk in [false, true] {
-            let mut config = Config::default();
-            config.model = ModelOptions {
+            let model = ModelOptions {
                 common_trunk,
                 transition_hidden: 24,
                 reward_hidden: 24,
@@ -384,6 +383,7 @@ mod tests {
                 transition_target: TransitionTarget::Next,
                 ..ModelOptions::default()
             };
+            let config = Config { model, ..Config::default() };
             let mut model = WorldModel::new(&config, 1, 1, Device::Cpu);
             let mut buffer = ReplayBuffer::new(1000, 1, 1);
             let newest: Vec<usize> = (0..1000)

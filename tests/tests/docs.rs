@@ -203,7 +203,8 @@ fn tables_of_options_are_those_of_the_program() {
         let file = format!("host-trainer/src/presets/{name}.toml");
         std::fs::read_to_string(root().join(file)).unwrap()
     };
-    let presets = ["quickstart", "tuned", "paper-2022", "icml-2023"].map(preset).map(|t| dotted(&t));
+    let presets =
+        ["quickstart", "tuned", "paper-2022", "icml-2023"].map(preset).map(|t| dotted(&t));
     let [a, b, c, d] = presets;
     let layers = [defaults, a, b, c, d];
     let mut rows = 0;

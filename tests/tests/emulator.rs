@@ -137,7 +137,9 @@ fn the_task_with_the_largest_loop_has_enough_stack() {
     // 67 observations and 21 actions, with a model: of the 23 tasks it needs the most.
     let mut train = host_trainer(folder.path());
     train.args(["train", "--task", "humanoid-walk", "--threads", "1", "-q", "--run-dir", "run"]);
-    for value in ["decisions=256", "rollout.length=256", "rollout.num_envs=1", "evaluate.episodes=1"] {
+    for value in
+        ["decisions=256", "rollout.length=256", "rollout.num_envs=1", "evaluate.episodes=1"]
+    {
         train.args(["--set", value]);
     }
     let _ = succeed(train.args(MODEL_AT_ONCE));
@@ -180,7 +182,9 @@ fn an_image_of_as_many_signals_and_actions_as_an_image_can_have_has_enough_stack
     std::fs::write(folder.path().join("masses.toml"), task).unwrap();
     let mut train = host_trainer(folder.path());
     train.args(["train", "--task", "masses.toml", "--threads", "1", "-q", "--run-dir", "run"]);
-    for value in ["decisions=256", "rollout.length=256", "rollout.num_envs=1", "evaluate.episodes=1"] {
+    for value in
+        ["decisions=256", "rollout.length=256", "rollout.num_envs=1", "evaluate.episodes=1"]
+    {
         train.args(["--set", value]);
     }
     let _ = succeed(train.args(MODEL_AT_ONCE));

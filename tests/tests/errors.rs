@@ -78,7 +78,10 @@ fn every_command_says_what_is_wrong_in_one_line() {
             &["experiment", "fig5", "--task", "reacher-esy", "--plan"],
             &["did you mean reacher-easy?"],
         ),
-        (&["experiment", "fig5", "--set", "horizont=2", "--plan"], &["did you mean estimator.horizon?"]),
+        (
+            &["experiment", "fig5", "--set", "horizont=2", "--plan"],
+            &["did you mean estimator.horizon?"],
+        ),
         (&["diagnose", "folder"], &["folder is no run"]),
         (&["replay", "nothing.json"], &["cannot read nothing.json"]),
         (&["replay", "empty"], &["empty"]),

@@ -57,7 +57,10 @@ fn other_estimators_and_several_seeds_go_on_to_the_same_bytes() {
     let kinds: &[(&str, &[&str])] = &[
         ("seeds", &["--seeds", "3..4"]),
         ("q_network", &["--estimator", "q_network", "--set", "estimator.noise=sobol"]),
-        ("rewind", &["--estimator", "rewind", "--update", "trpo", "--set", "estimator.noise=independent"]),
+        (
+            "rewind",
+            &["--estimator", "rewind", "--update", "trpo", "--set", "estimator.noise=independent"],
+        ),
     ];
     for (name, arguments) in kinds {
         let run = |name: &str| {

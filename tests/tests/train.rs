@@ -298,7 +298,10 @@ fn bad_input_gets_one_line_and_writes_nothing() {
         (&["train", "--set", "gamma=1.5"], &["gamma", "0 to 1"]),
         (&["train", "--set", "update.learning_rate=nan"], &["learning_rate"]),
         (&["train", "--config", "bad.toml"], &["bad.toml", "update.epochs"]),
-        (&["train", "--config", "unknown.toml"], &["learning_rte", "did you mean update.learning_rate?"]),
+        (
+            &["train", "--config", "unknown.toml"],
+            &["learning_rte", "did you mean update.learning_rate?"],
+        ),
         (&["train", "--config", "broken.toml"], &["broken.toml"]),
         (&["train", "--config", "missing.toml"], &["cannot read missing.toml"]),
         (&["train", "--device", "tpu"], &["tpu", "cpu, cuda"]),

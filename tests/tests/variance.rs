@@ -68,10 +68,16 @@ fn impossible_measurements_are_refused_with_one_line() {
     std::fs::write(folder.join("file"), "x").unwrap();
     let cases: [(&[&str], &[&str]); 10] = [
         (&["--task", "cartpole-swing"], &["did you mean cartpole-swingup?"]),
-        (&["--task", "cartpole-swingup", "--extension", "0"], &["measure.extension = 0.0", "above 0"]),
+        (
+            &["--task", "cartpole-swingup", "--extension", "0"],
+            &["measure.extension = 0.0", "above 0"],
+        ),
         (&["--task", "cartpole-swingup", "--discount", "1.5"], &["gamma = 1.5", "0 to 1"]),
         (&["--task", "cartpole-swingup", "--learning-rate", "nan"], &["new_policy.learning_rate"]),
-        (&["--task", "cartpole-swingup", "--horizon", "900"], &["measure.horizon = 900", "250 decisions"]),
+        (
+            &["--task", "cartpole-swingup", "--horizon", "900"],
+            &["measure.horizon = 900", "250 decisions"],
+        ),
         (&["--task", "cartpole-swingup", "--activation", "gelu"], &["gelu", "relu"]),
         (&["--critic"], &["--critic", "--policy RUN"]),
         (&["--actions", "2"], &["measure.actions = 2", "3 to 1000"]),
@@ -172,7 +178,10 @@ fn advice_that_cannot_be_given_is_refused() {
     let cases: [(&[&str], &[&str]); 5] = [
         (&["--advise", "--estimator", "single"], &["advise", "rewind, q_network or dynamics"]),
         (&["--auto", "--seeds", "1,2"], &["advise.auto", "one seed a run"]),
-        (&["--auto", "--set", "estimator.num_actions=64"], &["estimator.num_actions = 64", "advise.max_actions"]),
+        (
+            &["--auto", "--set", "estimator.num_actions=64"],
+            &["estimator.num_actions = 64", "advise.max_actions"],
+        ),
         (&["--auto", "--set", "advise.max_actions=0"], &["advise.max_actions = 0"]),
         (&["--advise", "--cost", "euros"], &["advise.cost", "euros"]),
     ];

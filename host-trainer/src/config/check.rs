@@ -53,8 +53,10 @@ impl Config {
     #[must_use]
     pub fn without_effect(&self, key: &str) -> Option<String> {
         let (estimator, update) = (self.estimator.kind, self.update.kind);
-        let (of_estimator, of_update) =
-            (format!("estimator.kind = {}", word(&estimator)), format!("update.kind = {}", word(&update)));
+        let (of_estimator, of_update) = (
+            format!("estimator.kind = {}", word(&estimator)),
+            format!("update.kind = {}", word(&update)),
+        );
         let advised = self.advise.every > 0 || self.advise.auto;
         let (table, name) = key.split_once('.')?;
         match (table, name) {
@@ -72,9 +74,7 @@ impl Config {
             ("model", _) if !estimator.has_model() => {
                 Some(format!("{of_estimator} has no dynamics model"))
             }
-            ("trpo", _) if update != UpdateKind::Trpo => {
-                Some(format!("{of_update} is not trpo"))
-            }
+            ("trpo", _) if update != UpdateKind::Trpo => Some(format!("{of_update} is not trpo")),
             ("ppo", "clip" | "rpo_alpha") if update == UpdateKind::Trpo => {
                 Some(format!("{of_update} neither clips ratios nor shifts means"))
             }
@@ -91,9 +91,8 @@ impl Config {
     #[must_use]
     pub fn effective(&self) -> toml::Table {
         let all = flat(&toml::Table::try_from(self).unwrap_or_default());
-        let counts = |key: &str| {
-            key != "threads" && key != "preset" && self.without_effect(key).is_none()
-        };
+        let counts =
+            |key: &str| key != "threads" && key != "preset" && self.without_effect(key).is_none();
         all.into_iter().filter(|(key, _)| counts(key)).collect()
     }
 

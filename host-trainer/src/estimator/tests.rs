@@ -128,14 +128,14 @@ impl Problem {
             GAMMA * (v(0) - v(1)),
             GAMMA * v(1),
         );
-        let mut config = Config::default();
-        config.model = ModelOptions {
+        let model = ModelOptions {
             transition_hidden: 7,
             reward_hidden: 7,
             activation: Activation::Relu,
             transition_target: TransitionTarget::Next,
             ..ModelOptions::default()
         };
+        let config = Config { model, ..Config::default() };
         let mut model = WorldModel::new(&config, 2, 1, Device::Cpu);
         let next = [
             over_actions(0.9, push, [0.0; 2], 0.0, 0.0),

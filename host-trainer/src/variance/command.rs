@@ -154,11 +154,7 @@ fn configuration(args: &Args) -> Result<VarianceConfig, ConfigError> {
     Ok(config)
 }
 
-fn settings(
-    config: &VarianceConfig,
-    task: &'static Task,
-    action_repeat: u32,
-) -> Result<Settings> {
+fn settings(config: &VarianceConfig, task: &'static Task, action_repeat: u32) -> Result<Settings> {
     let measure = &config.measure;
     let settings = Settings {
         task,

@@ -93,5 +93,6 @@ pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use measure::{Measured, Size, improve, measure};
 pub use projection::Projection;
 pub use samples::TrajectoryGradients;
+pub use settings::{MeasureOptions, NewPolicyOptions, VarianceConfig};
 pub use table::{Published, Report, Row, TABLE_1};
 pub use window::{Settings, Walker, Window};

@@ -7,7 +7,11 @@ use daa_core::Activation;
 
 /// Named sizes of a measurement; the first is the default.
 pub(super) const PRESETS: [Preset; 2] = [
-    Preset { name: "table-1", text: "", about: "the setting of the paper's Table 1: these defaults" },
+    Preset {
+        name: "table-1",
+        text: "",
+        about: "the setting of the paper's Table 1: these defaults",
+    },
     Preset {
         name: "quick",
         text: include_str!("../presets/variance/quick.toml"),
@@ -15,7 +19,7 @@ pub(super) const PRESETS: [Preset; 2] = [
     },
 ];
 
-fn widths(hidden: &Vec<u16>) -> bool {
+fn widths(hidden: &[u16]) -> bool {
     !hidden.is_empty() && hidden.iter().all(|width| (1..=4096).contains(width))
 }
 
@@ -47,7 +51,7 @@ crate::options! {
     /// A new policy, after some steps of plain gradient ascent.
     NewPolicyOptions {
         /// Widths of the hidden layers
-        hidden: Vec<u16> = vec![128], (widths, "widths of 1 to 4096, one for each hidden layer");
+        hidden: Vec<u16> = vec![128], (|hidden: &Vec<u16>| widths(hidden), "widths of 1 to 4096, one for each hidden layer");
         /// Activation: relu, leaky_relu, tanh or silu
         activation: Activation = Activation::Relu;
         /// Steps of gradient ascent before the measurement
@@ -183,7 +187,8 @@ impl VarianceConfig {
 
     /// Why an option has no effect on the measurement of a given policy; none where it has one.
     pub(super) fn without_effect(key: &str) -> Option<&'static str> {
-        let of_the_policy = ["tasks", "action_repeat"].contains(&key) || key.starts_with("new_policy.");
+        let of_the_policy =
+            ["tasks", "action_repeat"].contains(&key) || key.starts_with("new_policy.");
         of_the_policy.then_some("--policy names a policy that exists, with its task")
     }
 }
