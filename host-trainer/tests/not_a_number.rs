@@ -2,11 +2,11 @@
 //! last good checkpoint stays, and the run goes on from it to the same bytes once the fault is gone.
 #![allow(clippy::unwrap_used)]
 
-use host_trainer::config::{Config, EstimatorKind};
-use host_trainer::run::progress::Show;
+use daa_envs::own::{Behaviour, Bound, Definition};
+use daa_envs::{Attempts, Error, Names, Physics, Random, Signal, register};
+use daa_trainer::config::{Config, EstimatorKind};
+use daa_trainer::run::sinks::progress::Show;
 use host_trainer::session::{Begun, Ending, Options, Resume, Session};
-use host_trainer::task::own::{Behaviour, Bound, Definition};
-use host_trainer::task::{Attempts, Error, Names, Physics, Random, Signal, register};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

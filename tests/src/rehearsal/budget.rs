@@ -1,6 +1,6 @@
 //! What is cut off a documented command, so that it takes a second.
 
-use super::{Program, Step};
+use super::step::{Program, Step};
 
 /// Settings of a run that takes a second: two iterations, and everything in them.
 const SMALL: [&str; 15] = [
