@@ -44,7 +44,7 @@ fn without_a_tanh_the_outputs_are_cut_off_at_the_limits() {
     let (mean, deviation) = (SVector::zeros(), SVector::from([1.0]));
     let tanh =
         Policy::<1, 1, 2>::new(&weights, Activation::Relu, mean, &deviation, 9.0, LIMITS).unwrap();
-    let clip = tanh.clone().with_head(Head::Clip);
+    let clip = tanh.with_head(Head::Clip);
     // Limits -1..1 and 0..0.6: -0.5 is a quarter of the way, 0.15.
     let half = SVector::from([0.5]);
     assert_eq!(clip.mode(&half), SVector::from([0.5, 0.3 + 0.3 * -0.5]));
