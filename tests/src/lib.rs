@@ -34,29 +34,10 @@ use daa_core::{MlpSlice, Normaliser, PolicySlice};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Arguments of `train` for a run that takes seconds: both estimator phases, evaluations and three updates.
-pub const SMALL_RUN: [&str; 20] = [
-    "--set",
-    "decisions=6144",
-    "--set",
-    "trajectory_len=256",
-    "--set",
-    "model_start=2048",
-    "--set",
-    "model_first_steps=60",
-    "--set",
-    "model_steps=30",
-    "--set",
-    "num_actions=4",
-    "--set",
-    "horizon=3",
-    "--set",
-    "epochs=3",
-    "--set",
-    "evaluate_every=1",
-    "--set",
-    "evaluate_episodes=2",
-];
+/// Arguments of `train` for a run that takes seconds: both estimator phases, evaluations and three updates. They
+/// stand in a file, because a file may have values of the model whatever the estimator.
+pub const SMALL_RUN: [&str; 2] =
+    ["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/small-run.toml")];
 
 /// An image that was trained with [`SMALL_RUN`], once in each test process.
 #[must_use]
@@ -98,7 +79,7 @@ pub fn narrow_image() -> &'static Path {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run_dir = folder.path().join("run");
         let mut command = host_trainer(folder.path());
-        command.arg("train").args(SMALL_RUN).args(["--set", "actor_hidden=32", "-q", "--run-dir"]);
+        command.arg("train").args(SMALL_RUN).args(["--set", "actor.hidden=32", "-q", "--run-dir"]);
         let _ = succeed(command.arg(&run_dir));
         let image = run_dir.join("policy.daa");
         (folder, image)

@@ -33,7 +33,7 @@ pub(super) const ASKED: [Exception; 9] = [
         "half a minute a target; `cargo xtask test` runs it",
     ),
     exception(&["cargo", "xtask", "bench"], "", "minutes, written into the page"),
-    exception(&["cargo", "xtask", "flash-policy"], "--port", "needs a board"),
+    exception(&["cargo", "xtask", "upload"], "--port", "needs a board"),
     exception(&["host-trainer"], "cuda", "needs a GPU"),
 ];
 

@@ -138,7 +138,7 @@ pub fn rehearse(found: &Documented, step: &Step, folder: &Path) -> Result<(), St
     let here = found.folder.as_ref().map_or_else(|| folder.to_owned(), |name| folder.join(name));
     let mut step = step.clone();
     if step.program == Program::Xtask {
-        let sent = step.words[0] == "flash-policy";
+        let sent = step.words[0] == "upload";
         for (at, word) in step.words.iter_mut().enumerate().filter(|(_, w)| w.ends_with(".daa")) {
             let ours = exported().join("policy.daa");
             if fs::read(here.join(&*word)).ok() != fs::read(&ours).ok() {

@@ -8,6 +8,10 @@ use tests::{
     Aligned, host_trainer, narrow_image, refuse, run, small_image, succeed, trained_image, xtask,
 };
 
+/// Options that put a model into the image of a short run.
+const MODEL_AT_ONCE: [&str; 6] =
+    ["--set", "model.start=0", "--set", "model.first_steps=1", "--set", "model.steps=1"];
+
 /// The firmware is built around one image, in one build folder: tests that change the image take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
@@ -95,7 +99,8 @@ fn a_policy_of_the_papers_width_fits_with_i8_weights_and_meets_its_period() {
         "1",
         "-q",
     ]);
-    train.args(["--set", "decisions=2048", "--set", "evaluate_episodes=1", "--run-dir", "wide"]);
+    train.args(["--set", "decisions=2048", "--set", "evaluate.episodes=1", "--run-dir", "wide"]);
+    train.args(MODEL_AT_ONCE);
     let _ = succeed(&mut train);
     let floats = folder.path().join("wide/policy.daa");
     refuse(xtask().arg("emulate").arg(floats), &["flash slot", "--policy-only --dtype i8"]);
@@ -132,10 +137,12 @@ fn the_task_with_the_largest_loop_has_enough_stack() {
     // This task has 67 observations and 21 actions; with a model it needs the most stack of the 23 tasks.
     let mut train = host_trainer(folder.path());
     train.args(["train", "--task", "humanoid-walk", "--threads", "1", "-q", "--run-dir", "run"]);
-    for value in ["decisions=256", "trajectory_len=256", "environments=1", "evaluate_episodes=1"] {
+    for value in
+        ["decisions=256", "rollout.length=256", "rollout.num_envs=1", "evaluate.episodes=1"]
+    {
         train.args(["--set", value]);
     }
-    let _ = succeed(&mut train);
+    let _ = succeed(train.args(MODEL_AT_ONCE));
     let report = emulate(&folder.path().join("run/policy.daa"), "1");
     assert_eq!(report["episodes"][0]["differing_actions"], 0, "{report}");
     // The stack has 112 KiB. An overflow would be a processor fault and leave no report.
@@ -175,10 +182,12 @@ fn an_image_with_the_most_signals_and_actions_has_enough_stack() {
     std::fs::write(folder.path().join("masses.toml"), task).unwrap();
     let mut train = host_trainer(folder.path());
     train.args(["train", "--task", "masses.toml", "--threads", "1", "-q", "--run-dir", "run"]);
-    for value in ["decisions=256", "trajectory_len=256", "environments=1", "evaluate_episodes=1"] {
+    for value in
+        ["decisions=256", "rollout.length=256", "rollout.num_envs=1", "evaluate.episodes=1"]
+    {
         train.args(["--set", value]);
     }
-    let _ = succeed(&mut train);
+    let _ = succeed(train.args(MODEL_AT_ONCE));
     let image = folder.path().join("run/policy.daa");
     let bytes = Aligned::read(&image);
     let architecture = *Image::open(bytes.bytes()).unwrap().architecture();

@@ -10,13 +10,10 @@ mod sizes;
 mod supervision;
 mod update;
 
-// Files of the firmware and of its tools that the workstation can run.
+// Files of the firmware that the workstation can run.
 
 #[path = "../../../firmware/src/parity.rs"]
 pub mod parity;
 
 #[path = "../../../firmware/src/board/reset.rs"]
 mod reset;
-
-#[path = "../../../tools/src/segments.rs"]
-mod segments;

@@ -1,8 +1,8 @@
 //! The segments of the firmware's ELF compared with the chip's memory map.
 
-use crate::segments::misplaced;
 use std::path::Path;
 use tests::firmware_elf;
+use tools::firmware::segments::misplaced;
 
 /// Offset and number of the program headers of a little-endian ELF32 file.
 fn headers(elf: &[u8]) -> (usize, usize) {

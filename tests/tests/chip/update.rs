@@ -25,7 +25,7 @@ fn images() -> &'static Images {
             let run = folder.path().join(seed);
             let mut command = host_trainer(folder.path());
             command.args(["train", "-q", "--estimator", "single", "--seed", seed]);
-            command.args(["--set", "decisions=2048", "--set", "trajectory_len=256"]);
+            command.args(["--set", "decisions=2048", "--set", "rollout.length=256"]);
             let _ = succeed(command.arg("--run-dir").arg(&run));
             run.join("policy.daa")
         };
@@ -180,7 +180,7 @@ fn an_upload_sends_an_image_and_refuses_others_with_one_line() {
     let Images { old, new, .. } = images();
     let flash = |image: &Path| {
         let mut command = xtask();
-        command.arg("flash-policy").arg(image).arg("--emulator").arg(old).arg("--json");
+        command.arg("upload").arg(image).arg("--emulator").arg(old).arg("--json");
         command
     };
     let report: Value = serde_json::from_str(&succeed(&mut flash(new))).unwrap();
@@ -199,6 +199,6 @@ fn an_upload_sends_an_image_and_refuses_others_with_one_line() {
     std::fs::write(&damaged, bytes).unwrap();
     refuse(&mut flash(&damaged), &["CRC-32"]);
     let mut nowhere = xtask();
-    nowhere.arg("flash-policy").arg(new).args(["--port", "/nonexistent/port"]);
+    nowhere.arg("upload").arg(new).args(["--port", "/nonexistent/port"]);
     refuse(&mut nowhere, &["/nonexistent/port"]);
 }

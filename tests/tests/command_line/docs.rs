@@ -185,6 +185,19 @@ fn wrong_options(text: &str, layers: &[String; 5]) -> Vec<String> {
     wrong
 }
 
+/// A TOML text with the names of its tables before its keys: `[ppo]`, `clip = 0.2` is `ppo.clip = 0.2`.
+fn dotted(text: &str) -> String {
+    let mut table = String::new();
+    let mut lines = String::new();
+    for line in text.lines() {
+        match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            Some(name) => table = format!("{name}."),
+            None => lines += &format!("{table}{line}\n"),
+        }
+    }
+    lines
+}
+
 #[test]
 fn tables_of_options_are_those_of_the_program() {
     let help = run(host_trainer(root()).args(["train", "--help"])).stdout;
@@ -193,7 +206,8 @@ fn tables_of_options_are_those_of_the_program() {
         let file = format!("host-trainer/src/presets/{name}.toml");
         std::fs::read_to_string(root().join(file)).unwrap()
     };
-    let presets = ["quickstart", "tuned", "paper-2022", "icml-2023"].map(preset);
+    let presets =
+        ["quickstart", "tuned", "paper-2022", "icml-2023"].map(preset).map(|t| dotted(&t));
     let [a, b, c, d] = presets;
     let layers = [defaults, a, b, c, d];
     let mut rows = 0;
@@ -203,8 +217,8 @@ fn tables_of_options_are_those_of_the_program() {
     }
     assert!(rows > 50, "{rows}");
     let wrong = pages().into_iter().find(|(page, _)| page.ends_with("ppo.md")).unwrap().1;
-    let wrong = wrong.replace("| `clip` | 0.2 |", "| `clip` | 0.3 |");
-    assert_eq!(wrong_options(&wrong, &layers), ["clip: \"0.3\" for \"0.2\""]);
+    let wrong = wrong.replace("| `ppo.clip` | 0.2 |", "| `ppo.clip` | 0.3 |");
+    assert_eq!(wrong_options(&wrong, &layers), ["ppo.clip: \"0.3\" for \"0.2\""]);
 }
 
 #[test]
@@ -238,7 +252,7 @@ fn a_wrong_command_would_be_noticed() {
     assert!(fault("for a in json none; do host-trainer tasks --$a; done").contains("--none"));
     // Errors that only running the command shows.
     assert!(fault("host-trainer evaluate runs/none").contains("runs/none"));
-    assert!(fault("host-trainer train --set epoks=3").contains("did you mean epochs"));
+    assert!(fault("host-trainer train --set epoks=3").contains("did you mean update.epochs"));
     // A program without a rule.
     assert!(fault("frobnicate policy.daa").contains("no rule says"));
     // An exception that no page needs.

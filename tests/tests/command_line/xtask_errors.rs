@@ -36,9 +36,9 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
         (&["emulate"], 2, &["<IMAGE>"]),
         (&["emulate", "@none.daa"], 1, &["none.daa", "No such file"]),
         (&["emulate", "@folder"], 1, &["folder: it is a folder"]),
-        (&["emulate", "@pipe.daa"], 1, &["pipe.daa: it is no regular file"]),
-        (&["emulate", "/dev/zero"], 1, &["/dev/zero: it is no regular file"]),
-        (&["emulate", "@sparse.daa"], 1, &["sparse.daa has 1099511627776 bytes"]),
+        (&["emulate", "@pipe.daa"], 1, &["pipe.daa: it is not a regular file"]),
+        (&["emulate", "/dev/zero"], 1, &["/dev/zero: it is not a regular file"]),
+        (&["emulate", "@sparse.daa"], 1, &["sparse.daa: the file is 1099511627776 bytes"]),
         (&["emulate", "@text.daa"], 1, &["text.daa", "too few for an image"]),
         (&["emulate", "@cut.daa"], 1, &["cut.daa", "truncated"]),
         (&["emulate", "@good.daa", "--episodes", "0"], 2, &["--episodes", "0"]),
@@ -51,22 +51,23 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
         (&["emulate", "@good.daa", "--asm=fast"], 2, &["--asm", "fast"]),
         (&["emulate", "@good.daa", "--task-file", "@none.toml"], 1, &["none.toml"]),
         (&["boot", "@none.daa"], 1, &["none.daa", "No such file"]),
-        (&["boot", "/dev/zero"], 1, &["/dev/zero: it is no regular file"]),
-        (&["flash-policy", "@none.daa", "--port", "x"], 1, &["none.daa", "No such file"]),
-        (&["flash-policy", "@text.daa", "--port", "x"], 1, &["text.daa", "too few"]),
-        (&["flash-policy", "@good.daa"], 2, &["--port"]),
-        (&["flash-policy", "@good.daa", "--port", "@none"], 1, &["none", "No such file"]),
-        (&["flash-policy", "@good.daa", "--port", "@text.daa"], 1, &["text.daa", "ioctl"]),
-        (&["flash-policy", "@good.daa", "--port", "x", "--baud", "0"], 2, &["--baud", "0"]),
-        (&["flash-policy", "@good.daa", "--port", "a", "--emulator", "b"], 2, &["--emulator"]),
-        (&["flash-policy", "@good.daa", "--emulator", "@none.daa"], 1, &["none.daa"]),
+        (&["boot", "/dev/zero"], 1, &["/dev/zero: it is not a regular file"]),
+        (&["flash-policy", "@good.daa"], 1, &["is now `cargo xtask upload`"]),
+        (&["upload", "@none.daa", "--port", "x"], 1, &["none.daa", "No such file"]),
+        (&["upload", "@text.daa", "--port", "x"], 1, &["text.daa", "too few"]),
+        (&["upload", "@good.daa"], 2, &["--port"]),
+        (&["upload", "@good.daa", "--port", "@none"], 1, &["none", "No such file"]),
+        (&["upload", "@good.daa", "--port", "@text.daa"], 1, &["text.daa", "ioctl"]),
+        (&["upload", "@good.daa", "--port", "x", "--baud", "0"], 2, &["--baud", "0"]),
+        (&["upload", "@good.daa", "--port", "a", "--emulator", "b"], 2, &["--emulator"]),
+        (&["upload", "@good.daa", "--emulator", "@none.daa"], 1, &["none.daa"]),
         (&["faults", "@none.daa"], 1, &["none.daa", "No such file"]),
         (&["faults", "@folder"], 1, &["folder: it is a folder"]),
-        (&["faults", "@pipe.daa"], 1, &["pipe.daa: it is no regular file"]),
+        (&["faults", "@pipe.daa"], 1, &["pipe.daa: it is not a regular file"]),
         (&["faults", "--episodes", "0"], 2, &["--episodes", "0"]),
         (&["faults", "--nothing"], 2, &["--nothing"]),
         (&["size", "@none.daa"], 1, &["none.daa", "No such file"]),
-        (&["size", "/dev/zero"], 1, &["/dev/zero: it is no regular file"]),
+        (&["size", "/dev/zero"], 1, &["/dev/zero: it is not a regular file"]),
         (&["size", "--machine", "moon"], 2, &["--machine", "board, emulator"]),
         (&["fuzz", "nothing"], 2, &["nothing", "image, link, config"]),
         (&["fuzz", "--seconds", "0"], 2, &["--seconds", "0"]),
@@ -103,7 +104,7 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
     let one = contents(&temporary);
     fs::write(temporary.join("left"), "something").unwrap();
     assert!(one != before.1 && one != contents(&temporary));
-    for command in ["emulate", "boot", "flash-policy", "faults", "size", "fuzz", "bench"] {
+    for command in ["emulate", "boot", "upload", "faults", "size", "fuzz", "bench"] {
         let outcome = run(xtask().args([command, "--help"]));
         assert!(outcome.code == 0 && outcome.stdout.contains("Usage"), "{outcome:?}");
     }

@@ -5,7 +5,12 @@ use tests::root;
 use tests::structure::{Crate, Files, Graph, arrows, files, packages};
 
 /// Source folders whose circles are known and are to be opened. Delete a line when its folder has none.
-const STILL_CIRCULAR: [&str; 4] = ["core/src", "firmware/src", "host-trainer/src", "tools/src"];
+const STILL_CIRCULAR: [&str; 4] = [
+    "host-trainer/envs/src",
+    "host-trainer/formats/src",
+    "host-trainer/lab/src",
+    "host-trainer/trainer/src",
+];
 
 /// Source folders beside those of the workspace's members: packages with a lockfile of their own.
 const OUTSIDE: [(&str, &str); 3] = [

@@ -4,8 +4,7 @@ use std::process::Command;
 use tests::structure::{Package, packages};
 use tests::{root, succeed};
 
-/// What each package may depend on, development dependencies aside. Packages that do not exist yet are
-/// allowed to be missing.
+/// What each package may depend on, development dependencies aside.
 const ALLOWED: [(&str, &[&str]); 14] = [
     ("daa-core", &[]),
     ("daa-envs", &["daa-core"]),
@@ -26,10 +25,6 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("firmware-log", &[]),
 ];
 
-/// Arrows of the time before the host's code was divided into crates. Delete them when it is.
-const BEFORE_THE_DIVISION: [(&str, &str); 2] =
-    [("firmware-sim", "host-trainer"), ("fuzz", "host-trainer")];
-
 /// Packages that are built without libtorch, with their default features.
 const WITHOUT_LIBTORCH: [&str; 8] =
     ["daa-core", "daa-envs", "daa-formats", "daa-device", "firmware-sim", "fuzz", "tests", "xtask"];
@@ -45,17 +40,14 @@ fn all_packages() -> Vec<Package> {
 
 /// Arrows between packages of the repository that the table does not allow, and packages that it does not
 /// name.
-fn forbidden<'p>(
-    packages: impl Iterator<Item = (&'p str, &'p [String])>,
-    before: &[(&str, &str)],
-) -> Vec<String> {
+fn forbidden<'p>(packages: impl Iterator<Item = (&'p str, &'p [String])>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (package, dependencies) in packages {
         let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == package) else {
             wrong.push(format!("{package} is not in the table"));
             continue;
         };
-        let known = |to: &str| allowed.contains(&to) || before.contains(&(package, to));
+        let known = |to: &str| allowed.contains(&to);
         let arrows = dependencies.iter().filter(|to| !known(to));
         wrong.extend(arrows.map(|to| format!("{package} -> {to}")));
     }
@@ -66,11 +58,7 @@ fn forbidden<'p>(
 fn crates_depend_on_each_other_only_in_the_allowed_direction() {
     let packages = all_packages();
     let pairs = packages.iter().map(|p| (p.name.as_str(), p.dependencies.as_slice()));
-    assert_eq!(forbidden(pairs, &BEFORE_THE_DIVISION), [""; 0]);
-    for (from, to) in BEFORE_THE_DIVISION {
-        let package = packages.iter().find(|package| package.name == from).unwrap();
-        assert!(package.dependencies.iter().any(|name| name == to), "{from} -> {to} is gone");
-    }
+    assert_eq!(forbidden(pairs), [""; 0]);
     // The control: packages and arrows that the table does not have.
     let planted = [
         ("daa-core", vec!["daa-envs".to_owned()]),
@@ -81,7 +69,7 @@ fn crates_depend_on_each_other_only_in_the_allowed_direction() {
     ];
     let pairs = planted.iter().map(|(name, dependencies)| (*name, dependencies.as_slice()));
     assert_eq!(
-        forbidden(pairs, &[]),
+        forbidden(pairs),
         [
             "daa-core -> daa-envs",
             "daa-trainer -> daa-lab",
@@ -104,11 +92,9 @@ fn links_libtorch(package: &str) -> bool {
 #[test]
 fn only_the_trainer_and_what_stands_on_it_link_libtorch() {
     let names: Vec<String> = all_packages().into_iter().map(|package| package.name).collect();
-    let before = |name: &&&str| !BEFORE_THE_DIVISION.iter().any(|(from, _)| from == *name);
-    for package in WITHOUT_LIBTORCH.iter().filter(before) {
-        if names.iter().any(|name| name == package) {
-            assert!(!links_libtorch(package), "{package} links libtorch");
-        }
+    for package in WITHOUT_LIBTORCH {
+        assert!(names.iter().any(|name| name == package), "{package} is gone");
+        assert!(!links_libtorch(package), "{package} links libtorch");
     }
     // The control.
     assert!(links_libtorch("host-trainer"));

@@ -11,18 +11,18 @@ fn experiment(folder: &Path, name: &str) -> Command {
     command.args(["experiment", name, "--task", "cartpole-swingup", "--seeds", "1,2"]);
     for assignment in [
         "decisions=2048",
-        "trajectory_len=1024",
-        "actor_hidden=16",
-        "critic_hidden=16",
-        "transition_hidden=16",
-        "reward_hidden=16",
-        "model_start=0",
-        "model_steps=4",
-        "model_first_steps=4",
-        "epochs=1",
-        "evaluate_every=1",
-        "evaluate_episodes=1",
-        "sampled_episodes=1",
+        "rollout.length=1024",
+        "actor.hidden=16",
+        "critic.hidden=16",
+        "model.transition_hidden=16",
+        "model.reward_hidden=16",
+        "model.start=0",
+        "model.steps=4",
+        "model.first_steps=4",
+        "update.epochs=1",
+        "evaluate.every=1",
+        "evaluate.episodes=1",
+        "evaluate.sampled_episodes=1",
     ] {
         command.args(["--set", assignment]);
     }
@@ -80,7 +80,7 @@ fn advantages_are_diagnosed_against_the_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     // With lambda = 1 over as many steps as the truth, one rewound rollout is one draw of the truth.
-    let whole = ["--set", "lambda=1", "--set", "horizon=20", "-q", "--run-dir", "r"];
+    let whole = ["--set", "lambda=1", "--set", "estimator.horizon=20", "-q", "--run-dir", "r"];
     let _ = succeed(host_trainer(folder).arg("train").args(SMALL_RUN).args(whole));
     let diagnose = |rollouts: &str| -> Value {
         let output = succeed(host_trainer(folder).args([
@@ -132,7 +132,7 @@ fn the_training_benchmark_counts_every_phase() {
         "1",
         "--json",
         "--set",
-        "model_steps=20",
+        "model.steps=20",
     ]));
     let report: Value = serde_json::from_str(&output).unwrap();
     let costs = report["costs"].as_array().unwrap();

@@ -116,7 +116,7 @@ fn a_mistake_in_a_task_file_is_reported_in_one_line_and_nothing_is_written() {
         ("sensor = \"gyro\"", "sensor = \"giro\"", "it has gyro"),
         ("[[observation]]", "[[observations]]", "did you mean observation?"),
         ("preset = \"tuned\"", "preset = \"tunde\"", "did you mean tuned?"),
-        ("preset = \"tuned\"", "epocs = 3", "did you mean epochs?"),
+        ("preset = \"tuned\"", "epocs = 3", "did you mean update.epochs?"),
         ("preset = \"tuned\"", "task = \"cartpole-swingup\"", "leave it out"),
     ];
     for (from, to, word) in cases {

@@ -54,8 +54,11 @@ fn other_estimators_and_several_seeds_resume_to_the_same_bytes() {
     let folder = folder.path();
     let kinds: &[(&str, &[&str])] = &[
         ("seeds", &["--seeds", "3..4"]),
-        ("q_network", &["--estimator", "q_network", "--set", "noise=sobol"]),
-        ("rewind", &["--estimator", "rewind", "--update", "trpo", "--set", "noise=independent"]),
+        ("q_network", &["--estimator", "q_network", "--set", "estimator.noise=sobol"]),
+        (
+            "rewind",
+            &["--estimator", "rewind", "--update", "trpo", "--set", "estimator.noise=independent"],
+        ),
     ];
     for (name, arguments) in kinds {
         let run = |name: &str| {
@@ -80,8 +83,8 @@ fn a_run_that_chooses_its_number_of_actions_resumes_with_the_same_choices() {
     let folder = folder.path();
     let auto = |name: &str| {
         let mut command = train(folder, name, 20);
-        command.args(["--auto", "--advise", "2", "--set", "noise=independent"]);
-        command.args(["--set", "auto_max=16"]);
+        command.args(["--auto", "--advise", "2", "--set", "estimator.noise=independent"]);
+        command.args(["--set", "advise.max_actions=16"]);
         command
     };
     let _ = succeed(&mut auto("whole"));

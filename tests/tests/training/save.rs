@@ -183,8 +183,8 @@ fn a_run_killed_while_it_saves_keeps_intact_checkpoints() {
     let folder = folder.path();
     let wide = |name: &str| {
         let mut command = train(folder, name, 24);
-        command.args(["--set", "transition_hidden=512", "--set", "model_steps=2"]);
-        command.args(["--set", "model_first_steps=2", "--set", "evaluate_episodes=1"]);
+        command.args(["--set", "model.transition_hidden=512", "--set", "model.steps=2"]);
+        command.args(["--set", "model.first_steps=2", "--set", "evaluate.episodes=1"]);
         command
     };
     let _ = succeed(&mut wide("whole"));

@@ -33,7 +33,7 @@ fn the_same_seed_gives_the_same_bytes_with_any_threads_and_evaluations() {
     let folder = folder.path();
     let _ = succeed(train(folder, "a").arg("-q"));
     let _ = succeed(train(folder, "b").args(["-q", "--threads", "1"]));
-    let _ = succeed(train(folder, "c").args(["-q", "--set", "evaluate_every=0"]));
+    let _ = succeed(train(folder, "c").args(["-q", "--set", "evaluate.every=0"]));
     let _ = succeed(train(folder, "d").args(["-q", "--seed", "2"]));
     assert!(weights(folder, "a") == weights(folder, "b"), "threads change the weights");
     assert!(weights(folder, "a") == weights(folder, "c"), "evaluation changes the weights");
@@ -109,9 +109,9 @@ fn every_estimator_and_every_update_runs() {
     for update in ["ppo", "a2c", "trpo"] {
         let _ = succeed(train(folder, update).args(["-q", "--update", update]));
     }
-    let _ = succeed(train(folder, "sobol").args(["-q", "--set", "noise=sobol"]));
-    let _ = succeed(train(folder, "rpo").args(["-q", "--set", "rpo_alpha=0.1"]));
-    let _ = succeed(train(folder, "trunk").args(["-q", "--set", "common_trunk=true"]));
+    let _ = succeed(train(folder, "sobol").args(["-q", "--set", "estimator.noise=sobol"]));
+    let _ = succeed(train(folder, "rpo").args(["-q", "--set", "ppo.rpo_alpha=0.1"]));
+    let _ = succeed(train(folder, "trunk").args(["-q", "--set", "model.common_trunk=true"]));
     let all = [
         "single",
         "rewind",
@@ -226,8 +226,8 @@ fn a_run_directory_holds_one_run() {
     );
     // A run with another configuration, or with `--resume never`, is refused; the error names the differing key.
     refuse(
-        train(folder, "run").args(["--set", "epochs=4"]),
-        &["epochs = 3", "not 4", "another --run-dir", "--resume run"],
+        train(folder, "run").args(["--set", "update.epochs=4"]),
+        &["update.epochs = 3", "not 4", "another --run-dir", "--resume run"],
     );
     refuse(train(folder, "run").args(["--resume", "never"]), &["already holds a run"]);
     refuse(
@@ -267,25 +267,28 @@ fn an_interrupted_run_saves_its_progress_and_resumes_to_the_same_bytes() {
 fn bad_input_gets_one_line_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    std::fs::write(folder.join("bad.toml"), "epochs = \"ten\"\n").unwrap();
+    std::fs::write(folder.join("bad.toml"), "[update]\nepochs = \"ten\"\n").unwrap();
     std::fs::write(folder.join("unknown.toml"), "learning_rte = 0.1\n").unwrap();
     std::fs::write(folder.join("broken.toml"), "epochs = = 3\n").unwrap();
     std::fs::write(folder.join("request.json"), "{\"task\": 3}").unwrap();
     let table: [(&[&str], &[&str]); 17] = [
-        (&["train", "--set", "clip=1e300"], &["clip", "above 0"]),
-        (&["train", "--set", "num_actions=abc"], &["num_actions", "invalid type"]),
+        (&["train", "--set", "ppo.clip=1e300"], &["clip", "above 0"]),
+        (&["train", "--set", "estimator.num_actions=abc"], &["num_actions", "invalid type"]),
         (&["train", "--set", "preset=paper-2022"], &["--preset"]),
         (
             &["train", "--task", "cartpole-swingpu"],
             &["cartpole-swingpu", "did you mean cartpole-swingup?"],
         ),
         (&["train", "--preset", "quickstat"], &["quickstat", "did you mean quickstart?"]),
-        (&["train", "--set", "horizont=3"], &["horizont", "did you mean horizon?"]),
-        (&["train", "--set", "horizon=0"], &["horizon = 0", "1 to 1000"]),
+        (&["train", "--set", "horizont=3"], &["horizont", "did you mean estimator.horizon?"]),
+        (&["train", "--set", "estimator.horizon=0"], &["estimator.horizon = 0", "1 to 1000"]),
         (&["train", "--set", "gamma=1.5"], &["gamma", "0 to 1"]),
-        (&["train", "--set", "learning_rate=nan"], &["learning_rate"]),
-        (&["train", "--config", "bad.toml"], &["bad.toml", "epochs"]),
-        (&["train", "--config", "unknown.toml"], &["learning_rte", "did you mean learning_rate?"]),
+        (&["train", "--set", "update.learning_rate=nan"], &["learning_rate"]),
+        (&["train", "--config", "bad.toml"], &["bad.toml", "update.epochs"]),
+        (
+            &["train", "--config", "unknown.toml"],
+            &["learning_rte", "did you mean update.learning_rate?"],
+        ),
         (&["train", "--config", "broken.toml"], &["broken.toml"]),
         (&["train", "--config", "missing.toml"], &["cannot read missing.toml"]),
         (&["train", "--device", "tpu"], &["tpu", "cpu, cuda"]),

@@ -65,14 +65,21 @@ fn impossible_measurements_are_refused_with_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("file"), "x").unwrap();
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 10] = [
         (&["--task", "cartpole-swing"], &["did you mean cartpole-swingup?"]),
-        (&["--task", "cartpole-swingup", "--extension", "0"], &["--extension 0 is not above 0"]),
-        (&["--task", "cartpole-swingup", "--discount", "1.5"], &["--discount 1.5"]),
-        (&["--task", "cartpole-swingup", "--learning-rate", "nan"], &["--learning-rate NaN"]),
-        (&["--task", "cartpole-swingup", "--horizon", "900"], &["--horizon 900", "250 decisions"]),
+        (
+            &["--task", "cartpole-swingup", "--extension", "0"],
+            &["measure.extension = 0.0", "above 0"],
+        ),
+        (&["--task", "cartpole-swingup", "--discount", "1.5"], &["gamma = 1.5", "0 to 1"]),
+        (&["--task", "cartpole-swingup", "--learning-rate", "nan"], &["new_policy.learning_rate"]),
+        (
+            &["--task", "cartpole-swingup", "--horizon", "900"],
+            &["measure.horizon = 900", "250 decisions"],
+        ),
         (&["--task", "cartpole-swingup", "--activation", "gelu"], &["gelu", "relu"]),
         (&["--critic"], &["--critic", "--policy RUN"]),
+        (&["--actions", "2"], &["measure.actions = 2", "3 to 1000"]),
         (&["--csv", "none/x.csv"], &["cannot write none/x.csv"]),
         (&["--out", "file"], &["cannot make file"]),
     ];
@@ -90,7 +97,7 @@ fn impossible_measurements_are_refused_with_one_line() {
         refuse(host_trainer(folder).arg("variance").args(flags), &[word]);
     }
     // Flags that are not understood end with 2, as everywhere.
-    for flags in [&["--states", "0"][..], &["--actions", "2"], &["--nonsense"]] {
+    for flags in [&["--states", "many"][..], &["--actions", "x"], &["--nonsense"]] {
         let outcome = run(variance(folder).args(flags));
         assert_eq!(outcome.code, 2, "{flags:?} {outcome:?}");
         assert!(outcome.stderr.starts_with("error: "), "{outcome:?}");
@@ -102,7 +109,7 @@ fn impossible_measurements_are_refused_with_one_line() {
 fn a_run_gets_advice_and_its_gradients_are_compared() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let noise = ["--set", "noise=independent", "--set", "num_actions=2"];
+    let noise = ["--set", "estimator.noise=independent", "--set", "estimator.num_actions=2"];
     let advised = ["--advise", "1", "--cost", "seconds", "--run-dir", "a"];
     let outcome = run(train(folder).args(noise).args(advised));
     assert_eq!(outcome.code, 0, "{outcome:?}");
@@ -169,10 +176,13 @@ fn advice_that_cannot_be_given_is_refused() {
     let folder = folder.path();
     let cases: [(&[&str], &[&str]); 5] = [
         (&["--advise", "--estimator", "single"], &["advise", "rewind, q_network or dynamics"]),
-        (&["--auto", "--seeds", "1,2"], &["auto_actions", "one seed a run"]),
-        (&["--auto", "--set", "num_actions=64"], &["num_actions = 64", "auto_max"]),
-        (&["--auto", "--set", "auto_max=0"], &["auto_max = 0"]),
-        (&["--advise", "--cost", "euros"], &["advise_cost", "euros"]),
+        (&["--auto", "--seeds", "1,2"], &["advise.auto", "one seed a run"]),
+        (
+            &["--auto", "--set", "estimator.num_actions=64"],
+            &["estimator.num_actions = 64", "advise.max_actions"],
+        ),
+        (&["--auto", "--set", "advise.max_actions=0"], &["advise.max_actions = 0"]),
+        (&["--advise", "--cost", "euros"], &["advise.cost", "euros"]),
     ];
     for (flags, words) in cases {
         refuse(train(folder).args(flags).args(["--run-dir", "a"]), words);
