@@ -6,16 +6,16 @@
 //!
 //! What a TOML cannot say is the target: it moves with the simulation's time.
 
-use host_trainer::config::{Sources, resolve};
-use host_trainer::evaluate::{Actions, Evaluation, Summary, evaluate};
-use host_trainer::nn;
-use host_trainer::task::reward::{Sigmoid, tolerance};
-use host_trainer::task::{
+use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
+use daa_envs::reward::{Sigmoid, tolerance};
+use daa_envs::{
     Attempts, Error, Joint, Names, Physics, Random, Signal,
     own::{Behaviour, Bound, Definition},
     register,
 };
-use host_trainer::train::Trainer;
+use daa_trainer::config::{Sources, resolve};
+use daa_trainer::nn;
+use daa_trainer::train::Trainer;
 use tch::Device;
 
 const MJCF: &str = r#"
