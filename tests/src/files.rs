@@ -1,4 +1,4 @@
-//! Files: what a folder holds, floats, and images that can be used in place.
+//! The contents of folders, files of floats, and aligned copies of images.
 
 use daa_core::image::{Image, ImageError};
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// are not read.
 ///
 /// # Panics
-/// When the type of a file cannot be found out.
+/// When the type of a file cannot be read.
 #[must_use]
 pub fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
@@ -37,7 +37,7 @@ pub fn read_floats(path: &Path) -> Vec<f32> {
     bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
-/// Largest difference between two runs of floats of one length; NaN where there is one.
+/// The largest difference between two equally long lists of floats, or NaN if a float is NaN.
 #[must_use]
 pub fn largest_difference(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len());
@@ -47,7 +47,7 @@ pub fn largest_difference(ours: &[f32], theirs: &[f32]) -> f32 {
     })
 }
 
-/// Bytes where an image can be used in place.
+/// Bytes at an address that is a multiple of four, as [`Image::open`] needs them.
 #[derive(Clone, Debug)]
 pub struct Aligned {
     words: Vec<u32>,
@@ -73,10 +73,10 @@ impl Aligned {
         Self::copy(&bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
     }
 
-    /// Makes the checksum of a changed image hold again.
+    /// Writes the right checksum into a changed image.
     ///
     /// # Panics
-    /// When something other than the checksum is wrong with the image, or nothing is.
+    /// When the checksum is right already, or the image has another fault.
     pub fn repair_checksum(&mut self) {
         let Err(ImageError::Checksum { computed, .. }) = Image::open(self.bytes()) else {
             panic!("the checksum holds, or more than the checksum is wrong");
@@ -90,7 +90,7 @@ impl Aligned {
         &bytemuck::cast_slice(&self.words)[..self.len]
     }
 
-    /// The bytes, to change them.
+    /// The bytes, for changes.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
     }

@@ -1,5 +1,5 @@
-//! Whole-system tests: the programs as a user runs them. The tests are in this package's `tests`
-//! folder; here is what they share.
+//! What the whole-system tests in the folder `tests` share: programs of the repository, training runs to kill, the
+//! emulated microcontroller, the pages of the documentation, and the graph of modules and files.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is the report")]
 
 pub mod chip;
@@ -34,12 +34,12 @@ use daa_core::{MlpSlice, Normaliser, PolicySlice};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// `train` arguments of a run that takes seconds: both estimator phases, evaluations, three updates. A file,
-/// because values of the model may stand in it whatever the estimator.
+/// Arguments of `train` for a run that takes seconds: both estimator phases, evaluations and three updates. They
+/// stand in a file, because a file may have values of the model whatever the estimator.
 pub const SMALL_RUN: [&str; 2] =
     ["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/small-run.toml")];
 
-/// An image trained for a few seconds, made once a test process.
+/// An image that was trained with [`SMALL_RUN`], once in each test process.
 #[must_use]
 pub fn small_image() -> &'static Path {
     static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
@@ -55,7 +55,7 @@ pub fn small_image() -> &'static Path {
     image
 }
 
-/// An image whose policy has learned something, and whose model knows the cart: two or three seconds.
+/// An image whose policy and model were trained for longer than those of [`small_image`], once in each test process.
 #[must_use]
 pub fn trained_image() -> &'static Path {
     static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
@@ -71,7 +71,7 @@ pub fn trained_image() -> &'static Path {
     image
 }
 
-/// An image of a policy half as wide.
+/// An image whose policy has layers half as wide as those of [`small_image`], trained once in each test process.
 #[must_use]
 pub fn narrow_image() -> &'static Path {
     static IMAGE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
@@ -87,7 +87,7 @@ pub fn narrow_image() -> &'static Path {
     image
 }
 
-/// What `core` answers to rows of observations with the policy of an image.
+/// The actions that `core` computes with the policy of an image, for rows of observations.
 #[must_use]
 pub fn actions(image: &Image<'_>, observations: &[f32]) -> Vec<f32> {
     let (architecture, passport) = (image.architecture(), image.passport());

@@ -1,15 +1,15 @@
-//! Running a program to its end, and what it must have written.
+//! Runs programs to their end and checks their output and exit codes.
 
 use std::process::{Command, Output};
 
-/// What a program wrote.
+/// Exit code and output of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Exit code.
+    /// The exit code, or -1 after a signal.
     pub code: i32,
-    /// Standard output.
+    /// The standard output.
     pub stdout: String,
-    /// Standard error.
+    /// The standard error.
     pub stderr: String,
 }
 
@@ -24,7 +24,7 @@ pub fn run(command: &mut Command) -> Outcome {
     }
 }
 
-/// Runs a program that must succeed, and gives its standard output.
+/// Runs a program that must succeed, and returns its standard output.
 #[must_use]
 pub fn succeed(command: &mut Command) -> String {
     let outcome = run(command);
@@ -32,8 +32,8 @@ pub fn succeed(command: &mut Command) -> String {
     outcome.stdout
 }
 
-/// Runs a program that must fail with exit code 1 and one line that says all of `words`; nothing
-/// may have panicked.
+/// Runs a program that must fail with exit code 1, without a panic, and with one error line that contains all of
+/// `words`.
 pub fn refuse(command: &mut Command, words: &[&str]) {
     let outcome = run(command);
     assert_eq!(outcome.code, 1, "{command:?}: {outcome:?}");

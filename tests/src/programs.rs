@@ -12,7 +12,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the repository")
 }
 
-/// Builds a program of the workspace, once a test process, and says where it is.
+/// Builds a program of the workspace and returns its path.
 fn program(package: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--package", package]).current_dir(root());
@@ -22,7 +22,7 @@ fn program(package: &str) -> PathBuf {
     target.join("release").join(package)
 }
 
-/// The program `host-trainer`, in a folder.
+/// The program `host-trainer`, to be run in a folder.
 #[must_use]
 pub fn host_trainer(folder: &Path) -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -31,7 +31,7 @@ pub fn host_trainer(folder: &Path) -> Command {
     command
 }
 
-/// The firmware's control loop on the workstation, in a folder.
+/// The program `firmware-sim`, to be run in a folder.
 #[must_use]
 pub fn firmware_sim(folder: &Path) -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -40,7 +40,7 @@ pub fn firmware_sim(folder: &Path) -> Command {
     command
 }
 
-/// The program behind `cargo xtask`, in the repository.
+/// The program behind `cargo xtask`, to be run in the repository's root.
 #[must_use]
 pub fn xtask() -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -49,8 +49,8 @@ pub fn xtask() -> Command {
     command
 }
 
-/// Cargo for the microcontroller, in a folder: without the variables that the outer cargo or the user set for
-/// programs of the workstation.
+/// Cargo for builds for the microcontroller, to be run in a folder. Variables that the outer cargo or the user set
+/// for builds for the workstation are removed.
 #[must_use]
 pub fn chip_cargo(folder: &Path) -> Command {
     let mut cargo = Command::new("cargo");
@@ -63,13 +63,13 @@ pub fn chip_cargo(folder: &Path) -> Command {
     cargo
 }
 
-/// The ELF of the firmware around an image; each is built once in a test process.
+/// The ELF of the firmware with an image. Each combination is built once in a test process.
 #[must_use]
 pub fn firmware_elf(features: &[&str], image: &Path) -> Arc<[u8]> {
     type Built = BTreeMap<(String, PathBuf), Arc<[u8]>>;
     static BUILT: Mutex<Built> = Mutex::new(BTreeMap::new());
     let key = (features.join(","), image.to_owned());
-    // Held during the build, so that a second test waits for the ELF instead of building it too.
+    // The lock is held during the build, so that a second test waits for the ELF instead of building it too.
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     built.entry(key).or_insert_with_key(|(features, image)| build_firmware(features, image)).clone()
 }
@@ -77,7 +77,7 @@ pub fn firmware_elf(features: &[&str], image: &Path) -> Arc<[u8]> {
 fn build_firmware(features: &str, image: &Path) -> Arc<[u8]> {
     let firmware = root().join("firmware");
     std::fs::create_dir_all(firmware.join("target")).expect("a folder for the build");
-    // `cargo xtask` takes the same lock: two builds for two images overwrite each other's result.
+    // `cargo xtask` takes the same lock, because builds for two images overwrite each other's result.
     let lock = std::fs::File::create(firmware.join("target/.xtask-lock")).expect("a lock");
     lock.lock().expect("the lock can be taken");
     let mut build = chip_cargo(&firmware);
@@ -88,10 +88,10 @@ fn build_firmware(features: &str, image: &Path) -> Arc<[u8]> {
     std::fs::read(elf).expect("the firmware was built").into()
 }
 
-/// Python with the packages that files are held against; none where these tests were to be left out.
+/// Python with the packages that exported files are compared with; none if `DAA_WITHOUT_REFERENCE` is set.
 ///
 /// # Panics
-/// When the packages are missing: a comparison that silently does not happen is none.
+/// When the packages are missing, so that no comparison is left out unnoticed.
 #[must_use]
 pub fn reference_python() -> Option<Command> {
     let packages = root().join(".deps/reference");

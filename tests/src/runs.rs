@@ -1,4 +1,4 @@
-//! Training runs that tests kill, and what two of them must have in common.
+//! Training runs that tests kill, and the comparison of the files that two runs leave.
 
 use crate::{Outcome, SMALL_RUN, host_trainer};
 use std::fs;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Decisions of one iteration of [`SMALL_RUN`].
 pub const ITERATION: u64 = 2048;
 
-/// A run of so many iterations in `folder/name` that saves after each.
+/// A training run in `folder/name` that saves a checkpoint after each iteration.
 #[must_use]
 pub fn train(folder: &Path, name: &str, iterations: u64) -> Command {
     let mut command = host_trainer(folder);
@@ -20,7 +20,7 @@ pub fn train(folder: &Path, name: &str, iterations: u64) -> Command {
     command
 }
 
-/// Checkpoints of a run that have their names, oldest first.
+/// The finished checkpoints of a run, oldest first: iteration and folder of each.
 #[must_use]
 pub fn checkpoints(folder: &Path, name: &str) -> Vec<(u64, PathBuf)> {
     let entries = fs::read_dir(folder.join(name).join("checkpoints")).into_iter().flatten();
@@ -32,7 +32,7 @@ pub fn checkpoints(folder: &Path, name: &str) -> Vec<(u64, PathBuf)> {
     found
 }
 
-/// Names of what is hidden in a folder: files and checkpoints that were never finished.
+/// The names of hidden files and folders in a folder: files and checkpoints that were not finished.
 #[must_use]
 pub fn hidden(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -40,8 +40,8 @@ pub fn hidden(folder: &Path) -> Vec<String> {
     names.filter(|name| name.starts_with('.')).collect()
 }
 
-/// Everything in which two runs must not differ: metrics, advice, images, and the newest checkpoint but
-/// for its manifest, which follows from it.
+/// The files in which two equal runs must not differ: metrics, advice, images, and the newest checkpoint without its
+/// manifest, which follows from the other files.
 #[must_use]
 pub fn everything(folder: &Path, name: &str) -> Vec<(String, Vec<u8>)> {
     let place = folder.join(name);
@@ -75,11 +75,11 @@ pub fn difference(folder: &Path, a: &str, b: &str) -> Option<String> {
     other.map(|(ours, _)| ours.0.clone())
 }
 
-/// Iterations that a run has on record, with one seed.
+/// The last iteration in the `metrics.csv` of a run with one seed, or zero.
 #[must_use]
 pub fn iterations(folder: &Path, name: &str) -> u64 {
     let metrics = fs::read_to_string(folder.join(name).join("metrics.csv")).unwrap_or_default();
-    // What is being written may end anywhere.
+    // The last line may be incomplete while the run writes it.
     let whole = metrics.rfind('\n').map_or("", |end| &metrics[..end]);
     let last = whole.lines().last().and_then(|line| line.split(',').next()?.parse().ok());
     last.unwrap_or(0)
@@ -120,11 +120,11 @@ impl PacedRun {
         writer.write_all(&filler).expect("the pipe is empty");
         command.arg("--json").stdout(writer);
         let child = command.spawn().expect("the program starts");
-        // A larger buffer would let the run go on by what it holds.
+        // A larger buffer would read lines in advance and let the run advance as far.
         Self { child, lines: BufReader::with_capacity(1, reader), seen: 0 }
     }
 
-    /// The process.
+    /// The process identifier.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -153,7 +153,8 @@ impl PacedRun {
         assert!(over.is_none(), "the run was over before it was killed: {over:?}");
     }
 
-    /// Lets the run go on to its end; its exit code, and its messages where standard error is a pipe.
+    /// Lets the run continue to its end and returns its exit code, the rest of its output, and its messages if
+    /// standard error is a pipe.
     ///
     /// # Panics
     /// When a signal ended it.
@@ -175,7 +176,7 @@ impl Drop for PacedRun {
     }
 }
 
-/// Kills a run when an iteration is on record.
+/// Starts a run and kills it when an iteration is on record.
 ///
 /// # Panics
 /// When the run ends before.
@@ -185,7 +186,7 @@ pub fn kill_at(iteration: u64, command: Command) {
     run.kill();
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 ///
 /// # Panics
 /// When it does not hold after ten minutes: no machine is that busy.
@@ -197,18 +198,18 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A sequence of shares, 0 to 1, that is the same every time.
+/// A reproducible sequence of numbers between 0 and 1.
 #[derive(Clone, Debug)]
 pub struct Shares(u64);
 
 impl Shares {
-    /// From its beginning.
+    /// The sequence of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(0x2545_f491_4f6c_dd1d ^ seed)
     }
 
-    /// The next one.
+    /// The next number.
     pub fn draw(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -238,7 +239,7 @@ pub fn interrupt(
     let mut left = Vec::new();
     for number in 0..kills {
         let mut run = PacedRun::start(command());
-        // Where the run stands after this time differs from machine to machine, and may.
+        // The run's progress after this time depends on the machine; the test holds for any progress.
         let mut most = Duration::from_millis(60);
         if number % 4 == 3 {
             most = Duration::from_millis(300);

@@ -17,7 +17,7 @@
 //! | [`terminal`] | runs a program on a pseudo-terminal |
 //! | [`hil`] | closes the loop between `host-trainer hil` and the emulated microcontroller |
 //! | [`fuzzing`] | builds and runs the fuzz targets |
-//! | [`bench`] | counts instructions of kernels and of whole ticks |
+//! | [`mod@bench`] | counts instructions of kernels and of whole ticks |
 
 pub mod bench;
 pub mod files;

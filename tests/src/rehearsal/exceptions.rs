@@ -1,14 +1,14 @@
-//! The commands that are not run, each with the reason.
+//! The documented commands that are not run, each with a reason.
 
 use super::step::begins;
 
-/// A command that is not run here.
+/// A documented command that is not run.
 pub(super) struct Exception {
-    /// How it begins.
+    /// The first words of the command.
     pub(super) begins: &'static [&'static str],
-    /// A word that must be in it as well; empty: none.
+    /// A word that the command must contain as well; empty for none.
     with: &'static str,
-    /// Why.
+    /// Why the command is not run.
     pub(super) why: &'static str,
 }
 
@@ -20,7 +20,7 @@ const fn exception(
     Exception { begins, with, why }
 }
 
-/// Ours, whose arguments are checked and which is then not run.
+/// Commands of this repository whose arguments are checked although they are not run.
 pub(super) const ASKED: [Exception; 9] = [
     exception(&["cargo", "xtask", "setup"], "", "fetches gigabytes"),
     exception(&["cargo", "xtask", "test"], "", "is what runs this"),
@@ -37,7 +37,7 @@ pub(super) const ASKED: [Exception; 9] = [
     exception(&["host-trainer"], "cuda", "needs a GPU"),
 ];
 
-/// Other people's programs, and what would take minutes.
+/// Commands of other programs, and commands that would take minutes.
 pub(super) const LEFT: [Exception; 15] = [
     exception(&["cargo", "clippy"], "", "`.ci/run` does"),
     exception(&["cargo", "doc"], "", "`.ci/run` does"),
@@ -73,7 +73,7 @@ pub(super) const LEFT: [Exception; 15] = [
 ];
 
 impl Exception {
-    /// Whether a command is one of these.
+    /// Whether the exception applies to a command.
     pub(super) fn covers(&self, words: &[String]) -> bool {
         begins(words, self.begins)
             && (self.with.is_empty() || words.iter().any(|word| word.contains(self.with)))

@@ -1,19 +1,19 @@
-//! Programs that a page may name, and commands of them.
+//! Commands of the programs that the documentation tests can run.
 
 use crate::{host_trainer, xtask};
 use std::path::Path;
 use std::process::Command;
 
-/// A program of ours and its arguments.
+/// A program of this repository and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which one.
+    /// The program.
     pub program: Program,
-    /// Its arguments.
+    /// The arguments.
     pub words: Vec<String>,
 }
 
-/// What can be run.
+/// The programs that can be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// `host-trainer`.
@@ -25,7 +25,7 @@ pub enum Program {
 }
 
 impl Step {
-    /// The command in a folder.
+    /// The command, to be run in a folder.
     #[must_use]
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = match self.program {
@@ -33,7 +33,7 @@ impl Step {
             Program::Xtask => xtask(),
             Program::Copy => Command::new("cp"),
         };
-        // Where dm_control is installed, `bench env` starts Python for every task.
+        // `bench env` would start Python for every task where dm_control is installed.
         command.current_dir(folder).env("DM_CONTROL_PYTHON", "/nonexistent").args(&self.words);
         command
     }
@@ -44,7 +44,7 @@ pub(super) fn begins(words: &[String], start: &[&str]) -> bool {
     words.len() >= start.len() && words.iter().zip(start).all(|(word, wanted)| word == wanted)
 }
 
-/// The program and arguments of a command of ours; none of other people's.
+/// The program and arguments of a command of this repository; none for other programs.
 #[must_use]
 pub fn ours(words: &[String]) -> Option<Step> {
     let starts = [

@@ -12,7 +12,7 @@ use tests::{
 const MODEL_AT_ONCE: [&str; 6] =
     ["--set", "model.start=0", "--set", "model.first_steps=1", "--set", "model.steps=1"];
 
-/// The firmware is built once for one image: these tests share the build folder and take turns.
+/// The firmware is built around one image, in one build folder: tests that change the image take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 fn turn() -> std::sync::MutexGuard<'static, ()> {
@@ -30,7 +30,7 @@ fn emulate_with(image: &Path, episodes: &str, options: &[&str]) -> Value {
 }
 
 #[test]
-fn the_microcontroller_chooses_the_bits_that_the_workstation_chooses() {
+fn the_microcontroller_chooses_the_same_bits_as_the_workstation() {
     let _turn = turn();
     let report = emulate(small_image(), "2");
     let episodes = report["episodes"].as_array().unwrap();
@@ -41,7 +41,7 @@ fn the_microcontroller_chooses_the_bits_that_the_workstation_chooses() {
         assert_eq!(episode["host_return"], episode["mcu_return"]);
         assert!(episode["instructions_per_decision"].as_f64().unwrap() > 4480.0);
     }
-    // Episodes start differently: two equal returns would mean that one was shown twice.
+    // Episodes start differently: two equal returns would mean that one episode was reported twice.
     assert_ne!(episodes[0]["host_return"], episodes[1]["host_return"]);
     assert!(report["golden_vectors"].as_u64().unwrap() >= 32);
     let network = &report["network"];
@@ -52,7 +52,7 @@ fn the_microcontroller_chooses_the_bits_that_the_workstation_chooses() {
         instructions <= 2.9 * operations,
         "{instructions} instructions for {operations} multiply-adds"
     );
-    // Counted, not timed: every run gives the same figures.
+    // Instructions are counted, not timed: every run gives the same figures.
     assert_eq!(emulate(small_image(), "2"), report);
 }
 
@@ -62,7 +62,7 @@ fn the_whole_firmware_with_kernels_in_assembly_chooses_the_same_bits_in_fewer_in
     let of = |report: &Value, key: &str| report["episodes"][0][key].as_f64().unwrap();
     let plain = emulate(small_image(), "1");
     let mut instructions = of(&plain, "instructions_per_decision");
-    // From the slowest to the fastest build: an option without effect would not be faster.
+    // The builds are ordered from the slowest to the fastest: an option without effect would not be faster.
     for asm in ["--asm=vmul", "--asm"] {
         let report = emulate_with(small_image(), "1", &[asm]);
         assert_eq!(of(&report, "differing_actions"), 0.0, "{asm}: {report}");
@@ -76,17 +76,18 @@ fn the_whole_firmware_with_kernels_in_assembly_chooses_the_same_bits_in_fewer_in
         instructions = fewer;
     }
     assert!(instructions < 2.0 * 4480.0, "{instructions} instructions for 4480 multiply-adds");
-    // The comparison sees actions that differ: the workstation has no clock to save on candidates.
+    // Negative control: with a budget of one instruction the chip chooses among fewer candidates than the
+    // workstation, and the comparison counts the differing actions.
     let hurried = ["--asm", "--best-of", "8", "--budget", "1"];
     let report = emulate_with(small_image(), "1", &hurried);
     assert!(of(&report, "differing_actions") > 0.0, "{report}");
 }
 
 #[test]
-fn a_policy_of_the_papers_width_fits_in_bytes_and_is_done_within_its_period() {
+fn a_policy_of_the_papers_width_fits_with_i8_weights_and_meets_its_period() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
-    // What is shown is fit, bits and time: for these it need not be a good policy.
+    // The test checks size, bits and time, which do not need a good policy.
     let mut train = host_trainer(folder.path());
     train.args([
         "train",
@@ -114,16 +115,16 @@ fn a_policy_of_the_papers_width_fits_in_bytes_and_is_done_within_its_period() {
         let (differing, decisions) = (&episode["differing_actions"], &episode["decisions"]);
         assert_eq!((differing, decisions), (&0.into(), &250.into()), "{options:?}: {report}");
         assert_eq!(report["network"]["multiply_adds"], multiply_adds);
-        // The period is 40 ms, of 168 MHz: enough at three cycles an instruction, which no kernel has.
+        // The period is 40 ms at 168 MHz. No kernel needs as many as three cycles an instruction.
         let instructions = episode["instructions_per_decision"].as_f64().unwrap();
         assert!(3.0 * instructions < 40e-3 * 168e6, "{options:?}: {report}");
         instructions / f64::from(multiply_adds)
     };
     let (plain, assembly) = (cost(&[]), cost(&["--asm"]));
-    // More than the counter of 24 bits holds: it was not counted modulo 780 000 instructions.
+    // The count exceeds a 24-bit counter, so it was not taken modulo 780 000 instructions.
     assert!((2.9..3.2).contains(&plain), "{plain} instructions per multiply-add");
     assert!((1.0..1.3).contains(&assembly), "{assembly} instructions per multiply-add");
-    // What the driver refuses is not drowned by what the firmware says of its closed link.
+    // The error is the driver's refusal, not the firmware's message about the closed link.
     let mut plan = xtask();
     plan.arg("emulate").arg(&image).args(["--asm", "--best-of", "4"]);
     refuse(&mut plan, &["error: the image has no dynamics and critic", "--policy-only"]);
@@ -133,7 +134,7 @@ fn a_policy_of_the_papers_width_fits_in_bytes_and_is_done_within_its_period() {
 fn the_task_with_the_largest_loop_has_enough_stack() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
-    // 67 observations and 21 actions, with a model: of the 23 tasks it needs the most.
+    // This task has 67 observations and 21 actions; with a model it needs the most stack of the 23 tasks.
     let mut train = host_trainer(folder.path());
     train.args(["train", "--task", "humanoid-walk", "--threads", "1", "-q", "--run-dir", "run"]);
     for value in
@@ -144,16 +145,16 @@ fn the_task_with_the_largest_loop_has_enough_stack() {
     let _ = succeed(train.args(MODEL_AT_ONCE));
     let report = emulate(&folder.path().join("run/policy.daa"), "1");
     assert_eq!(report["episodes"][0]["differing_actions"], 0, "{report}");
-    // Of 112 KiB, below which nothing is: what overflows is a fault, and no report at all.
+    // The stack has 112 KiB. An overflow would be a processor fault and leave no report.
     let stack = report["stack_high_water_bytes"].as_u64().unwrap();
     assert!((40_000..94_000).contains(&stack), "{stack} bytes");
 }
 
 #[test]
-fn an_image_of_as_many_signals_and_actions_as_an_image_can_have_has_enough_stack() {
+fn an_image_with_the_most_signals_and_actions_has_enough_stack() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
-    // Masses on springs, half of them pulled: 128 signals, 32 actions.
+    // The task is 64 masses on springs, of which 32 have motors: 128 signals and 32 actions.
     let (mut bodies, mut motors, mut signals) = (String::new(), String::new(), String::new());
     for i in 0..64 {
         let place = 0.3 * f64::from(i);
@@ -212,17 +213,17 @@ fn the_best_of_some_actions_is_the_same_on_the_microcontroller() {
     for options in [&best[..], &softmax] {
         let report = emulate_with(trained_image(), "1", options);
         let episode = &report["episodes"][0];
-        // In RUN all bits are equal; where the monitor has stepped in, another controller acts there.
+        // In RUN all bits are equal. Outside of RUN the chip's fallback acts, so actions may differ.
         let (differing, outside) = (of(episode, "differing_actions"), of(episode, "outside_run"));
         assert!(differing <= outside && outside < 125.0, "{options:?}: {report}");
         assert_eq!(of(episode, "decisions"), 250.0);
         let planned = &report["planned"];
         assert!(of(planned, "decisions") >= 250.0 && planned["fewest"] == 8, "{report}");
-        // The control: it is not the policy's action that was compared with itself.
+        // Negative control: the compared actions are not those of the plain policy.
         assert!(seen.iter().all(|other| *other != returns(&report)), "{options:?}: {report}");
         seen.push(returns(&report));
     }
-    // As telemetry it changes nothing.
+    // With --telemetry the advantages are reported and do not change the actions.
     let report = emulate_with(trained_image(), "1", &["--best-of", "8", "--asm", "--telemetry"]);
     assert_eq!(of(&report["episodes"][0], "differing_actions"), 0.0);
     assert_eq!(returns(&report), returns(&plain));
@@ -273,7 +274,7 @@ fn the_firmware_refuses_what_core_refuses_and_says_why() {
     };
     let cut = |len: usize| {
         let mut bytes = image.bytes()[..len].to_vec();
-        // What was there before the image was cut is not there any more: blank flash.
+        // The flash behind the cut image is blank.
         bytes.resize(image.bytes().len(), 0xFF);
         bytes
     };
@@ -306,7 +307,7 @@ fn a_changed_weight_behind_a_sound_checksum_fails_the_golden_vectors() {
     let _turn = turn();
     let mut image = Aligned::read(small_image());
     let passport = u32::from_le_bytes(image.bytes()[48..52].try_into().unwrap()) as usize;
-    // The last bias of the policy: 5-64-64-1 has 4609 parameters, one deviation follows.
+    // The offset of the policy's last bias: a 5-64-64-1 has 4609 parameters, followed by one log-std.
     let at = 64 + passport.next_multiple_of(4) + 4 * 4608;
     let bytes: [u8; 4] = image.bytes()[at..at + 4].try_into().unwrap();
     let weight = f32::from_le_bytes(bytes) + 0.01;
@@ -321,7 +322,7 @@ fn a_sound_image_of_another_architecture_is_refused_until_the_firmware_is_built_
     let _turn = turn();
     let (code, log) = boot(&std::fs::read(narrow_image()).unwrap());
     assert!(code == 2 && log.contains("another architecture"), "exit code {code}: {log}");
-    // Another image, another ELF; and back again.
+    // The firmware is built for the other image, and then for the first one again.
     let narrow = emulate(narrow_image(), "1");
     let wide = emulate(small_image(), "1");
     for report in [&narrow, &wide] {

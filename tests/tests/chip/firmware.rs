@@ -1,18 +1,18 @@
-//! The kernel on the chip against the kernel here, and the image's checks on the chip itself.
+//! The firmware's self-test on the emulated chip, and the configuration of `cargo embed`.
 
 use tests::chip::emulator;
 use tests::{Outcome, chip_cargo, root, run, succeed};
 
 use crate::parity;
 
-/// What the firmware's self-test says in the emulator.
+/// The output of the firmware's self-test in the emulator.
 fn selftest() -> String {
     let firmware = root().join("firmware");
     let mut build = chip_cargo(&firmware);
     build.args(["build", "--quiet", "--release", "--bin", "selftest"]);
     let _ = succeed(build.args(["--no-default-features", "--features", "emulator"]));
     let elf = firmware.join("target/thumbv7em-none-eabihf/release/selftest");
-    // What the chip writes through semihosting, its flash, lands in the folder that QEMU runs in.
+    // The chip's flash is a file that semihosting writes into the folder that QEMU runs in.
     let folder = tempfile::tempdir().unwrap();
     let Outcome { code, stderr: text, .. } = run(&mut emulator(folder.path(), &elf));
     assert_eq!(code, 0, "{text}");
@@ -20,7 +20,7 @@ fn selftest() -> String {
 }
 
 #[test]
-fn the_chip_computes_the_bits_that_this_machine_computes_and_refuses_damaged_images() {
+fn the_chip_computes_the_workstations_bits_and_refuses_damaged_images() {
     let text = selftest();
     let here = parity::run().unwrap_or_else(|m| {
         panic!("the loops differ for {} inputs, {} outputs", m.inputs, m.outputs)
@@ -33,12 +33,12 @@ fn the_chip_computes_the_bits_that_this_machine_computes_and_refuses_damaged_ima
     );
 }
 
-/// What of chip, verification and log is not as it must be.
+/// The keys for chip, verification and log mode whose values are not the required ones.
 fn careless(text: &str) -> Vec<&'static str> {
     let set = |key: &str, value: &str| {
         text.lines().any(|line| {
             let line = line.split('#').next().unwrap_or_default();
-            // `key = value`, and those of a table inside the line: whole keys, `preverify` is another.
+            // Pairs `key = value`, also inside an inline table. Keys are compared whole: `preverify` is another key.
             line.split(['[', '{', ',', '}', ']'])
                 .filter_map(|pair| pair.split_once('='))
                 .any(|(name, set)| (name.trim(), set.trim()) == (key, value))
@@ -65,7 +65,7 @@ fn flashing_verifies_and_logging_never_blocks() {
     }
 }
 
-/// What `cargo embed` (probe-rs) reads in each part of its configuration.
+/// The keys that `cargo embed` (probe-rs) reads in each section of its configuration.
 const EMBED_KEYS: [(&str, &[&str]); 6] = [
     ("general", &["chip", "chip_descriptions", "log_level", "derives", "connect_under_reset"]),
     (
@@ -92,7 +92,7 @@ const EMBED_KEYS: [(&str, &[&str]); 6] = [
             "timeout",
             "log_enabled",
             "log_path",
-            // Of a channel, where cargo embed itself overlooks what it does not know.
+            // Keys of a channel, where cargo embed ignores unknown keys.
             "channel",
             "mode",
             "format",
@@ -106,7 +106,7 @@ const EMBED_KEYS: [(&str, &[&str]); 6] = [
     ("probe", &["usb_vid", "usb_pid", "serial", "protocol", "speed"]),
 ];
 
-/// Keys and parts that `cargo embed` would refuse.
+/// Keys and sections that `cargo embed` would refuse.
 fn unknown_keys(text: &str) -> Vec<String> {
     let (mut part, mut unknown) = (String::new(), Vec::new());
     for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
@@ -116,7 +116,7 @@ fn unknown_keys(text: &str) -> Vec<String> {
         }
         let known =
             EMBED_KEYS.iter().find(|(name, _)| *name == part).map_or(&[][..], |(_, keys)| keys);
-        // `key = value`, and those of a table inside the line.
+        // Pairs `key = value`, also inside an inline table.
         for key in line.split(['[', '{', ',', '}', ']']).filter_map(|part| part.split_once('=')) {
             if !known.contains(&key.0.trim()) {
                 unknown.push(format!("{part}.{}", key.0.trim()));

@@ -1,5 +1,5 @@
-//! The kernels on the emulated chip, in Rust and in assembly: the bits of this machine, and exactly as
-//! many instructions as `firmware/bench/instructions.csv` says.
+//! The kernels on the emulated chip, in Rust and in assembly. They compute the bits that the workstation computes,
+//! in exactly as many instructions as `firmware/bench/instructions.csv` lists.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -8,13 +8,13 @@ use tests::{chip_cargo, root, succeed};
 
 use crate::parity;
 
-/// Features of the builds: plain Rust, assembly with VMLA, assembly with VMUL and VADD.
+/// Cargo features of the builds: plain Rust, assembly with VMLA, assembly with VMUL and VADD.
 const BUILDS: [&str; 3] = ["", "asm", "asm-vmul"];
 
 /// With `-icount shift=7` an instruction takes 128 ns, and the clock counts at 168 MHz.
 const TICKS_PER_INSTRUCTION: f64 = 21.504;
 
-/// What a program of this build prints in the emulator.
+/// The output in the emulator of a program built with these features.
 fn output(features: &str, program: &str) -> String {
     let folder = root().join("firmware/bench");
     let mut build = chip_cargo(&folder);
@@ -24,7 +24,7 @@ fn output(features: &str, program: &str) -> String {
     succeed(&mut emulator(&folder, &elf))
 }
 
-/// Instructions by build and function.
+/// Numbers of instructions, by build and function.
 type Counts = BTreeMap<(String, String), u64>;
 
 fn measured(features: &str, text: &str) -> Counts {
@@ -37,8 +37,8 @@ fn measured(features: &str, text: &str) -> Counts {
     text.lines().map(entry).collect()
 }
 
-/// The part of the golden file that is about this compiler: another one makes other instructions of
-/// the same Rust.
+/// The rows of the golden file for this compiler: each compiler version generates other instructions from the same
+/// Rust code.
 fn golden(text: &str, compiler: &str) -> Counts {
     let mut counts = Counts::new();
     for line in text.lines().skip(1) {
@@ -52,7 +52,7 @@ fn golden(text: &str, compiler: &str) -> Counts {
     counts
 }
 
-/// `1.95.0`, of the compiler that builds for the chip.
+/// The version of the compiler that builds for the chip, such as `1.95.0`.
 fn compiler() -> String {
     let rustc = root().join(".deps/toolchain/rustc");
     let output = Command::new(rustc).arg("--version").output().unwrap();
@@ -60,7 +60,7 @@ fn compiler() -> String {
     text.split_whitespace().nth(1).unwrap().to_owned()
 }
 
-/// No compiler may make more of a 17-64-64-6 than this.
+/// Upper limits of instructions for a 17-64-64-6, with any compiler.
 const AT_MOST: [(&str, &str, u64); 7] = [
     ("", "forward_f32_17_64_64_6", 13_600),
     ("", "policy_f32_17_64_64_6", 13_600),
@@ -71,9 +71,9 @@ const AT_MOST: [(&str, &str, u64); 7] = [
     ("asm", "forward_i16_17_64_64_6", 6_100),
 ];
 
-// One test, because the builds share a folder.
+// This is one test because the builds share a folder.
 #[test]
-fn every_build_gives_the_bits_of_this_machine_in_the_golden_number_of_instructions() {
+fn every_build_computes_the_workstations_bits_in_the_golden_number_of_instructions() {
     let here = parity::run().unwrap_or_else(|m| {
         panic!("the loops differ for {} inputs, {} outputs", m.inputs, m.outputs)
     });

@@ -1,22 +1,22 @@
-//! The firmware's segments against the chip's memory map: the board's ELF and the emulator's.
+//! The segments of the firmware's ELF compared with the chip's memory map.
 
 use std::path::Path;
 use tests::firmware_elf;
 use tools::firmware::segments::misplaced;
 
-/// Where the program headers are, and how many: ELF32, little-endian.
+/// Offset and number of the program headers of a little-endian ELF32 file.
 fn headers(elf: &[u8]) -> (usize, usize) {
     let start = u32::from_le_bytes(elf[0x1c..0x20].try_into().unwrap());
     (start as usize, usize::from(u16::from_le_bytes(elf[0x2c..0x2e].try_into().unwrap())))
 }
 
 #[test]
-fn what_is_built_for_the_chip_lies_in_its_memories() {
-    // Without a name the build takes the last exported image, or makes one.
+fn every_segment_of_the_firmware_lies_in_the_chips_memories() {
+    // Without a name the build takes the last exported image, or makes an untrained one.
     let elf = firmware_elf(&["board"], Path::new(""));
     let lines = misplaced(&elf).unwrap();
     assert!(lines.is_empty(), "{lines:?}");
-    // The control: the same firmware with each loaded segment moved out of the chip in turn.
+    // Negative control: each loaded segment in turn is moved to an address outside of the chip's memories.
     let (start, count) = headers(&elf);
     let mut moved = 0;
     for header in (0..count).map(|index| start + 32 * index) {

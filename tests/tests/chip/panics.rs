@@ -1,5 +1,5 @@
-//! No panic can be reached from the control tick: every branch of the linked firmware is followed, in
-//! the program for the board and for the emulator.
+//! No panic can be reached from the control tick. The test follows every branch of the linked firmware, in the
+//! program for the board and in the one for the emulator.
 
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use tests::{firmware_elf, small_image};
 struct Calls {
     names: BTreeMap<u64, String>,
     branches: BTreeMap<u64, BTreeSet<u64>>,
-    /// Functions with a branch to an address in a register: where it leads is not known.
+    /// Functions with a branch to an address in a register, whose target is not known.
     indirect: BTreeSet<u64>,
 }
 
@@ -17,7 +17,7 @@ fn calls(elf: &[u8]) -> Calls {
     let file = object::File::parse(elf).unwrap();
     let mut names = BTreeMap::new();
     let mut ends = BTreeMap::new();
-    // `$t` and `$d`: where code and where constants begin.
+    // The symbols `$t` and `$d` mark where code and where constants begin.
     let mut data = BTreeMap::new();
     for symbol in file.symbols() {
         let (name, address) = (symbol.name().unwrap_or_default(), symbol.address());
@@ -54,7 +54,7 @@ fn calls(elf: &[u8]) -> Calls {
             if let Some(target) = target.filter(|target| !(start..end).contains(target)) {
                 branches.entry(start).or_default().extend(owner(target));
             }
-            // BLX Rm, and BX Rm other than LR.
+            // The instruction is BLX Rm, or BX Rm with a register other than LR.
             let through_register =
                 first & 0xFF87 == 0x4780 || (first & 0xFF87 == 0x4700 && first != 0x4770);
             if !wide && through_register {
@@ -66,7 +66,7 @@ fn calls(elf: &[u8]) -> Calls {
     Calls { names, branches, indirect }
 }
 
-/// B<cond> and B in 16 bits, CBZ and CBNZ never leave a function.
+/// The target of a 16-bit B<cond> or B. CBZ and CBNZ never leave a function.
 fn narrow_target(at: u64, op: u32) -> Option<u64> {
     let offset = match op >> 12 {
         0b1101 if op >> 8 & 0xF < 14 => i64::from((op as u8) as i8) * 2,
@@ -76,7 +76,7 @@ fn narrow_target(at: u64, op: u32) -> Option<u64> {
     Some((at as i64 + 4 + offset) as u64)
 }
 
-/// BL, B and B<cond> in 32 bits.
+/// The target of a 32-bit BL, B or B<cond>.
 fn wide_target(at: u64, first: u32, second: u32) -> Option<u64> {
     if first >> 11 != 0b11110 || second >> 15 != 1 {
         return None;
@@ -99,8 +99,8 @@ fn wide_target(at: u64, first: u32, second: u32) -> Option<u64> {
     Some((at as i64 + 4 + i64::from(bits)) as u64)
 }
 
-/// Every call of a panicking function that can be reached from the tick, or from what it does to actuators
-/// and watchdog, with a way to it: the function, its caller, the caller's caller and so on.
+/// Every call of a panicking function that can be reached from the tick or from the code that drives actuators
+/// and watchdog. Each entry is a call chain: the panicking function, its caller, the caller's caller and so on.
 fn panics(calls: &Calls) -> Vec<Vec<String>> {
     let roots: Vec<u64> = calls
         .names
@@ -142,8 +142,8 @@ fn panics(calls: &Calls) -> Vec<Vec<String>> {
     ways.into_iter().map(way).collect()
 }
 
-/// The functions that can be reached from the tick and from themselves; those that are left when,
-/// again and again, all that call nobody left are taken away.
+/// The functions that can be reached from the tick and from themselves. The search removes, repeatedly, every
+/// function that calls no remaining function; recursive functions are left.
 fn recursive(calls: &Calls, reached: &BTreeSet<u64>) -> BTreeSet<u64> {
     let mut left = reached.clone();
     loop {
@@ -159,7 +159,7 @@ fn recursive(calls: &Calls, reached: &BTreeSet<u64>) -> BTreeSet<u64> {
 }
 
 #[test]
-fn recursion_is_found_where_there_is_some() {
+fn a_recursive_function_is_found() {
     let branches = [(1, [2].into()), (2, [3].into()), (3, [2].into()), (4, [1].into())];
     let calls =
         Calls { names: BTreeMap::new(), branches: branches.into(), indirect: BTreeSet::new() };
@@ -177,7 +177,7 @@ fn is_panic(name: &str) -> bool {
 fn no_panic_can_be_reached_from_the_tick_and_a_planted_one_is_found() {
     for machine in ["board", "emulator"] {
         let calls = calls(&firmware_elf(&[machine], small_image()));
-        // The programs have panics, and the graph leads to them from elsewhere.
+        // The programs contain panics, which code outside of the tick can reach.
         assert!(calls.names.values().any(|name| is_panic(name)));
         let found = panics(&calls);
         assert!(found.is_empty(), "{machine}: {found:#?}");

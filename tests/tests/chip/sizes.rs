@@ -1,13 +1,14 @@
-//! What the firmware takes of the chip, against a golden file.
+//! The flash, RAM and stack that the firmware uses, compared with a golden file.
 
 use object::{Object, ObjectSymbol};
 use serde_json::Value;
 use tests::{firmware_elf, root, small_image, succeed, xtask};
 
-/// Compilers differ by a little; a change of the program by more is to be seen in the golden file.
+/// Relative difference that another compiler may cause. A change of the program beyond it has to be written into
+/// the golden file.
 const TOLERANCE: f64 = 0.04;
 
-/// Each measured number that is not near its golden one, as a line.
+/// One line for each measured size that differs from its golden size by more than [`TOLERANCE`].
 fn differences(golden: &Value, measured: &Value) -> Vec<String> {
     let keys = [
         "/board/flash",
@@ -26,7 +27,7 @@ fn differences(golden: &Value, measured: &Value) -> Vec<String> {
 }
 
 #[test]
-fn flash_ram_and_stack_are_those_of_the_golden_file() {
+fn flash_ram_and_stack_match_the_golden_file() {
     let path = root().join("tests/golden/sizes.json");
     let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let text = succeed(xtask().arg("size").arg(small_image()).arg("--json"));
@@ -49,7 +50,7 @@ fn a_larger_program_is_noticed() {
     assert_eq!(differences(&golden, &larger).len(), 2);
 }
 
-/// Symbols of whoever gives out memory.
+/// Names of the symbols that belong to a memory allocator.
 fn allocators(elf: &[u8]) -> Vec<String> {
     let file = object::File::parse(elf).unwrap();
     let parts = ["__rust_alloc", "__rg_alloc", "malloc", "alloc::alloc"];
@@ -66,7 +67,7 @@ fn there_is_no_allocator_in_the_firmware() {
         assert!(names.any(|name| name.contains("Supervisor")), "the symbols are there");
         assert_eq!(allocators(&elf), [""; 0]);
     }
-    // The control: this very program has one.
+    // Negative control: this test program has an allocator.
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     assert!(!allocators(&own).is_empty());
 }

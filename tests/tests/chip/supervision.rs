@@ -1,5 +1,5 @@
-//! A firmware that hangs or panics in its tick, on the emulated microcontroller; and memory full of
-//! garbage.
+//! A firmware that hangs, panics or faults in its tick on the emulated microcontroller, and observations in
+//! memory full of garbage.
 
 use daa_core::guard::{Fault, Signals};
 use daa_core::ladder::Mode;
@@ -12,7 +12,7 @@ use tests::{firmware_elf, small_image};
 
 use crate::reset;
 
-/// Arms a chip and makes ten good decisions, 40 ms apart.
+/// Arms the chip and lets it make ten valid decisions, 40 ms apart.
 fn work(chip: &mut Chip) {
     assert!(matches!(chip.ask(&Request::Hello), Some(Reply::Hello(_))));
     assert!(matches!(chip.ask(&Request::Arm), Some(Reply::Status(status)) if status.armed));
@@ -22,14 +22,14 @@ fn work(chip: &mut Chip) {
     }
 }
 
-/// A cart in the middle, its pole hanging.
+/// A valid observation: a cart in the middle of its track with a hanging pole.
 const GOOD: [Option<f32>; 5] = [Some(0.1), Some(-1.0), Some(0.0), Some(0.0), Some(0.0)];
 
 fn with_position(position: f32) -> [Option<f32>; 5] {
     [Some(position), Some(-1.0), Some(0.0), Some(0.0), Some(0.0)]
 }
 
-/// The cause of the last reset, as the next program tells it.
+/// The cause of the last reset, as the next boot reports it.
 fn reset_cause(folder: &Path, elf: &[u8]) -> ResetCause {
     let mut chip = Chip::boot(folder, elf);
     let Some(Reply::Hello(identity)) = chip.ask(&Request::Hello) else { panic!("no identity") };
@@ -41,7 +41,7 @@ fn reset_cause(folder: &Path, elf: &[u8]) -> ResetCause {
 }
 
 #[test]
-fn a_hang_a_panic_and_a_fault_in_the_tick_end_safe_and_the_next_program_tells_the_cause() {
+fn a_hang_a_panic_and_a_fault_in_the_tick_end_safe_and_the_next_boot_reports_the_cause() {
     let elf = firmware_elf(&["emulator", "planted"], small_image());
     let cases = [
         (-2.2, 8, ResetCause::Watchdog, "watchdog: no good tick"),
@@ -54,16 +54,16 @@ fn a_hang_a_panic_and_a_fault_in_the_tick_end_safe_and_the_next_program_tells_th
         work(&mut chip);
         assert_eq!(chip.sample(11 * 40_000, with_position(position)), None);
         assert_eq!(chip.exit_code(), Some(code));
-        // First safe, then words.
+        // The actuators are safe before the cause is logged.
         let lines = log(folder.path());
         let first = |words: &str| lines.iter().position(|line| line.contains(words));
         let (safe, said) = (first("actuators safe"), first(words));
         assert!(safe.is_some() && said.is_some() && safe < said, "{words}: {lines:?}");
-        // The next program knows, and the one after it starts as if nothing had been.
+        // The next boot reports the cause, and the boot after it reports an ordinary start.
         assert_eq!(reset_cause(folder.path(), &elf), cause);
         assert_eq!(reset_cause(folder.path(), &elf), ResetCause::Power);
     }
-    // The same positions trouble a firmware without the plants not at all.
+    // Negative control: a firmware without the planted faults handles the same positions.
     let elf = firmware_elf(&["emulator"], small_image());
     let folder = tempfile::tempdir().unwrap();
     let mut chip = Chip::boot(folder.path(), &elf);
@@ -79,7 +79,7 @@ fn a_hang_a_panic_and_a_fault_in_the_tick_end_safe_and_the_next_program_tells_th
 }
 
 #[test]
-fn a_link_that_breaks_off_has_a_code_of_its_own() {
+fn a_link_that_breaks_off_has_its_own_exit_code() {
     let elf = firmware_elf(&["emulator"], small_image());
     let folder = tempfile::tempdir().unwrap();
     let mut chip = Chip::boot(folder.path(), &elf);
@@ -87,12 +87,12 @@ fn a_link_that_breaks_off_has_a_code_of_its_own() {
     assert_eq!(chip.hang_up(), Some(4));
     let lines = log(folder.path());
     assert!(lines.iter().any(|line| line == "link: closed without a goodbye"), "{lines:?}");
-    // That is no crash.
+    // A closed link does not count as a crash.
     assert_eq!(reset_cause(folder.path(), &elf), ResetCause::Power);
 }
 
 #[test]
-fn the_boards_reset_flags_name_the_most_particular_cause() {
+fn the_boards_reset_flags_name_the_most_specific_cause() {
     const LOW_POWER: u32 = 1 << 31;
     const WINDOW: u32 = 1 << 30;
     const INDEPENDENT: u32 = 1 << 29;
@@ -101,7 +101,7 @@ fn the_boards_reset_flags_name_the_most_particular_cause() {
     const PIN: u32 = 1 << 26;
     const BROWN_OUT: u32 = 1 << 25;
     let table = [
-        // After power on the manual gives 0x0E00_0000: power, pin and brown-out.
+        // The reset value in the manual, 0x0E00_0000, has the flags for power, pin and brown-out.
         (0x0E00_0000, ResetCause::Power, false),
         (POWER | PIN | BROWN_OUT, ResetCause::Power, false),
         (BROWN_OUT | PIN, ResetCause::BrownOut, false),
@@ -110,10 +110,10 @@ fn the_boards_reset_flags_name_the_most_particular_cause() {
         (PIN | INDEPENDENT, ResetCause::Watchdog, true),
         (PIN | WINDOW, ResetCause::Watchdog, true),
         (PIN | LOW_POWER, ResetCause::LowPower, false),
-        // Nobody cleared the flags of earlier resets.
+        // The flags of earlier resets were not cleared.
         (0x0E00_0000 | SOFTWARE | INDEPENDENT, ResetCause::Watchdog, true),
         (0x0E00_0000 | SOFTWARE, ResetCause::Program, true),
-        // Bits below belong to the low-speed oscillator.
+        // The lower bits belong to the low-speed oscillator.
         (0x01FF_FFFF, ResetCause::Unknown, false),
         (0, ResetCause::Unknown, false),
     ];
@@ -134,7 +134,7 @@ fn the_ladder_on_the_chip_holds_then_is_safe_then_wants_to_be_armed() {
     let nan = with_position(f32::NAN);
     let far = with_position(2.6);
     for (i, signals) in (11..).zip([nan, GOOD, far, nothing, nan, nothing, GOOD, GOOD]) {
-        // Nothing is noticed when the grace is over.
+        // The chip notices a missing observation only when its grace period has passed.
         let late = if signals == nothing { 10_000 } else { 0 };
         modes.push(match chip.sample(i * 40_000 + late, signals) {
             Some(Reply::Action { mode, action, .. }) => {
@@ -155,7 +155,7 @@ fn the_ladder_on_the_chip_holds_then_is_safe_then_wants_to_be_armed() {
 }
 
 #[test]
-fn memory_full_of_garbage_is_no_data_with_and_without_a_constructor() {
+fn memory_full_of_garbage_counts_as_missing_data_with_and_without_a_constructor() {
     for garbage in [0xFF, 0x00, 0xA5] {
         let mut memory = MaybeUninit::<Signals<3>>::uninit();
         // SAFETY: the bytes lie in `memory`.

@@ -1,4 +1,4 @@
-//! A new policy for the emulated microcontroller, and power that fails.
+//! Policy updates of the emulated microcontroller, with power failures in every phase.
 
 use daa_core::image::Image;
 use daa_core::ladder::Mode;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tests::chip::Chip;
 use tests::{Aligned, firmware_elf, host_trainer, narrow_image, refuse, succeed, xtask};
 
-/// Images without a model, hence without a monitor that would object to a cart that stands still.
+/// Two images without a model, and so without a monitor that would reject a cart that stands still.
 struct Images {
     _folder: tempfile::TempDir,
     old: std::path::PathBuf,
@@ -49,7 +49,7 @@ fn begin(image: &Aligned) -> Transfer {
     Transfer::Begin { len: image.bytes().len() as u32, checksum, architecture }
 }
 
-/// Sends at most so many pieces from where the chip is, and says where it is then.
+/// Sends at most `most` pieces from offset `from` and returns how many bytes the chip has then.
 fn pieces(chip: &mut Chip, image: &Aligned, from: u32, most: usize) -> u32 {
     let mut received = from;
     for piece in image.bytes()[from as usize..].chunks(PIECE_BYTES).take(most) {
@@ -65,7 +65,7 @@ fn install(chip: &mut Chip, image: &Aligned) {
     chip.transfer(Transfer::Commit).unwrap();
 }
 
-/// So many good decisions, 40 ms apart.
+/// Lets the chip make `ticks` valid decisions, 40 ms apart, and arms it before the first one.
 fn work(chip: &mut Chip, from: u32, ticks: u32) {
     const GOOD: [Option<f32>; 5] = [Some(0.1), Some(-1.0), Some(0.0), Some(0.0), Some(0.0)];
     if from == 0 {
@@ -99,7 +99,7 @@ fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new
         assert_eq!(chip.transfer(begin(&new)), Ok(0));
         pieces(&mut chip, &new, 0, most);
     }
-    // The host dies and not the chip: the next one goes on where it was.
+    // The host ends while the chip keeps running: the next transfer continues at the same offset.
     let mut chip = boot();
     assert_eq!(chip.transfer(Transfer::Commit), Err(UpdateError::NotBegun));
     assert_eq!(chip.transfer(begin(&new)), Ok(0));
@@ -112,7 +112,7 @@ fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new
     work(&mut chip, 0, SHADOW - 1);
     drop(chip);
 
-    // Shadow survives, a trial does not.
+    // The shadow phase survives a power failure, a trial does not.
     let mut chip = boot();
     assert_eq!(acting(&mut chip), (old_id, Some(new_id), Stage::Shadow));
     work(&mut chip, 0, SHADOW);
@@ -136,7 +136,7 @@ fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new
     drop(chip);
     assert_eq!(acting(&mut boot()), confirmed);
 
-    // One bit of the new one rots: the old one is still there.
+    // One bit of the new image flips: the chip boots the old image, which is still in its slot.
     let path = folder.path().join("flash.bin");
     let mut flash = std::fs::read(&path).unwrap();
     flash[256 + 3000] ^= 4;
@@ -145,7 +145,7 @@ fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new
 }
 
 #[test]
-fn what_the_chip_would_not_boot_it_does_not_take() {
+fn an_image_that_the_chip_would_not_boot_is_refused_in_the_transfer() {
     let folder = tempfile::tempdir().unwrap();
     let new = Aligned::read(&images().new);
     let mut chip = Chip::boot(folder.path(), &elf());
@@ -155,7 +155,7 @@ fn what_the_chip_would_not_boot_it_does_not_take() {
     let huge = Transfer::Begin { len: 1 << 20, checksum, architecture };
     assert!(matches!(chip.transfer(huge), Err(UpdateError::TooLarge { .. })));
 
-    // The last bias changed behind a sound CRC: the golden vectors notice.
+    // The last bias is changed and the CRC repaired: the golden vectors show the change.
     let mut changed = new.clone();
     let passport = u32::from_le_bytes(changed.bytes()[48..52].try_into().unwrap()) as usize;
     let at = 64 + passport.next_multiple_of(4) + 4 * 4608;
@@ -166,17 +166,17 @@ fn what_the_chip_would_not_boot_it_does_not_take() {
     pieces(&mut chip, &changed, 0, usize::MAX);
     assert_eq!(chip.transfer(Transfer::Commit), Err(UpdateError::Image));
     assert_eq!(chip.policies().other, None);
-    // Another one than announced.
+    // The transferred image is not the announced one.
     assert_eq!(chip.transfer(begin(&changed)), Ok(0));
     pieces(&mut chip, &new, 0, usize::MAX);
     assert_eq!(chip.transfer(Transfer::Commit), Err(UpdateError::Image));
-    // Armed, it takes nothing.
+    // An armed chip refuses transfers.
     work(&mut chip, 0, 2);
     assert_eq!(chip.transfer(begin(&new)), Err(UpdateError::NotSafe));
 }
 
 #[test]
-fn flash_policy_sends_an_image_and_refuses_others_with_one_line() {
+fn an_upload_sends_an_image_and_refuses_others_with_one_line() {
     let Images { old, new, .. } = images();
     let flash = |image: &Path| {
         let mut command = xtask();

@@ -1,4 +1,4 @@
-//! The documentation: every command in it is run, every link leads somewhere.
+//! Every command in the documentation is run, and every link leads to a file.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use tests::pages::{Documented, blocks, commands, pages};
 use tests::rehearsal::{Fate, Program, Step, fate, folder, ours, rehearse, stale_exceptions};
 use tests::{host_trainer, root, run};
 
-/// What is wrong with the commands of a page.
+/// Runs the commands of a page and returns their errors.
 fn faults(page: &str, text: &str) -> Vec<String> {
     let found = commands(page, text);
     if found.is_empty() {
@@ -19,7 +19,7 @@ fn faults(page: &str, text: &str) -> Vec<String> {
         let mut turns = found.turns().into_iter();
         let first = turns.next().unwrap();
         match fate(&first) {
-            None => return Err(format!("{found}: nobody has said whether to run it")),
+            None => return Err(format!("{found}: no rule says whether to run it")),
             Some(Fate::Leave(_)) => return Ok(()),
             Some(Fate::Ask(step, _)) => understood(found, step)?,
             Some(Fate::Run(steps)) => {
@@ -28,13 +28,13 @@ fn faults(page: &str, text: &str) -> Vec<String> {
                 println!("{:6.1} s  {found}", begin.elapsed().as_secs_f64());
             }
         }
-        // Of a loop, the other turns differ in a word: the last one is looked at.
+        // The turns of a loop differ in a word: the first one was run, the arguments of the last one are checked.
         turns.last().and_then(|words| ours(&words)).map_or(Ok(()), |step| understood(found, step))
     };
     found.iter().filter_map(|found| one(found).err()).collect()
 }
 
-/// Flags that a program does not have are refused before `--help` is followed.
+/// Checks a command's arguments without running it: unknown flags are refused even with `--help`.
 fn understood(found: &Documented, mut step: Step) -> Result<(), String> {
     step.words.push("--help".to_owned());
     let outcome = run(&mut step.command(root()));
@@ -44,7 +44,7 @@ fn understood(found: &Documented, mut step: Step) -> Result<(), String> {
 #[test]
 fn every_command_in_the_documentation_works() {
     let mut pages = pages();
-    // The longest ones first, so that no thread is left with one at the end.
+    // The longest pages come first, so that no thread is left with a long one at the end.
     pages.sort_by_key(|(page, text)| std::cmp::Reverse(commands(page, text).len()));
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -120,7 +120,7 @@ fn documented_tests_exist() {
     assert!(named > 5, "{named}");
 }
 
-/// Lines with a command of ours that stand outside of the blocks marked `sh`, where nobody would run them.
+/// Lines with a command of this repository outside of the blocks marked `sh`, which no test would run.
 fn unmarked(text: &str) -> Vec<&str> {
     let ours = |line: &&str| {
         ["host-trainer ", "cargo ", "$ ", "python3 "].iter().any(|start| line.starts_with(start))
@@ -246,15 +246,15 @@ fn a_wrong_command_would_be_noticed() {
         assert_eq!(faults.len(), 1, "{faults:?}");
         faults[0].clone()
     };
-    // A flag that there is not, also where nothing is run, and in the second turn of a loop.
+    // An unknown flag, in a command that is run, in one that is not run, and in the second turn of a loop.
     assert!(fault("host-trainer tasks --sede 3").contains("--sede"));
     assert!(fault("cargo xtask faults --none").contains("--none"));
     assert!(fault("for a in json none; do host-trainer tasks --$a; done").contains("--none"));
-    // What only running it shows.
+    // Errors that only running the command shows.
     assert!(fault("host-trainer evaluate runs/none").contains("runs/none"));
     assert!(fault("host-trainer train --set epoks=3").contains("did you mean update.epochs"));
-    // A program of which nobody has said whether to run it.
-    assert!(fault("frobnicate policy.daa").contains("nobody has said"));
+    // A program without a rule.
+    assert!(fault("frobnicate policy.daa").contains("no rule says"));
     // An exception that no page needs.
     let words = [["cargo", "embed"].map(str::to_owned).to_vec()];
     assert!(!stale_exceptions(&words).contains(&"embed"));

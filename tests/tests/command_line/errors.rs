@@ -1,4 +1,4 @@
-//! Bad input to every command: one line that names the fix, an exit code, and nothing written.
+//! Every command answers bad input with one line that names the fix, an exit code, and no written file.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -112,7 +112,7 @@ fn every_command_says_what_is_wrong_in_one_line() {
 }
 
 #[test]
-fn arguments_that_are_not_understood_have_a_code_of_their_own() {
+fn arguments_that_are_not_understood_have_their_own_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let table: &[&[&str]] = &[
         &[],
@@ -145,7 +145,7 @@ fn files_that_may_not_be_read_or_written_are_named() {
     let mode = |name: &str, mode: u32| {
         fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
     };
-    // In another user's hands; a superuser gives up the right to pass over modes.
+    // The commands run without the right to ignore file modes, which a superuser gives up.
     mode("good.daa", 0o000);
     mode("run/checkpoints", 0o000);
     fs::remove_file(folder.join("run/summary.json")).unwrap();
@@ -166,7 +166,7 @@ fn files_that_may_not_be_read_or_written_are_named() {
         command
     };
     let before = contents(folder);
-    // The control: in these hands a readable image is read.
+    // Negative control: the same command reads a readable image.
     fs::copy(small_image(), folder.join("readable.daa")).unwrap();
     let _ = succeed(&mut user(&["inspect", "readable.daa"]));
     fs::remove_file(folder.join("readable.daa")).unwrap();
@@ -188,7 +188,7 @@ fn files_that_may_not_be_read_or_written_are_named() {
             &["import", "good.daa", "--task", "cartpole-swingup", "-o", "x.daa"],
             &["good.daa", "ermission"],
         ),
-        // What cannot be read is not begun again from nothing.
+        // A run whose checkpoints cannot be read does not begin again from nothing.
         (&["train", "--resume", "run", "-q"], &["run/checkpoints", "ermission"]),
         (&["report", "run", "-o", "folder/report.html"], &["folder", "ermission"]),
     ];

@@ -1,4 +1,4 @@
-//! `host-trainer report`, over runs written here by hand.
+//! `host-trainer report`, with runs whose files the tests write.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,8 +12,8 @@ fn report(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// A run of two iterations of 100 decisions, a second of acting and a second of policy in each; its
-/// seeds score `first`, then what `last` says.
+/// Writes a run of two iterations of 100 decisions, each with a second of acting and a second of policy update. All
+/// seeds score `first` in the first iteration, and in the second what `last` has for them.
 fn write_run(folder: &Path, name: &str, estimator: &str, first: f64, last: &[f64]) {
     let run = folder.join(name);
     fs::create_dir_all(&run).unwrap();
@@ -22,7 +22,7 @@ fn write_run(folder: &Path, name: &str, estimator: &str, first: f64, last: &[f64
         "task = \"cartpole-swingup\"\nestimator.kind = \"{estimator}\"\nseeds = {seeds:?}\ndecisions = 200\n"
     );
     fs::write(run.join("config.toml"), config).unwrap();
-    // Another order than the trainer's, and a column that nobody knows.
+    // The columns have another order than the trainer's, and one of them is unknown.
     let mut metrics = String::from(
         "seed,iteration,colour,evaluation_return,decisions,seconds,seconds_acting,seconds_policy\n",
     );
@@ -35,7 +35,7 @@ fn write_run(folder: &Path, name: &str, estimator: &str, first: f64, last: &[f64
     fs::write(run.join("metrics.csv"), metrics).unwrap();
 }
 
-/// PPO and DAA, five seeds each.
+/// Writes runs of PPO and DAA, with five seeds each.
 fn two_arms(folder: &Path) {
     write_run(folder, "runs/ppo", "single", 0.0, &[10.0, 20.0, 30.0, 40.0, 1000.0]);
     write_run(folder, "runs/daa", "dynamics", 10.0, &[50.0, 60.0, 70.0, 80.0, 90.0]);
@@ -45,7 +45,7 @@ fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
 }
 
-/// The line of a text that begins so.
+/// The line of a text that begins with `start`.
 fn line<'a>(text: &'a str, start: &str) -> &'a str {
     text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}: {text}"))
 }
@@ -57,10 +57,10 @@ fn the_numbers_are_those_worked_out_by_hand() {
     two_arms(folder);
     let all = ["runs", "--csv", "r.csv", "--markdown", "r.md", "--svg", "charts"];
     let shown = succeed(&mut report(folder, &all));
-    assert!(!folder.join("report.html").exists(), "a page that nobody asked for");
+    assert!(!folder.join("report.html").exists(), "a page that was not asked for");
     assert!(shown.contains("DAA-PPO") && shown.contains("charts/final-scores.svg"), "{shown}");
 
-    // Without the lowest and the highest of five: (20 + 30 + 40) / 3 and (60 + 70 + 80) / 3.
+    // The interquartile mean leaves out the lowest and the highest of five: (20 + 30 + 40) / 3, (60 + 70 + 80) / 3.
     let csv = read(folder, "r.csv");
     let cells =
         |start: &str| -> Vec<String> { line(&csv, start).split(',').map(str::to_owned).collect() };
@@ -70,7 +70,7 @@ fn the_numbers_are_those_worked_out_by_hand() {
     assert_eq!([&daa[5], &daa[8]], ["70", "70"]);
     let number = |cell: &String| cell.parse::<f64>().unwrap();
     assert!(50.0 <= number(&daa[6]) && number(&daa[6]) < 70.0 && number(&daa[7]) <= 90.0);
-    // No spread, no interval's width.
+    // Equal scores give an interval of no width.
     let start = cells("curve,cartpole-swingup,DAA-PPO,100,5,");
     assert_eq!(start[5..], ["10"; 8]);
 
@@ -82,15 +82,15 @@ fn the_numbers_are_those_worked_out_by_hand() {
         scores.contains(" | 736 (617) | 828 (707) | 825 (702) | 802 (677) | RPO 613 at 8M |"),
         "{scores}"
     );
-    // Mean, lowest, highest; the mean height of seeds that go from 0 to v is v / 2.
+    // The columns are mean, lowest, highest, and the area under the curve: v / 2 for a seed that goes from 0 to v.
     let detail = line(&tables, "| cartpole-swingup | PPO | 5 | 200 | 30.0");
     assert!(detail.ends_with("| 220 | 10.0 | 1000 | 15.0 |"), "{detail}");
-    // From 10 at 100 decisions to 70 at 200: 30 after a third of the way.
+    // The curve goes from 10 at 100 decisions to 70 at 200, and so reaches 30 after a third of the way.
     assert!(tables.contains("| cartpole-swingup | 30.0 | 200 | **133 (0.67×)** |"), "{tables}");
     // Each of DAA's seeds beats four of five.
     assert!(line(&tables, "| DAA-PPO | – | 0.800").ends_with('|'));
     assert!(line(&tables, "| PPO | 0.200").ends_with("| – |"));
-    // 5 seeds x 200 decisions in 4 s, half of it acting.
+    // Five seeds take 200 decisions each in 4 s, half of which is acting.
     assert!(tables.contains("| PPO | 250 | 2.00 | 2.00 |"), "{tables}");
     assert!(tables.contains("| estimator.kind | dynamics | single |"), "{tables}");
 
@@ -149,7 +149,7 @@ fn the_page_carries_everything_in_itself() {
     for part in ["<script", "<b>&", "<link", "@import", "url(", "NaN"] {
         assert!(!page.contains(part), "{part}");
     }
-    // Addresses: the name of the SVG language, and places in the page.
+    // The only address is the name of the SVG language.
     let addresses = page.matches("http").count();
     assert_eq!(addresses, page.matches("http://www.w3.org/2000/svg").count());
     assert_eq!(page.matches("<section>").count(), page.matches("</section>").count());
@@ -163,17 +163,17 @@ fn unfinished_waiting_old_and_repeated_runs_are_told_apart() {
     two_arms(folder);
     let metrics =
         |name: &str, text: &str| fs::write(folder.join(name).join("metrics.csv"), text).unwrap();
-    // Killed while it wrote the second iteration.
+    // This run was killed while it wrote the second iteration.
     write_run(folder, "runs/cut", "q_network", 0.0, &[1.0]);
     metrics("runs/cut", "iteration,seed,decisions,evaluation_return\n1,1,100,5\n2,1,2");
-    // Of before there were columns for seeds; with its end.
+    // This run is from before the column for seeds, and is finished.
     write_run(folder, "runs/old", "rewind", 0.0, &[1.0]);
     metrics("runs/old", "iteration,decisions,evaluation_return\n1,100,\n2,200,NaN\n");
     fs::write(folder.join("runs/old/summary.json"), "{\"return\": 123.5}").unwrap();
-    // Not begun.
+    // This run has not begun.
     write_run(folder, "runs/waiting", "simulated_states", 0.0, &[1.0]);
     fs::remove_file(folder.join("runs/waiting/metrics.csv")).unwrap();
-    // Two seeds of PPO again.
+    // This run repeats two seeds of PPO.
     write_run(folder, "runs/zagain", "single", 0.0, &[500.0, 500.0]);
 
     let outcome = run(&mut report(folder, &["runs", "--markdown", "r.md", "--csv", "r.csv"]));
@@ -186,7 +186,7 @@ fn unfinished_waiting_old_and_repeated_runs_are_told_apart() {
     let csv = read(folder, "r.csv");
     assert!(csv.contains("\nfinal,cartpole-swingup,QAA-PPO,100,1,5,,,5,,,5,5\n"), "{csv}");
     assert!(csv.contains("\nfinal,cartpole-swingup,AA-PPO,200,1,123.5,,,"), "{csv}");
-    // What was run twice counts once.
+    // A repeated seed counts once.
     assert!(csv.contains("\nfinal,cartpole-swingup,PPO,200,5,30,"), "{csv}");
     let tables = read(folder, "r.md");
     assert!(tables.contains("100 to 200: --at 100 compares them at equal ones."), "{tables}");
@@ -195,7 +195,7 @@ fn unfinished_waiting_old_and_repeated_runs_are_told_apart() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_in_one_line_and_nothing_is_written() {
+fn an_impossible_report_is_refused_in_one_line_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     two_arms(folder);
@@ -264,7 +264,7 @@ fn real_runs_are_reported_with_pictures_where_there_is_opengl() {
     }
     let shown = succeed(&mut report(folder, &["runs", "--csv", "r.csv", "-o", "r.html"]));
     assert!(shown.contains("PPO") && shown.contains("seeds 2"), "{shown}");
-    // Three evaluations of each, and the end.
+    // Each run has three evaluations.
     let csv = read(folder, "r.csv");
     assert_eq!(csv.matches("curve,cartpole-swingup,DAA-PPO,").count(), 3, "{csv}");
     let page = read(folder, "r.html");
@@ -278,7 +278,7 @@ fn real_runs_are_reported_with_pictures_where_there_is_opengl() {
     let outcome = run(&mut report(folder, &["drawn", "--pictures"]));
     if outcome.code == 0 {
         assert!(read(folder, "report.html").contains("data:image/gif;base64,R0lGODlh"));
-        // Kept, and not drawn again.
+        // The picture is kept, and the second report does not draw it again.
         assert!(folder.join("drawn/run/policy.gif").exists());
         let again = succeed(&mut report(folder, &["drawn", "--pictures"]));
         assert!(outcome.stdout.contains("frames") && !again.contains("frames"), "{again}");
@@ -287,8 +287,8 @@ fn real_runs_are_reported_with_pictures_where_there_is_opengl() {
     }
 }
 
-/// What TensorBoard's own reader finds in a folder; none where it is not installed (see
-/// `tools/read_events.py`).
+/// The curves that TensorBoard's own reader finds in a folder, through `tools/read_events.py`; none where these
+/// comparisons are left out.
 fn read_with_tensorboard(folder: &Path) -> Option<serde_json::Value> {
     let mut python = reference_python()?;
     let script = root().join("tools/read_events.py");
@@ -316,7 +316,7 @@ fn tensorboard_reads_what_the_metrics_say() {
         "time/seconds_policy": [[100, 1.0, 2.0], [200, 1.0, 4.0]],
     });
     assert_eq!(read, expected);
-    // The control: a flipped bit in the second record's checksum, and the reader stops before it.
+    // Negative control: with a flipped bit in the second record's checksum the reader stops before that record.
     let mut damaged = bytes.clone();
     let second = 24 + 12 + 4;
     damaged[second + 8] ^= 1;

@@ -1,4 +1,4 @@
-//! What a person sees of a training: a bar on a terminal, plain lines elsewhere.
+//! The progress display of a training run: a bar on a terminal, plain lines elsewhere.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn train(folder: &Path, name: &str) -> Command {
     command
 }
 
-/// Percentages behind their names: `model 12 %  policy 3 %`.
+/// The names and percentages of a row such as `model 12 %  policy 3 %`.
 fn shares(row: &str) -> Vec<(&str, u32)> {
     let pairs = row.split('%').map(str::trim).filter(|pair| !pair.is_empty());
     pairs.filter_map(|pair| pair.rsplit_once(' ')).map(|(n, x)| (n, x.parse().unwrap())).collect()
@@ -31,7 +31,7 @@ fn a_terminal_shows_bar_curve_and_phases_and_keeps_the_result() {
     let mut screen = Screen::new(160);
     screen.write(&text);
 
-    // The bar: 32 columns, full as far as the percentage says, never backwards.
+    // The bar has 32 columns, agrees with the percentage beside it, and never goes backwards.
     let bars: Vec<(usize, usize)> = (screen.gone.iter())
         .filter(|row| row.ends_with("left"))
         .map(|row| {
@@ -47,7 +47,7 @@ fn a_terminal_shows_bar_curve_and_phases_and_keeps_the_result() {
         assert!(full.abs_diff(percent * 32 / 100) <= 1, "{full} of 32 at {percent} %");
     }
 
-    // The curve: a block for each evaluation so far, the lowest and the highest among them.
+    // The curve has a block for each evaluation so far, among them the lowest and the highest block.
     let curves: Vec<&String> = screen.gone.iter().filter(|r| r.contains("(mean action)")).collect();
     let last = curves.last().unwrap();
     let blocks: Vec<char> = last.chars().take_while(|c| BLOCKS.contains(*c)).collect();
@@ -57,7 +57,7 @@ fn a_terminal_shows_bar_curve_and_phases_and_keeps_the_result() {
         assert!(last.contains(word), "{last}");
     }
 
-    // The phases: shares of the whole.
+    // The phases are shares of the whole time.
     let phases = screen.gone.iter().rfind(|row| row.starts_with("acting")).unwrap();
     let phases = shares(phases);
     for name in ["environments", "model", "extra actions", "policy", "evaluation"] {
@@ -66,7 +66,7 @@ fn a_terminal_shows_bar_curve_and_phases_and_keeps_the_result() {
     let sum: u32 = phases.iter().map(|(_, percent)| percent).sum();
     assert!((95..=105).contains(&sum), "{phases:?}");
 
-    // In the end the bar is gone, at any width, and the result stands there.
+    // At the end the bar is gone, at any width, and the result is shown.
     let narrow = {
         let (status, _, text) = on_terminal(&mut train(folder, "narrow"), 60);
         assert!(status.success(), "{text}");
@@ -83,17 +83,17 @@ fn a_terminal_shows_bar_curve_and_phases_and_keeps_the_result() {
         }
     }
 
-    // Elsewhere: a line an iteration, and nothing that only a terminal understands.
+    // Without a terminal there is a line for each iteration, and no control character.
     let plain = run(&mut train(folder, "plain"));
     assert_eq!(plain.code, 0, "{}", plain.stderr);
     assert!(!plain.stderr.contains(['\x1b', '\r', '░']), "{:?}", plain.stderr);
     assert!(!plain.stderr.contains(|c| BLOCKS.contains(c)), "{:?}", plain.stderr);
     let lines = plain.stderr.lines().filter(|line| line.contains("decisions  return")).count();
     assert_eq!(lines, ITERATIONS, "{}", plain.stderr);
-    // The control: on the terminal there were such characters.
+    // Negative control: the terminal did receive such characters.
     assert!(text.contains('\x1b') && text.contains('\r') && text.contains('░'));
 
-    // Whoever wants nothing or JSON gets no bar on a terminal either.
+    // With --quiet or --json there is no bar on a terminal either.
     let (_, output, text) = on_terminal(train(folder, "quiet").arg("--quiet"), 160);
     assert_eq!((output.as_str(), text.as_str()), ("", ""));
     let (_, output, text) = on_terminal(train(folder, "json").arg("--json"), 160);
@@ -101,7 +101,7 @@ fn a_terminal_shows_bar_curve_and_phases_and_keeps_the_result() {
     assert_eq!(output.lines().count(), ITERATIONS + 1);
     assert!(output.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
 
-    // What is shown changes nothing of what comes out.
+    // The display does not change the results.
     let metrics = |name: &str| fs::read(folder.join(name).join("metrics.csv")).unwrap();
     for other in ["narrow", "plain", "quiet", "json"] {
         assert!(metrics("wide") == metrics(other), "{other}");

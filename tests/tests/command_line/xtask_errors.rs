@@ -1,4 +1,4 @@
-//! Bad input to the commands of `cargo xtask`: an error that names it, an exit code, nothing written.
+//! The commands of `cargo xtask` answer bad input with an error that names it, an exit code, and no written file.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 use tests::files::contents;
 use tests::{root, run, small_image, xtask};
 
-/// Files that are no images, in many ways.
+/// Fills a folder with a valid image and with files that are not images.
 fn workplace(folder: &Path) {
     let image = fs::read(small_image()).unwrap();
     fs::write(folder.join("good.daa"), &image).unwrap();
@@ -19,7 +19,7 @@ fn workplace(folder: &Path) {
     assert!(Command::new("mkfifo").arg(folder.join("pipe.daa")).status().unwrap().success());
 }
 
-/// Seconds after which a command that hangs is ended, so that it is named. None of them takes one.
+/// Seconds after which a command that hangs is ended, so that the test names it. Each takes less than a second.
 const LIMIT: &str = "900";
 
 #[test]
@@ -31,7 +31,7 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
     let temporary = folder.join("temporary");
     let before = (contents(&docs), contents(&temporary));
 
-    // A word that begins with @ is a file of the workplace.
+    // A word that begins with @ names a file of the workplace.
     let table: &[(&[&str], i32, &[&str])] = &[
         (&["emulate"], 2, &["<IMAGE>"]),
         (&["emulate", "@none.daa"], 1, &["none.daa", "No such file"]),
@@ -90,7 +90,7 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
         assert_eq!(outcome.code, *code, "{arguments:?}: {outcome:?}");
         assert!(!outcome.stderr.contains("panicked"), "{arguments:?}: {outcome:?}");
         let errors = outcome.stderr.lines().filter(|line| line.starts_with("error: ")).count();
-        // Without a subcommand the help is the answer.
+        // A command without its subcommand prints its help.
         assert_eq!(errors, usize::from(*arguments != ["bench"]), "{arguments:?}: {outcome:?}");
         for word in *words {
             assert!(outcome.stderr.contains(word), "{arguments:?}: no {word:?} in {outcome:?}");
@@ -99,7 +99,7 @@ fn every_command_says_what_is_wrong_and_writes_nothing() {
         let now = (contents(&docs), contents(&temporary));
         assert!(now == before, "{arguments:?} wrote something");
     }
-    // The control: a file more is seen, and so is one that is longer.
+    // Negative control: the comparison sees an additional file, and a longer one.
     fs::write(temporary.join("left"), "").unwrap();
     let one = contents(&temporary);
     fs::write(temporary.join("left"), "something").unwrap();

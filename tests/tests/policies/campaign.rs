@@ -1,14 +1,14 @@
-//! The fault campaign: what the firmware's loop promises, fault by fault, in `firmware-sim`.
+//! The fault campaign of `firmware-sim`: how the firmware's control loop reacts to each injected fault.
 
 use serde_json::Value;
 use std::path::Path;
 use tests::{firmware_sim, host_trainer, refuse, succeed, trained_image};
 
 const EPISODES: usize = 3;
-/// Decisions of a cartpole episode, and those before a fault begins.
+/// Decisions of a cartpole episode, and decisions before a fault begins.
 const DECISIONS: u64 = 250;
 const ONSET: u64 = 100;
-/// Ticks that a command is held before the fallback, which needs an observation, is asked.
+/// Ticks for which the last command is held before the fallback, which needs an observation, takes over.
 const HOLD: u64 = 3;
 
 fn campaign(more: &[&str]) -> Value {
@@ -17,7 +17,7 @@ fn campaign(more: &[&str]) -> Value {
     serde_json::from_str(&succeed(&mut command)).unwrap()
 }
 
-/// The episodes of a fault.
+/// The outcomes of the episodes with a fault.
 fn episodes<'v>(campaign: &'v Value, fault: &str) -> &'v [Value] {
     let rows = campaign["rows"].as_array().unwrap();
     let row = rows.iter().find(|row| row["fault"] == fault).unwrap_or_else(|| panic!("no {fault}"));
@@ -25,12 +25,12 @@ fn episodes<'v>(campaign: &'v Value, fault: &str) -> &'v [Value] {
 }
 
 #[test]
-fn every_fault_ends_as_promised_and_every_campaign_the_same() {
+fn every_fault_ends_as_promised_and_a_campaign_is_reproducible() {
     let table = campaign(&[]);
     assert_eq!((&table["task"], &table["monitor"]), (&"cartpole-swingup".into(), &true.into()));
     assert_eq!(table, campaign(&[]));
 
-    // Nothing is in the way: the loop adds nothing to the policy and takes nothing away.
+    // Without a fault the loop sends the policy's actions unchanged.
     for outcome in episodes(&table, "none") {
         for event in ["alarmed", "held", "fell_back", "safe"] {
             assert_eq!(outcome[event], Value::Null, "{event}: {outcome}");
@@ -47,9 +47,9 @@ fn every_fault_ends_as_promised_and_every_campaign_the_same() {
     let expected: Vec<&Value> = direct["returns"].as_array().unwrap().iter().collect();
     assert_eq!(totals, expected);
 
-    // Without observations: held for as long as patience lasts, then safe, and it stays so.
-    // Who waits in vain does so for a period and a quarter: the fourth such tick, the first that is not held, is
-    // 1/4 + 3 * 5/4 = 4 periods after the first observation that is lost.
+    // Without observations the loop holds the last command for a few ticks and then stays safe. Each tick waits a
+    // period and a quarter for an observation: the fourth such tick, the first that is not held, is
+    // 1/4 + 3 * 5/4 = 4 periods after the first lost observation.
     for (fault, until_safe) in [("dropped all", HOLD + 1), ("NaN, always", HOLD)] {
         for outcome in episodes(&table, fault) {
             assert_eq!(outcome["held"], ONSET + 1, "{fault}: {outcome}");
@@ -58,24 +58,25 @@ fn every_fault_ends_as_promised_and_every_campaign_the_same() {
             assert_eq!(outcome["departures"], 1);
         }
     }
-    // A lost observation now and then is held over, and costs no more than that.
+    // A single lost observation holds the last command and has no other effect.
     for fault in ["dropped 10 %", "NaN, 10 %"] {
         for outcome in episodes(&table, fault) {
             assert_eq!(outcome["safe"], Value::Null, "{fault}: {outcome}");
-            // Of 150 observations 15 are lost on average, a few of them in a row.
+            // On average 15 of 150 observations are lost, a few of them in a row.
             let departures = outcome["departures"].as_u64().unwrap();
             assert!((4..=28).contains(&departures), "{fault}: {outcome}");
             let fed = outcome["fed"].as_u64().unwrap();
             assert!(fed < DECISIONS && fed + 40 > DECISIONS, "{fault}: {outcome}");
         }
     }
-    // A clock that is off by 2 % makes no tick late: who waits for data follows the robot's clock.
+    // A clock that is off by 2 % makes no tick late, because the loop waits for data and so follows the robot's
+    // clock.
     for fault in ["clock -2 %", "clock +2 %"] {
         for outcome in episodes(&table, fault) {
             assert_eq!((&outcome["ticks"], &outcome["late"]), (&DECISIONS.into(), &0.into()));
         }
     }
-    // Whatever happens, no actuator is told more than its limit, nor anything that is no number.
+    // With every fault, actions are finite and within the actuators' limits.
     for row in table["rows"].as_array().unwrap() {
         for outcome in row["outcomes"].as_array().unwrap() {
             let largest = outcome["largest_action"].as_f64().unwrap();
@@ -85,17 +86,17 @@ fn every_fault_ends_as_promised_and_every_campaign_the_same() {
 }
 
 #[test]
-fn a_biased_sensor_is_noticed_by_the_monitor_and_by_nobody_else() {
+fn only_the_monitor_notices_a_biased_sensor() {
     let fault = "biased by a deviation, signal 4";
     let (with, without) = (campaign(&[]), campaign(&["--no-monitor"]));
     assert_eq!(without["monitor"], false);
     for outcome in episodes(&with, fault) {
         let at = |event: &str| outcome[event].as_u64().unwrap_or_else(|| panic!("no {event}"));
-        // Five complaints in a row warn, and as many above the higher level fall back.
+        // Five prediction errors in a row above the first level warn; five above the second level fall back.
         assert!(at("warned") > ONSET && at("warned") <= ONSET + 40, "{outcome}");
         assert!(at("alarmed") >= at("warned") && at("alarmed") == at("fell_back"), "{outcome}");
     }
-    // The control: without the model's prediction, the same fault is not noticed at all.
+    // Negative control: without the model's prediction the same fault is not noticed.
     for row in without["rows"].as_array().unwrap() {
         for outcome in row["outcomes"].as_array().unwrap() {
             assert_eq!((&outcome["warned"], &outcome["alarmed"]), (&Value::Null, &Value::Null));
@@ -107,7 +108,7 @@ fn a_biased_sensor_is_noticed_by_the_monitor_and_by_nobody_else() {
 }
 
 #[test]
-fn what_is_no_image_is_refused_in_one_line() {
+fn a_file_that_is_not_an_image_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     refuse(firmware_sim(folder.path()).arg("nothing.daa"), &["cannot read nothing.daa"]);
     let mut bytes = std::fs::read(trained_image()).unwrap();

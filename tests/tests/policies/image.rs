@@ -1,4 +1,4 @@
-//! Every flipped bit and every cut of a real exported image, and what `inspect` and `evaluate` say of bad ones.
+//! Every single-bit flip and every truncation of an exported image, and the errors of `inspect` and `evaluate`.
 
 use daa_core::image::{Image, ImageError};
 use tests::{Aligned, host_trainer, refuse, small_image, succeed};
@@ -77,7 +77,7 @@ fn programs_refuse_damaged_images_with_the_cause() {
 }
 
 #[test]
-fn inspect_shows_the_passport_and_the_sizes() {
+fn inspect_shows_the_metadata_and_the_sizes() {
     let folder = tempfile::tempdir().unwrap();
     let json = succeed(host_trainer(folder.path()).args(["inspect", "--json"]).arg(small_image()));
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -85,7 +85,7 @@ fn inspect_shows_the_passport_and_the_sizes() {
     assert_eq!(report["passport"]["control_period_us"], 40_000);
     assert_eq!(report["passport"]["observations"].as_array().unwrap().len(), 5);
     assert!(report["golden_vectors"].as_u64().unwrap() >= 32);
-    // 5-64-64-1: 5 * 64 + 64 * 64 + 64 multiply-adds, 129 biases, one deviation.
+    // A 5-64-64-1 has 5 * 64 + 64 * 64 + 64 multiply-adds, 129 biases and one log-std.
     let policy = &report["sections"][0];
     assert_eq!((&policy["name"], &policy["multiply_adds"]), (&"policy".into(), &4480.into()));
     assert_eq!(policy["numbers"], 4480 + 129 + 1);

@@ -1,4 +1,4 @@
-//! Policies of other programs become images that answer as the programs would.
+//! Imported policies of other programs give the actions that those programs compute.
 
 use daa_core::image::Image;
 use daa_core::policy::Head;
@@ -9,10 +9,10 @@ use tests::{
     root, small_image, succeed,
 };
 
-/// Float32 in `core`'s order of operations against double precision: measured below 2e-6.
+/// Largest difference between float32 in `core`'s order of operations and double precision. Measured: below 2e-6.
 const TOLERANCE: f32 = 2e-5;
 
-/// Imports a file of a folder and gives the image's answers.
+/// Imports a file and returns the actions of the resulting image.
 fn import(folder: &Path, file: &str, options: &[&str], observations: &[f32]) -> Vec<f32> {
     let mut command = host_trainer(folder);
     command.args(["import", file, "--task", "reacher-easy", "-o", "imported.daa"]).args(options);
@@ -22,13 +22,13 @@ fn import(folder: &Path, file: &str, options: &[&str], observations: &[f32]) -> 
 }
 
 #[test]
-fn policies_of_other_programs_answer_as_a_second_implementation_does() {
+fn imported_policies_give_the_actions_of_a_second_implementation() {
     let Some(mut python) = reference_python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let _ = succeed(python.arg(root().join("tools/foreign_policies.py")).arg(folder));
     let observations = read_floats(&folder.join("observations"));
-    // With the options that they need, and a fault that must be seen.
+    // Each file with the options that it needs, and with wrong options that must give other actions.
     let cases: [(&str, &[&str], &[&str]); 9] = [
         ("sb3_ppo.safetensors", &["--normaliser", "vec_normalize.json"], &[]),
         ("sb3_relu.safetensors", &["--activation", "relu"], &[]),
@@ -63,7 +63,7 @@ fn policies_of_other_programs_answer_as_a_second_implementation_does() {
 }
 
 #[test]
-fn observations_in_another_order_find_their_inputs() {
+fn observations_in_another_order_reach_the_right_inputs() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("sb3"), Tensors::sb3(6, &[9, 9], 2).bytes()).unwrap();
@@ -77,7 +77,7 @@ fn observations_in_another_order_find_their_inputs() {
     }
     let plain = import(folder, "sb3", &["--normaliser", "rms"], &theirs);
     let options = ["--normaliser", "rms", "--observation-order", "2,0,5,1,4,3"];
-    // Sums are taken in another order.
+    // The results differ in the last place, because sums are taken in another order.
     assert!(largest_difference(&plain, &import(folder, "sb3", &options, &ours)) < 1e-6);
     assert!(largest_difference(&plain, &import(folder, "sb3", &options, &theirs)) > 0.01);
 }
@@ -102,7 +102,7 @@ fn an_imported_image_is_inspected_evaluated_and_exported_like_any_other() {
     assert_eq!((&said["head"], &said["normalised"]), (&"clip".into(), &false.into()));
     let json = succeed(host_trainer(folder).args(["inspect", "sb3.daa", "--json"]));
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
-    // 10 ms of control step, held four times; both layers as wide as the wider one.
+    // A control step of 10 ms is held four times. Both layers are as wide as the wider one.
     assert_eq!(report["passport"]["control_period_us"], 40_000);
     assert_eq!(report["sizes"][2], 20);
     assert_eq!(report["passport"]["provenance"]["preset"], "Stable-Baselines3 PPO or A2C");
@@ -115,7 +115,7 @@ fn an_imported_image_is_inspected_evaluated_and_exported_like_any_other() {
 }
 
 #[test]
-fn what_was_exported_comes_back_bit_for_bit() {
+fn an_exported_policy_is_imported_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut export = host_trainer(folder);
@@ -150,7 +150,7 @@ fn padding_changes_no_bit() {
     std::fs::write(folder.join("sb3.safetensors"), tensors.bytes()).unwrap();
     let observations: Vec<f32> = (0..60).map(|i| (i as f32 * 0.9).sin()).collect();
     let ours = import(folder, "sb3.safetensors", &["--activation", "relu"], &observations);
-    // The definition, without the padding: bias first, then the inputs in order.
+    // The network's definition without padding: each sum begins with the bias and adds the inputs in order.
     let layer = |name: &str, x: &[f32]| -> Vec<f32> {
         let weight = tensors.values(&format!("{name}.weight"));
         let bias = tensors.values(&format!("{name}.bias"));
@@ -170,7 +170,7 @@ fn padding_changes_no_bit() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_in_one_line() {
+fn a_file_that_cannot_be_imported_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
@@ -265,7 +265,7 @@ fn what_does_not_fit_is_refused_in_one_line() {
     }
     let mut import = host_trainer(folder);
     refuse(import.args(["import", "sound", "--task", "cartpole-swing"]), &["did you mean"]);
-    // And what all of them are changed from is imported.
+    // Negative control: the file of which all others are changed copies is imported.
     let mut import = host_trainer(folder);
     let _ = succeed(import.args(["import", "sound", "--task", "cartpole-swingup"]));
 }

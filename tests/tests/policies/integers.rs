@@ -1,10 +1,10 @@
-//! Policies in integers against the same policy in floats, in the closed loop.
+//! Policies with integer weights compared with the same policy in floats, in the closed loop.
 
 use serde_json::Value;
 use std::path::Path;
 use tests::{host_trainer, small_image, succeed, trained_image};
 
-/// Mean return over ten episodes, the same starts each time.
+/// The mean return over ten episodes, with the same starts each time.
 fn mean(image: &Path) -> f64 {
     let mut evaluate = host_trainer(Path::new("."));
     evaluate.arg("evaluate").arg(image).args(["--episodes", "10", "--json"]);
@@ -13,7 +13,7 @@ fn mean(image: &Path) -> f64 {
 }
 
 #[test]
-fn bytes_and_halves_control_as_well_as_floats() {
+fn i8_and_i16_weights_control_as_well_as_floats() {
     let floats = mean(trained_image());
     let near = |other: f64| (other / floats - 1.0).abs() < 0.01;
     let folder = tempfile::tempdir().unwrap();
@@ -26,6 +26,6 @@ fn bytes_and_halves_control_as_well_as_floats() {
         let integers = mean(&image);
         assert!(near(integers), "{kind}: {integers}, floats {floats}");
     }
-    // The control: another policy is not within one percent.
+    // Negative control: another policy is not within one percent.
     assert!(!near(mean(small_image())));
 }

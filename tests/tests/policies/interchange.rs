@@ -1,4 +1,4 @@
-//! Exported policies computed by other people's programs, and by a C compiler, against `core`.
+//! Exported policies, evaluated by other programs and by a compiled C header, compared with `core`.
 
 use daa_core::image::Image;
 use std::path::Path;
@@ -9,14 +9,15 @@ use tests::{
     small_image, succeed, write_floats,
 };
 
-/// Rows that a policy is asked.
+/// Number of observations for which a policy's actions are compared.
 const ROWS: usize = 1000;
 
-/// Sums in another order, products fused with sums, and another tanh: a few units in the last place of
-/// numbers up to 10 (the normaliser's clip), through three layers. Measured: below 2e-6.
+/// Largest difference between two implementations. They sum in other orders, fuse products with sums and have
+/// another tanh: a few units in the last place of numbers up to 10 (the normaliser's clip), through three layers.
+/// Measured: below 2e-6.
 const TOLERANCE: f32 = 2e-5;
 
-/// Observations within the passport's ranges, at their ends, and far outside: the normaliser must clip.
+/// Observations within the ranges of the image, at their ends, and far outside, where the normaliser must clip.
 fn observations(image: &Image<'_>) -> Vec<f32> {
     let mut state = 1u64;
     let mut uniform = || {
@@ -38,7 +39,7 @@ fn observations(image: &Image<'_>) -> Vec<f32> {
     rows
 }
 
-/// The image with one number of its passport changed, checksum and all.
+/// The image with one number of its metadata replaced, and a valid checksum.
 fn with_other(image: &Aligned, from: f32, to: f32) -> Aligned {
     let mut image = image.clone();
     let bytes = image.bytes_mut();
@@ -48,7 +49,8 @@ fn with_other(image: &Aligned, from: f32, to: f32) -> Aligned {
     image
 }
 
-/// What Python says of the policy of `image`, exported in a format; none where Python lacks the packages.
+/// The actions that Python computes with the policy of `image`, exported in a format; none where these comparisons
+/// are left out.
 fn python(format: &str, image: &Path, observations: &[f32]) -> Option<Vec<f32>> {
     let mut python = reference_python()?;
     let folder = tempfile::tempdir().unwrap();
@@ -62,12 +64,12 @@ fn python(format: &str, image: &Path, observations: &[f32]) -> Option<Vec<f32>> 
 }
 
 #[test]
-fn other_peoples_programs_compute_the_exported_map() {
+fn other_programs_compute_the_same_actions_from_the_exported_policy() {
     let bytes = Aligned::read(small_image());
     let image = Image::open(bytes.bytes()).unwrap();
     let rows = observations(&image);
     let ours = actions(&image, &rows);
-    // The policy uses its range: a constant would agree with anything.
+    // The actions vary: a constant policy would agree too easily.
     assert!(largest_difference(&ours, &vec![ours[0]; ours.len()]) > 0.5);
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.daa");
@@ -77,14 +79,14 @@ fn other_peoples_programs_compute_the_exported_map() {
         let largest = largest_difference(&ours, &theirs);
         println!("{format}: largest difference {largest:e}");
         assert!(largest < TOLERANCE, "{format}: {largest}");
-        // Another normaliser is seen.
+        // Negative control: another normaliser gives other actions.
         std::fs::write(&other, with_other(&bytes, deviation, 1.05 * deviation).bytes()).unwrap();
         let theirs = python(format, &other, &rows).unwrap();
         assert!(largest_difference(&ours, &theirs) > 10.0 * TOLERANCE, "{format}");
     }
 }
 
-/// What a C program does with the header of `image`, and the status of its replay of the golden vectors.
+/// The actions that a C program computes with the header of `image`, and what it reports of the golden vectors.
 fn compiled(image: &Path, observations: &[f32]) -> (Vec<f32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let _ = succeed(
@@ -124,7 +126,7 @@ int main(void)
 }
 
 #[test]
-fn a_c_compiler_makes_the_same_policy_of_the_header() {
+fn a_c_program_computes_the_same_actions_from_the_header() {
     let bytes = Aligned::read(small_image());
     let image = Image::open(bytes.bytes()).unwrap();
     let rows = observations(&image);
@@ -132,7 +134,7 @@ fn a_c_compiler_makes_the_same_policy_of_the_header() {
     let (theirs, golden) = compiled(small_image(), &rows);
     let largest = largest_difference(&ours, &theirs);
     println!("C: largest difference {largest:e}");
-    // Two tanhf, of Rust's libm and of the C library, round differently; all else is equal in bits.
+    // The tanhf of Rust's libm and that of the C library round differently; all else is equal in bits.
     assert!(largest <= f32::EPSILON, "{largest}");
     assert_eq!(golden, format!("{} golden, equal", image.golden().len()));
     let folder = tempfile::tempdir().unwrap();
@@ -145,7 +147,7 @@ fn a_c_compiler_makes_the_same_policy_of_the_header() {
 }
 
 #[test]
-fn without_a_tanh_a_c_compiler_makes_the_same_bits() {
+fn without_a_tanh_a_c_program_computes_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
     std::fs::write(file("sb3.safetensors"), Tensors::sb3(5, &[20, 12], 1).bytes()).unwrap();
@@ -170,7 +172,7 @@ fn without_a_tanh_a_c_compiler_makes_the_same_bits() {
 }
 
 #[test]
-fn what_cannot_be_exported_is_refused_with_the_cause() {
+fn an_impossible_export_is_refused_with_the_cause() {
     let folder = tempfile::tempdir().unwrap();
     let image = small_image().to_str().unwrap();
     std::fs::write(folder.path().join("text.daa"), "not an image at all").unwrap();

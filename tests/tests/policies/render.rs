@@ -1,4 +1,4 @@
-//! Pictures of episodes.
+//! `host-trainer render`: pictures and animations of episodes.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn render(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// A decoded frame: width, height, RGB or RGBA bytes.
+/// A decoded picture: its size and its RGB or RGBA bytes.
 struct Picture {
     size: [u32; 2],
     channels: usize,
@@ -26,7 +26,7 @@ impl Picture {
     }
 }
 
-/// The frames of an animation and the hundredths of a second for which each is shown.
+/// The frames of an animation, each with the hundredths of a second for which it is shown.
 fn animation(file: &Path) -> Vec<(Picture, u16)> {
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
@@ -54,7 +54,7 @@ fn pictures_are_made_or_the_missing_packages_are_named() {
     let frames = ["--frames", "6", "--width", "160", "--height", "120", "-o"];
     let first = run(&mut render(folder.path(), &[&frames[..], &["a.gif"]].concat()));
     if first.code != 0 {
-        // No OpenGL here. Whatever else may be wrong is a failure of this test.
+        // This machine has no OpenGL. Any other error fails the test.
         refuse(&mut render(folder.path(), &["-o", "a.gif"]), &["OpenGL", PACKAGES]);
         return;
     }
@@ -71,7 +71,7 @@ fn pictures_are_made_or_the_missing_packages_are_named() {
     // An episode lasts 10 s.
     assert_eq!(shown[..5].iter().map(|(_, hold)| u32::from(*hold)).sum::<u32>(), 1000);
 
-    // The same again, and another episode from another seed.
+    // The same command gives the same bytes, and another seed another episode.
     let _ = succeed(&mut render(folder.path(), &[&frames[..], &["b.gif"]].concat()));
     let _ = succeed(&mut render(folder.path(), &[&frames[..], &["c.gif", "--seed", "2"]].concat()));
     let bytes = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
@@ -81,17 +81,17 @@ fn pictures_are_made_or_the_missing_packages_are_named() {
     let two = ["d.png", "--episodes", "2"];
     let _ = succeed(&mut render(folder.path(), &[&frames[..], &two].concat()));
     let sheet = sheet(&folder.path().join("d.png"));
-    // 12 frames in 4 columns and 3 rows, 4 pixels between them.
+    // The sheet has 12 frames in 4 columns and 3 rows, with 4 pixels between them.
     assert_eq!(sheet.size, [4 * 160 + 3 * 4, 3 * 120 + 2 * 4]);
     assert!(sheet.colours() > 20);
-    // What is not asked for is not left behind either.
+    // The commands leave no other files.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
 }
 
 #[test]
 fn without_opengl_the_packages_are_named_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    // Takes every implementation from EGL's dispatcher, where there is one.
+    // The variable hides every implementation from EGL's dispatcher.
     let mut command = render(folder.path(), &["-o", "a.gif"]);
     command.env("__EGL_VENDOR_LIBRARY_FILENAMES", "/dev/null/none");
     refuse(&mut command, &["OpenGL", PACKAGES]);
@@ -99,7 +99,7 @@ fn without_opengl_the_packages_are_named_in_one_line() {
 }
 
 #[test]
-fn what_cannot_be_written_is_refused_before_anything_is_drawn() {
+fn an_output_that_cannot_be_written_is_refused_before_anything_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
     refuse(&mut render(folder.path(), &["-o", "a.mp4"]), &["a.mp4", ".gif", ".png"]);
     refuse(&mut render(folder.path(), &["-o", "no/a.gif"]), &["no/a.gif", "no folder"]);

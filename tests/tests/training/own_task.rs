@@ -1,4 +1,4 @@
-//! A task of one's own, from its files to the emulated microcontroller.
+//! A user's task, from its files to the emulated microcontroller.
 
 use serde_json::Value;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tests::{SMALL_RUN, host_trainer, refuse, root, run, succeed, xtask};
 
-/// Copies of the example's files.
+/// Copies the files of the example and returns the path of the task file.
 fn files(folder: &Path) -> PathBuf {
     for name in ["hover.toml", "hover.xml"] {
         fs::copy(root().join("examples/quadrotor").join(name), folder.join(name)).unwrap();
@@ -14,7 +14,7 @@ fn files(folder: &Path) -> PathBuf {
     folder.join("hover.toml")
 }
 
-/// A run of seconds: it hovers no better than a stone.
+/// Trains a run of a few seconds, which does not learn to hover, and returns its directory.
 fn trained(folder: &Path, toml: &Path) -> PathBuf {
     let run_dir = folder.join("run");
     let mut train = host_trainer(folder);
@@ -29,7 +29,7 @@ fn a_task_goes_from_its_files_to_the_microcontroller() {
     let here = folder.path();
     let toml = files(here);
     let run_dir = trained(here, &toml);
-    // What [train] says, and a rate that is the policy's.
+    // The configuration has the preset of the task's [train] table and the policy's own rate.
     let config = fs::read_to_string(run_dir.join("config.toml")).unwrap();
     assert!(
         config.contains("preset = \"tuned\"") && config.contains("action_repeat = 1\n"),
@@ -43,7 +43,7 @@ fn a_task_goes_from_its_files_to_the_microcontroller() {
     let sum = String::from_utf8(sum.unwrap().stdout).unwrap();
     assert!(config.contains(&format!("task = \"hover@{}\"", &sum[..12])), "{config}");
 
-    // The originals are gone: the run's copies are the task.
+    // Without the original files the run uses its own copies of the task.
     let original = fs::read_to_string(&toml).unwrap();
     fs::remove_file(&toml).unwrap();
     fs::remove_file(here.join("hover.xml")).unwrap();
@@ -64,7 +64,7 @@ fn a_task_goes_from_its_files_to_the_microcontroller() {
     let render = run(render.args(["render", image_text, "-o", "a.png", "--frames", "2"]));
     assert!(render.code == 0 || render.stderr.contains("OpenGL"), "{render:?}");
 
-    // An image alone: its files must be brought, as they were.
+    // An image without its run needs the task's files, unchanged.
     let alone = tempfile::tempdir().unwrap();
     fs::copy(&image, alone.path().join("policy.daa")).unwrap();
     let lonely = |arguments: &[&str]| {
@@ -94,7 +94,7 @@ fn a_task_goes_from_its_files_to_the_microcontroller() {
 }
 
 #[test]
-fn a_run_goes_on_with_its_own_copy_and_notices_a_changed_file() {
+fn a_resumed_run_uses_its_own_copy_of_the_task_and_notices_a_changed_file() {
     let folder = tempfile::tempdir().unwrap();
     let toml = files(folder.path());
     let run_dir = trained(folder.path(), &toml);
@@ -107,7 +107,7 @@ fn a_run_goes_on_with_its_own_copy_and_notices_a_changed_file() {
 }
 
 #[test]
-fn mistakes_are_one_line_and_nothing_is_written() {
+fn a_mistake_in_a_task_file_is_reported_in_one_line_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let toml = files(folder.path());
     let text = fs::read_to_string(&toml).unwrap();

@@ -1,10 +1,10 @@
-//! The simulator against recordings of Python dm_control, through `host-trainer replay`.
+//! The simulator compared with recordings of Python dm_control, through `host-trainer replay`.
 
 use serde_json::Value;
 use std::path::PathBuf;
 use tests::{host_trainer, refuse, root, succeed};
 
-/// The committed recordings, and the full set where `cargo xtask record` has made one.
+/// The committed recordings, and the full set if `cargo xtask record` has made one.
 fn recordings() -> Vec<PathBuf> {
     let full = Some(root().join(".deps/recordings")).filter(|folder| folder.is_dir());
     let folders = std::iter::once(root().join("tests/recordings")).chain(full);
@@ -17,7 +17,7 @@ fn recordings() -> Vec<PathBuf> {
     files
 }
 
-/// Largest difference between two arrays of numbers of any depth.
+/// The largest difference between two arrays of numbers, nested to any depth.
 fn difference(a: &Value, b: &Value) -> f64 {
     match (a, b) {
         (Value::Array(a), Value::Array(b)) => {
@@ -37,7 +37,7 @@ fn recordings_of_dm_control_are_reproduced() {
     for path in recordings {
         let recorded: Value =
             serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        // Only what a request holds: the program does not see the answers.
+        // The request has no answers: the program must compute them.
         let mut request = recorded.clone();
         let object = request.as_object_mut().unwrap();
         object.remove("observations");
@@ -59,7 +59,7 @@ fn recordings_of_dm_control_are_reproduced() {
 }
 
 #[test]
-fn requests_that_cannot_be_are_refused() {
+fn impossible_requests_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let sound: Value =
         serde_json::from_str(&std::fs::read_to_string(&recordings()[0]).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Runs that are killed, locked, damaged or short of disk lose nothing.
+//! Runs that are killed, locked by another process or damaged are resumed without a loss.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
 
     let left = interrupt(|| train(folder, "cut", 48), folder, "cut", 48, 20);
     assert_eq!(left.len(), 20);
-    // It was killed all the way, not again and again at its beginning.
+    // The kills are spread over the whole run, not only over its beginning.
     let mut different = left.clone();
     different.dedup();
     assert!(different.is_sorted() && different.len() >= 5, "{left:?}");
@@ -25,7 +25,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
     assert!(!folder.join("cut/lock").exists());
     assert!(hidden(&folder.join("cut/checkpoints")).is_empty(), "half a checkpoint is left");
 
-    // TensorBoard sees every iteration once, whatever was written and lost on the way.
+    // TensorBoard sees every iteration once, although some were written and lost between kills.
     if let Some(mut python) = reference_python() {
         let script = root().join("tools/read_events.py");
         let read = succeed(python.arg(script).arg(folder.join("cut/tensorboard/seed-1")));
@@ -40,7 +40,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
         }
     }
 
-    // The control: another seed gives other bytes, so the comparison sees something.
+    // Negative control: another seed gives other bytes.
     let _ = succeed(train(folder, "other", 48).args(["--seed", "2"]));
     let (a, b) = (everything(folder, "whole"), everything(folder, "other"));
     for (ours, theirs) in a.iter().zip(&b) {
@@ -49,7 +49,7 @@ fn a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn other_estimators_and_several_seeds_go_on_to_the_same_bytes() {
+fn other_estimators_and_several_seeds_resume_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let kinds: &[(&str, &[&str])] = &[
@@ -72,13 +72,13 @@ fn other_estimators_and_several_seeds_go_on_to_the_same_bytes() {
         assert!(left[0] <= 5 && left[4] >= 8, "{name}: {left:?}");
         assert_eq!(difference(folder, &whole, &cut), None, "{name}: {left:?}");
     }
-    // The control: they are other runs, and the second seed has an image of its own.
+    // Negative control: the runs differ from each other, and the second seed has its own image.
     assert!(difference(folder, "q_network-whole", "rewind-cut").is_some());
     assert!(everything(folder, "seeds-cut").iter().any(|(name, _)| name == "policy-4.daa"));
 }
 
 #[test]
-fn a_run_that_chooses_its_number_of_actions_goes_on_with_the_same_choices() {
+fn a_run_that_chooses_its_number_of_actions_resumes_with_the_same_choices() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let auto = |name: &str| {
@@ -96,7 +96,7 @@ fn a_run_that_chooses_its_number_of_actions_goes_on_with_the_same_choices() {
     assert_eq!(numbers.len(), 10, "a verdict every second iteration: {advice}");
     assert!(numbers.iter().any(|n| *n != numbers[0]), "nothing was chosen: {advice}");
 
-    // The control: without what was chosen the run would go on with another N, so it does not go on.
+    // Negative control: without the record of its choices a run would continue with another N, so it is refused.
     kill_at(8, auto("lost"));
     fs::remove_file(folder.join("lost/advice.csv")).unwrap();
     refuse(&mut auto("lost"), &["lost/advice.csv", "the number of actions"]);
@@ -124,14 +124,14 @@ fn auto_finds_the_unfinished_run_of_this_configuration_and_no_other() {
         names.sort();
         names
     };
-    // Nothing to go on with: a fresh one.
+    // Without an unfinished run a new one begins.
     kill_at(2, run(&["--resume", "auto"], "1"));
     let name = format!("runs/{}", runs()[0]);
     let before = iterations(folder, &name);
-    // Another configuration does not touch it.
+    // A run with another configuration does not touch the first one.
     let _ = succeed(&mut run(&["--resume", "auto"], "2"));
     assert_eq!((runs().len(), iterations(folder, &name)), (2, before));
-    // This one is gone on with; and once it is finished, the next is a fresh one.
+    // The same configuration resumes the first run; once that is finished, a new run begins.
     let _ = succeed(&mut run(&["--resume", "auto"], "1"));
     assert_eq!((runs().len(), iterations(folder, &name)), (2, 8));
     let _ = succeed(&mut run(&["--resume", "auto"], "1"));
@@ -145,7 +145,7 @@ fn auto_finds_the_unfinished_run_of_this_configuration_and_no_other() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
+fn a_damaged_checkpoint_is_named_and_the_previous_one_is_used() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let _ = succeed(&mut train(folder, "whole", 10));
@@ -162,7 +162,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
     for file in ["weights.safetensors", "state.bin", "manifest.json"] {
         let saved = fs::read(checkpoints(folder, "cut")[kept - 1].1.join(file)).unwrap();
         damage(kept - 1, file);
-        // Whatever is read of the run says so.
+        // Every command that reads the run reports the damage.
         let export = run(host_trainer(folder).args(["export", "cut", "-o", "some.daa"]));
         assert_eq!(export.code, 0, "{}", export.stderr);
         assert!(export.stderr.contains("is damaged"), "{file}: {}", export.stderr);
@@ -175,7 +175,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
     assert!(again.stderr.contains("taking the one before it"), "{}", again.stderr);
     assert_eq!(difference(folder, "whole", "cut"), None);
 
-    // Where none is whole, that is an error, and nothing is touched.
+    // A run without an intact checkpoint is refused, and none of its files is changed.
     kill_at(4, train(folder, "lost", 10));
     for (_, place) in checkpoints(folder, "lost") {
         fs::write(place.join("state.bin"), "").unwrap();
@@ -183,7 +183,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_taken() {
     let before = iterations(folder, "lost");
     refuse(&mut train(folder, "lost", 10), &["is damaged", "no older one is whole"]);
     assert_eq!(iterations(folder, "lost"), before);
-    // Another version's is refused, not taken for damaged.
+    // A checkpoint of another version is refused as such, not reported as damaged.
     let place = checkpoints(folder, "whole").pop().unwrap().1.join("manifest.json");
     let text = fs::read_to_string(&place).unwrap();
     fs::write(&place, text.replace("\"version\": 2", "\"version\": 1")).unwrap();
@@ -202,12 +202,12 @@ fn two_processes_never_write_into_one_directory() {
         &[&format!("process {pid} on "), "writes into run", "another --run-dir"],
     );
     refuse(host_trainer(folder).args(["train", "--resume", "run"]), &[&pid]);
-    // To read is allowed.
+    // Reading a locked run is allowed.
     let _ = succeed(host_trainer(folder).args(["evaluate", "run", "--episodes", "1"]));
     first.kill();
     assert!(folder.join("run/lock").exists(), "a killed process cleans up nothing");
 
-    // A dead owner's lock is taken over, by one that is asked to stop in its turn.
+    // A second process takes over the lock of the killed one, and is then asked to stop.
     let mut second = host_trainer(folder);
     second.args(["train", "--resume", "run"]).stderr(Stdio::piped());
     let before = iterations(folder, "run");

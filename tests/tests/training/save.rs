@@ -1,4 +1,4 @@
-//! What is saved is whole, whatever happens while it is.
+//! Saved files are intact, also after a full disk or a kill during the save.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use tests::runs::{checkpoints, difference, hidden, kill_at, train};
 use tests::{host_trainer, refuse, run, succeed};
 
-/// A file system of so many bytes, gone when this is dropped; none where we may not mount one.
+/// A mounted file system of limited size, which is unmounted when this value is dropped. None where the test may
+/// not mount one.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -27,15 +28,15 @@ impl Drop for SmallDisk {
     }
 }
 
-/// What a program meets that writes a file beyond its limit.
+/// What happens to a program that writes a file beyond its limit.
 enum Beyond {
-    /// An error, as of a full disk: this stands for a small disk where nothing can be mounted.
+    /// Writing fails, as on a full disk. This replaces [`SmallDisk`] where nothing can be mounted.
     Error,
-    /// The signal SIGXFSZ, which ends the program as SIGKILL would, at exactly that byte.
+    /// The signal SIGXFSZ ends the program at exactly that byte, without a chance to clean up.
     Death,
 }
 
-/// A program whose files may not grow beyond so many bytes.
+/// The program with a limit on the size of the files that it writes.
 fn limited(program: &Command, bytes: usize, beyond: &Beyond) -> Command {
     let mut shell = Command::new("sh");
     let trap = match beyond {
@@ -54,7 +55,7 @@ fn limited(program: &Command, bytes: usize, beyond: &Beyond) -> Command {
     shell
 }
 
-/// Leaves so many bytes of a disk free.
+/// Fills a disk except for `free` bytes.
 fn fill(disk: &Path, free: usize) {
     let rest = disk.join("rest");
     let mut file = fs::File::create(&rest).unwrap();
@@ -82,7 +83,7 @@ fn a_full_disk_stops_a_run_and_leaves_the_last_checkpoint_whole() {
     let saved = checkpoints(folder, "disk/run");
     assert!(!saved.is_empty(), "nothing was saved before the disk was full");
 
-    // With room again, the run goes on from there to the same bytes.
+    // With enough space the run resumes and ends with the same bytes.
     let copied = Command::new("cp").args(["-r", "disk/run", "run"]).current_dir(folder).status();
     assert!(copied.unwrap().success());
     drop(disk);
@@ -91,7 +92,7 @@ fn a_full_disk_stops_a_run_and_leaves_the_last_checkpoint_whole() {
 }
 
 #[test]
-fn a_full_disk_leaves_what_was_there_whole() {
+fn a_full_disk_leaves_existing_files_intact() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let _ = succeed(&mut train(folder, "run", 3));
@@ -145,7 +146,7 @@ fn a_full_disk_leaves_what_was_there_whole() {
         assert!(words.iter().any(|word| outcome.stderr.contains(word)), "{}", outcome.stderr);
         assert!(fs::read(folder.join(file)).unwrap() == whole, "{file} was changed");
         assert!(hidden(&disk).is_empty(), "{file}: {:?} is left", hidden(&disk));
-        // The control: with room the same command replaces it.
+        // Negative control: with enough space the same command replaces the file.
         let _ = fs::remove_file(disk.join("rest"));
         let _ = succeed(&mut command(second));
         assert!(fs::read(folder.join(file)).unwrap() != whole, "{file} was not replaced");
@@ -153,7 +154,7 @@ fn a_full_disk_leaves_what_was_there_whole() {
     }
 }
 
-/// CRC-32 as zlib and Ethernet have it, bit by bit.
+/// The CRC-32 of zlib and Ethernet, computed bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
@@ -163,7 +164,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, step)
 }
 
-/// Whether every file of a checkpoint is what its manifest says.
+/// Whether every file of a checkpoint has the length and checksum in its manifest.
 fn is_whole(checkpoint: &Path) -> bool {
     let Ok(manifest) = fs::read(checkpoint.join("manifest.json")) else { return false };
     let Ok(manifest) = serde_json::from_slice::<serde_json::Value>(&manifest) else { return false };
@@ -175,7 +176,7 @@ fn is_whole(checkpoint: &Path) -> bool {
 }
 
 #[test]
-fn a_run_killed_while_it_saves_keeps_whole_checkpoints() {
+fn a_run_killed_while_it_saves_keeps_intact_checkpoints() {
     assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     const KILLS: usize = 8;
     let folder = tempfile::tempdir().unwrap();
@@ -191,15 +192,15 @@ fn a_run_killed_while_it_saves_keeps_whole_checkpoints() {
     let weights = fs::metadata(weights).unwrap().len() as usize;
     let places = folder.join("cut/checkpoints");
     for kill in 0..KILLS {
-        // Up to the middle of the run, so that each kill falls into another iteration's save.
+        // The run advances first, so that each kill falls into the save of another iteration.
         kill_at(2 * kill as u64 + 1, wide("cut"));
-        // Killed at another byte each time: in the weights, or before them where the state is longer.
+        // Each kill falls on another byte of the weights, or of the state where that is written first.
         let mut limited = limited(&wide("cut"), (kill + 1) * weights / (KILLS + 1), &Beyond::Death);
         let status = limited.status().unwrap();
         assert_eq!(status.signal(), Some(25), "{status}: SIGXFSZ did not end kill {kill}");
         let halves = hidden(&places);
         assert_eq!(halves.len(), 1, "what was being saved is left: {halves:?}");
-        // The control: what was being written is not whole yet, and the check sees that.
+        // Negative control: the check finds that the unfinished checkpoint is not intact.
         assert!(!is_whole(&places.join(&halves[0])), "kill {kill}");
         let saved = checkpoints(folder, "cut");
         assert!(saved.len() >= usize::from(kill > 0), "{saved:?}");
@@ -212,7 +213,7 @@ fn a_run_killed_while_it_saves_keeps_whole_checkpoints() {
     assert!(hidden(&places).is_empty());
 }
 
-/// Puts NaN where the last weight stands, and makes the manifest agree.
+/// Replaces the last weight of a checkpoint with NaN, and updates its manifest.
 fn spoil(checkpoint: &Path) {
     let mut weights = fs::read(checkpoint.join("weights.safetensors")).unwrap();
     let end = weights.len() - 4;
@@ -226,7 +227,7 @@ fn spoil(checkpoint: &Path) {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_not_gone_on_with() {
+fn a_checkpoint_with_a_nan_weight_is_not_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let _ = succeed(&mut train(folder, "whole", 10));
@@ -240,7 +241,7 @@ fn weights_that_are_no_numbers_are_not_gone_on_with() {
         assert!(again.stderr.contains(words), "{}", again.stderr);
     }
     assert_eq!(difference(folder, "whole", "cut"), None);
-    // Where there is no other, nothing is made of it.
+    // Without another checkpoint the run is not exported.
     for (_, place) in checkpoints(folder, "whole") {
         spoil(&place);
     }

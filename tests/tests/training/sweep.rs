@@ -84,7 +84,7 @@ fn a_killed_sweep_goes_on_and_leaves_no_run_behind() {
         let metrics = folder.join("runs").join(id).join("metrics.csv");
         fs::read_to_string(metrics).map_or(0, |text| text.lines().count())
     };
-    // Where this process is stalled for so long that the sweep is over, it is killed in another folder.
+    // If this process is stalled until the sweep is over, another sweep is started in another folder.
     let killed = (0..10).find_map(|_| {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
@@ -93,7 +93,7 @@ fn a_killed_sweep_goes_on_and_leaves_no_run_behind() {
         wait_until("the first job has two iterations", || lines(here, &ids[0]) > 2 * 2);
         child.kill().unwrap();
         let _ = child.wait().unwrap();
-        // Its runs save what they have reached and end with it: their locks go.
+        // The sweep's runs save their progress and end with it, and so remove their locks.
         let locked = |id: &String| here.join("runs").join(id).join("lock").exists();
         wait_until("no run outlives its sweep", || !ids.iter().any(locked));
         let reached: Vec<usize> = ids.iter().map(|id| lines(here, id)).collect();

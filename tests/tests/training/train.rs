@@ -1,4 +1,4 @@
-//! Training as a user runs it: reproducible, resumable, never in another run's way.
+//! Training as a user runs it: it is reproducible and resumable, and it keeps out of other runs' directories.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ fn train(folder: &Path, name: &str) -> Command {
     command
 }
 
-/// The weights, optimiser included, of the newest checkpoint.
+/// The weights and the optimiser's state in the newest checkpoint, as bytes.
 fn weights(folder: &Path, name: &str) -> Vec<u8> {
     let checkpoints = folder.join(name).join("checkpoints");
     let newest = std::fs::read_dir(checkpoints)
@@ -28,7 +28,7 @@ fn metrics(folder: &Path, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes_whatever_the_threads_and_evaluations() {
+fn the_same_seed_gives_the_same_bytes_with_any_threads_and_evaluations() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let _ = succeed(train(folder, "a").arg("-q"));
@@ -44,7 +44,7 @@ fn the_same_seed_gives_the_same_bytes_whatever_the_threads_and_evaluations() {
 }
 
 #[test]
-fn a_seed_learns_among_others_what_it_learns_alone() {
+fn a_seed_learns_the_same_together_with_others_and_alone() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let _ = succeed(train(folder, "four").args(["-q", "--seeds", "1..4"]));
@@ -56,7 +56,7 @@ fn a_seed_learns_among_others_what_it_learns_alone() {
     assert_eq!(of_third("four").len(), 3);
     assert_eq!(of_third("four"), of_third("third"));
     assert_ne!(of_third("four"), metrics(folder, "four")[1..4]);
-    // The images are the same bytes, but for what the passport says of them: nothing.
+    // The images are the same bytes, whether the seed was trained with others or alone.
     let _ =
         succeed(host_trainer(folder).args(["export", "four", "--seed", "3", "-o", "of-four.daa"]));
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
@@ -64,7 +64,7 @@ fn a_seed_learns_among_others_what_it_learns_alone() {
     assert!(read("four/policy-3.daa") == read("third/policy.daa"));
     assert!(read("four/policy-2.daa") != read("third/policy.daa"));
 
-    // The best of them is one of them, and none returns more.
+    // The seed exported as `best` is one of the four, and no other seed has a higher return.
     let export = succeed(
         host_trainer(folder).args(["export", "four", "--seed", "best", "-o", "best.daa", "--json"]),
     );
@@ -98,7 +98,7 @@ fn every_estimator_and_every_update_runs() {
     for estimator in ["single", "rewind", "q_network", "dynamics", "simulated_states"] {
         let mut run = train(folder, estimator);
         let _ = succeed(run.args(["-q", "--estimator", estimator]));
-        // The number of extra actions; a model begins in the second iteration of three.
+        // The column is the number of extra actions.
         let expected = match estimator {
             "single" => ["0"; 3],
             "rewind" | "q_network" => ["4"; 3],
@@ -174,7 +174,7 @@ fn scripts_get_json() {
     assert_eq!(returns.len(), 3);
     let mean = returns.iter().sum::<f64>() / 3.0;
     assert!((evaluation["mean"].as_f64().unwrap() - mean).abs() < 1e-9);
-    // What was seen, done and earned, a line a decision; `replay` of its actions is another test's.
+    // A trajectory file has a line for each decision: observations, actions and reward.
     let saved = ["evaluate", "run", "--episodes", "3", "--seed", "5", "--trajectories", "all.csv"];
     let _ = succeed(host_trainer(folder).args(saved));
     let text = std::fs::read_to_string(folder.join("all.csv")).unwrap();
@@ -191,7 +191,7 @@ fn scripts_get_json() {
     for (total, expected) in totals.iter().zip(&returns) {
         assert!((total - expected).abs() < 1e-9, "{total} {expected}");
     }
-    // The run and its image are the same policy.
+    // The run and its image hold the same policy.
     let of_image = succeed(host_trainer(folder).args([
         "evaluate",
         "run/policy.daa",
@@ -215,7 +215,7 @@ fn a_run_directory_holds_one_run() {
         (std::fs::metadata(&path).unwrap().modified().unwrap(), std::fs::read(&path).unwrap())
     };
     let (image, lines) = (file("policy.daa"), file("metrics.csv"));
-    // A finished run is not run again, and scripts get its results again.
+    // A finished run is not trained again, and `--json` prints its result again.
     let again = run(&mut train(folder, "run"));
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(again.stderr.contains("finished"), "{}", again.stderr);
@@ -224,7 +224,7 @@ fn a_run_directory_holds_one_run() {
         summary.trim(),
         std::fs::read_to_string(folder.join("run/summary.json")).unwrap().trim()
     );
-    // Of another configuration, or where nobody wants that: refused, with the key that differs.
+    // A run with another configuration, or with `--resume never`, is refused; the error names the differing key.
     refuse(
         train(folder, "run").args(["--set", "update.epochs=4"]),
         &["update.epochs = 3", "not 4", "another --run-dir", "--resume run"],
@@ -240,7 +240,7 @@ fn a_run_directory_holds_one_run() {
 }
 
 #[test]
-fn an_interrupted_run_keeps_what_was_reached_and_resumes_to_the_same_bytes() {
+fn an_interrupted_run_saves_its_progress_and_resumes_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let longer = ["--set", "decisions=49152", "-q"];
@@ -256,7 +256,7 @@ fn an_interrupted_run_keeps_what_was_reached_and_resumes_to_the_same_bytes() {
     assert_eq!(code, 130, "{message}");
     assert!(message.contains("--resume cut") && message.contains("saved"), "{message}");
 
-    // What was reached can be used as it is, and the run goes on.
+    // The interrupted run can be exported, and it can be resumed.
     let _ = succeed(host_trainer(folder).args(["export", "cut", "-o", "early.daa"]));
     let _ = succeed(host_trainer(folder).args(["train", "-q", "--resume", "cut"]));
     assert!(weights(folder, "cut") == weights(folder, "whole"), "resuming changes the weights");
@@ -300,7 +300,7 @@ fn bad_input_gets_one_line_and_writes_nothing() {
         refuse(host_trainer(folder).args(args), words);
     }
     assert!(!folder.join("runs").exists(), "a refused command wrote something");
-    // Arguments that are not understood at all have their own exit code.
+    // An unknown command has another exit code.
     assert_eq!(run(host_trainer(folder).arg("trian")).code, 2);
 }
 
@@ -309,7 +309,7 @@ fn output_that_cannot_be_written_is_an_error_and_a_device_is_never_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
     refuse(host_trainer(folder.path()).arg("tasks").stdout(full()), &["standard output"]);
-    // A link to a device, not the device itself: a failure here must not hurt the machine.
+    // The output is a link to a device, not the device itself, so that a failing test does not harm the machine.
     std::os::unix::fs::symlink("/dev/null", folder.path().join("null.daa")).unwrap();
     let _ = succeed(train(folder.path(), "run").arg("-q"));
     refuse(

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use tools::files::{self, existing, explain};
@@ -62,7 +63,7 @@ impl Faults {
         } else {
             self.images.iter().map(|image| existing(image)).collect::<Result<_>>()?
         };
-        let mut simulation = std::process::Command::new(programs::build(project, "firmware-sim")?);
+        let mut simulation = Command::new(programs::build(project, "firmware-sim")?);
         simulation.current_dir(project.root()).args(images);
         simulation.args(["--episodes", &self.episodes.to_string()]);
         let step = Step::new("injecting faults");

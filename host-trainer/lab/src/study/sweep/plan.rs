@@ -242,8 +242,9 @@ mod tests {
         other.estimator.horizon += 1;
         assert_ne!(id(&config).unwrap(), id(&other).unwrap());
         // Said in another order, or with what is the default anyhow, it is the same run.
-        let a = plan("preset = \"tuned\"\n[set]\nhorizon = 3\nepochs = 4").unwrap();
-        let b = plan("preset = \"tuned\"\nseeds = \"1\"\n[set]\nepochs = 4\n[grid]\nhorizon = [3]")
+        let a =
+            plan("preset = \"tuned\"\n[set]\nestimator.horizon = 3\nupdate.epochs = 4").unwrap();
+        let b = plan("preset = \"tuned\"\nseeds = \"1\"\n[set]\nupdate.epochs = 4\n[grid]\nestimator.horizon = [3]")
             .unwrap();
         assert_eq!(a[0].id, b[0].id);
     }
@@ -252,17 +253,20 @@ mod tests {
     fn what_is_wrong_with_a_sweep_is_said_in_a_line() {
         let message = |text: &str| format!("{:#}", plan(text).unwrap_err());
         assert!(message("presets = 3").contains("line 1: unknown field `presets`"));
-        assert!(message("[set]\nhorizont = 3").contains("did you mean estimator.horizon?"));
-        assert!(message("[grid]\ntask = []").contains("no values"));
-        assert!(message("[grid]\nhorizon = [3, 3]").contains("are the same run"));
         assert!(
-            message("[set]\nhorizon = 2\n[grid]\nhorizon = [3]").contains("in [set] and in [grid]")
+            message("[set]\nestimator.horizont = 3").contains("did you mean estimator.horizon?")
+        );
+        assert!(message("[grid]\ntask = []").contains("no values"));
+        assert!(message("[grid]\nestimator.horizon = [3, 3]").contains("are the same run"));
+        assert!(
+            message("[set]\nestimator.horizon = 2\n[grid]\nestimator.horizon = [3]")
+                .contains("in [set] and in [grid]")
         );
         assert!(message("seeds = \"one\"").contains("\"one\" is no seed"));
         assert!(message("seeds = \"1..4\"\nseeds_per_job = 0").contains("at least 1"));
         let many = (0..400).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         assert!(
-            message(&format!("[grid]\nepochs = [{many}]\nhorizon = [{many}]"))
+            message(&format!("[grid]\nupdate.epochs = [{many}]\nestimator.horizon = [{many}]"))
                 .contains("100000 jobs")
         );
 
