@@ -1,10 +1,10 @@
-"""Actions of an exported policy, computed by other people's programs.
+"""Computes the actions of an exported policy with other programs' runtimes.
 
     python3 tools/exported_policy.py onnx|safetensors FILE OBSERVATIONS ACTIONS
 
-OBSERVATIONS and ACTIONS are raw little-endian floats, a row for each observation. ONNX is checked by
-the package onnx and computed by onnxruntime; safetensors are read by the package safetensors and
-computed by numpy in double precision. `cargo xtask test` fetches all of them into .deps/reference.
+OBSERVATIONS and ACTIONS are raw little-endian floats, one row for each observation. An ONNX file is checked by the
+package onnx and run by onnxruntime. A safetensors file is read by the package safetensors and computed with numpy
+in double precision. `cargo xtask test` installs these packages into .deps/reference.
 """
 
 import sys
@@ -27,7 +27,7 @@ def from_onnx(path, observations):
     rows = np.fromfile(observations, "<f4").reshape(-1, given.shape[1])
     together = session.run(None, {"observation": rows})[0]
     assert together.shape == (len(rows), wanted.shape[1])
-    # The batch is free: a single row gives what it gives among others.
+    # The batch size is free: a row alone gives the same action as in a batch.
     alone = session.run(None, {"observation": rows[:1]})[0]
     assert np.allclose(alone, together[:1], rtol=0, atol=1e-6)
     return together

@@ -1,12 +1,11 @@
-"""Writes policies as Stable-Baselines3, CleanRL and PyTorch's ONNX exporters name and order them, with what
-they answer.
+"""Writes policies in the layouts of Stable-Baselines3, CleanRL and PyTorch's ONNX exporters, with their actions.
 
     python3 tools/foreign_policies.py FOLDER
 
-Needs numpy, safetensors and onnx (`cargo xtask test` fetches them), none of the programs themselves.
-Weights are random, sizes are those of reacher-easy: 6 observations, 2 actions. For each NAME.safetensors
-or NAME.onnx there is NAME.answers: the actions for `observations`, computed here in double precision, in
-normalised control. Both are raw little-endian floats, a row for each observation.
+Needs numpy, safetensors and onnx (`cargo xtask test` installs them), and none of the imitated programs. The weights
+are random; the sizes are those of reacher-easy: 6 observations, 2 actions. For each NAME.safetensors or NAME.onnx
+there is a file NAME.answers with the actions for the file `observations`, computed here in double precision and
+scaled to [-1, 1]. Both are raw little-endian floats, one row for each observation.
 """
 
 import json
@@ -36,7 +35,7 @@ def clip(x):
 
 
 def linear(inputs, outputs):
-    """weight [out, in], bias [out], as nn.Linear."""
+    """Returns weight [out, in] and bias [out], as in nn.Linear."""
     scale = 1.5 / np.sqrt(inputs)
     weight = random.normal(0, scale, (outputs, inputs)).astype(np.float32)
     return weight, random.normal(0, 0.3, outputs).astype(np.float32)
@@ -59,7 +58,7 @@ def named(names, layers):
 
 
 def others(*names):
-    """Networks beside the policy, which an import must leave alone."""
+    """Returns further networks, which an import must ignore."""
     return named(names, [linear(OBS, 7) for _ in names])
 
 

@@ -1,7 +1,7 @@
-"""Prints the hex dump of docs/image-format.md: a second, independent writer of the image format.
+"""Prints the hex dump of docs/image-format.md. This is a second, independent writer of the image format.
 
-Standard library only. A policy of 2 observations, 3 hidden units and 1 action, nothing square;
-weights 1/8, 2/8, 3/8, ...; large enough inputs that tanh gives exactly 1.
+Needs only the standard library. The policy has 2 observations, 3 hidden units and 1 action, so that no matrix is
+square. The weights are 1/8, 2/8, 3/8, ...; the inputs are so large that tanh returns exactly 1.
 """
 
 import struct
@@ -25,7 +25,7 @@ def f32(*values):
     return struct.pack(f"<{len(values)}f", *values)
 
 
-passport = (
+metadata = (
     text("toy-push")
     + varint(20_000)  # control period, us
     + f32(10.0, 0.99, 0.95, 1.0)  # observation clip, gamma, lambda, reward scale
@@ -38,17 +38,17 @@ passport = (
 )
 
 policy = [(i + 1) / 8 for i in range(2 * 3 + 3 + 3 * 3 + 3 + 3 * 1 + 1 + 1)]
-golden = [2.0, 4.5, 1.0]  # position, speed -> force: the network's output is far above 9, tanh is 1
+golden = [2.0, 4.5, 1.0]  # position, speed -> force: the network's output is far above 9, so tanh is 1
 
 architecture = struct.pack("<6H4B", 2, 1, 3, 0, 0, 0, 2, 0, 0, 0) + bytes(8)
 fnv = 0x811C9DC5
 for byte in architecture:
     fnv = (fnv ^ byte) * 0x01000193 & 0xFFFFFFFF
 
-body = passport + bytes(-len(passport) % 4) + f32(*policy, *golden)
+body = metadata + bytes(-len(metadata) % 4) + f32(*policy, *golden)
 total = 64 + len(body)
 before_crc = b"DAA\x1a\r\n\n\0" + struct.pack("<HHII", 2, 64, total, fnv)
-after_crc = architecture + struct.pack("<II", len(passport), 1) + bytes(8) + body
+after_crc = architecture + struct.pack("<II", len(metadata), 1) + bytes(8) + body
 crc = zlib.crc32(before_crc + after_crc)
 image = before_crc + struct.pack("<I", crc) + after_crc
 

@@ -1,7 +1,7 @@
 """Prints the scalars of TensorBoard event files as JSON: python3 tools/read_events.py FOLDER
 
-Needs `pip install tensorboard`: it is TensorBoard's own reader that checks host-trainer's writer.
-`cargo xtask test` fetches it into .deps/reference, where the tests find it.
+TensorBoard's own reader checks the files that host-trainer writes. `cargo xtask test` installs the package
+tensorboard into .deps/reference, where the tests find it.
 """
 
 import json

@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
 """Records episodes of Python dm_control in the format of `host-trainer replay`.
 
-    python -m venv VENV && VENV/bin/pip install dm_control==1.0.50 mujoco==3.17.0
-    VENV/bin/python tools/record_dm_control.py OUT_DIR [TASK ...]
-    VENV/bin/python tools/record_dm_control.py --short tests/recordings
-    VENV/bin/python tools/record_dm_control.py --speed SECONDS [TASK ...]
+    cargo xtask record OUT_DIR [TASK ...]
+    cargo xtask record --short tests/recordings
+    cargo xtask record --speed SECONDS [TASK ...]
 
-A recording is one JSON file, OUT_DIR/TASK.json: the request of a replay ("task", "state",
-"model", "actions", "repeat") and what dm_control made of it ("observations", "rewards", one entry
-a decision). Whole episodes have 250 decisions of 4 control steps; half of the actions are uniform,
-half bang-bang. Seeds are tried until the reward changes within the recording: one that is always 0
-would prove little.
+`cargo xtask record` installs dm_control and runs this script.
 
-OUT_DIR/starts/TASK.json holds the starts of 2000 episodes: for each coordinate of the state, and of
-the model where an episode edits it, its values, or one value where it never varies.
+A recording is one JSON file, OUT_DIR/TASK.json: the request of a replay ("task", "state", "model", "actions",
+"repeat") and dm_control's results ("observations", "rewards", one entry for each decision). Whole episodes have 250
+decisions of 4 control steps; half of the actions are uniformly random, half are random extremes. Seeds are tried until
+the reward changes within the recording, because a reward that is always 0 tests little.
 
-`--short` writes what is committed: two short recordings and 200 starts a domain. `--speed` writes
-nothing; it prints decisions per CPU second.
+OUT_DIR/starts/TASK.json contains the initial states of 2000 episodes: the values of each coordinate of the state, and
+of each field of the model that an episode edits; a single value where it never varies.
+
+`--short` writes the committed files: two short recordings and 200 initial states for each domain. `--speed` writes
+nothing; it prints decisions per second of CPU time.
 """
 
 import argparse
@@ -55,8 +55,8 @@ TASKS = [
     "walker-walk",
 ]
 
-# Committed: two a domain, of different tasks where there are any; (task, control steps before the
-# recording starts, decisions).
+# The committed recordings, two for each domain, of different tasks where there are several:
+# (task, control steps before the recording starts, decisions).
 SHORT = [
     ("acrobot-swingup", 0, 25),
     ("acrobot-swingup", 400, 25),
@@ -82,7 +82,7 @@ SHORT = [
     ("walker-run", 40, 25),
 ]
 
-# Committed: the starts of one task a domain.
+# The committed initial states are those of one task for each domain.
 SHORT_STARTS = [
     "acrobot-swingup",
     "ball_in_cup-catch",
@@ -97,8 +97,8 @@ SHORT_STARTS = [
     "walker-run",
 ]
 
-# Starts from which actions without a purpose meet the reward, where the task's own starts are too
-# far away: (array, joint, value), set after the reset.
+# Initial states from which random actions reach the reward, for tasks whose own initial states are too far away:
+# (array, joint, value), set after the reset.
 NEAR_REWARD = {
     "ball_in_cup-catch": [("qpos", "ball_x", 0.0), ("qpos", "ball_z", 0.345)],
     "cartpole-swingup_sparse": [("qpos", "hinge_1", 0.02)],
@@ -108,7 +108,7 @@ NEAR_REWARD = {
 }
 SEEDS = 200
 
-# What tasks may edit in the model; recorded where it differs from the fresh model.
+# Fields of the model that tasks may edit; recorded where they differ from the fresh model.
 FIELDS = ["dof_damping", "geom_pos", "geom_size", "site_pos", "site_size"]
 
 REPEAT = 4
@@ -124,7 +124,7 @@ def flat(observation):
 
 
 def to_controls(action, spec):
-    """[-1, 1] to each actuator's range, as dm_control.suite.wrappers.action_scale."""
+    """Scales [-1, 1] to each actuator's range, as dm_control.suite.wrappers.action_scale does."""
     low, high = spec.minimum, spec.maximum
     same = (low == -1) & (high == 1)
     return np.where(same, action, low + (high - low) / 2 * (action + 1))
@@ -135,7 +135,7 @@ def full_state(physics):
 
 
 def place(env, name):
-    """Moves a fresh episode near to its reward."""
+    """Moves a fresh episode close to its reward."""
     physics = env.physics
     if name in NEAR_REWARD:
         with physics.reset_context():
@@ -144,7 +144,7 @@ def place(env, name):
 
 
 def record(name, skip, decisions):
-    """A recording in which the reward changes."""
+    """Returns a recording in which the reward changes."""
     for seed in range(SEEDS):
         recording = record_seed(name, seed, skip, decisions)
         if min(recording["rewards"]) + 1e-3 < max(recording["rewards"]):
@@ -192,7 +192,7 @@ def record_seed(name, seed, skip, decisions):
 
 
 def starts(name, count):
-    """The coordinates after each of many resets."""
+    """Returns the coordinates after each of many resets."""
     env = load(name, 12345)
     physics = env.physics
     fresh = {field: np.ravel(np.copy(getattr(physics.model, field))) for field in FIELDS}
@@ -214,7 +214,7 @@ def starts(name, count):
 
 
 def speed(name, seconds):
-    """Decisions per second of CPU time, with uniform actions."""
+    """Returns decisions per second of CPU time, with uniformly random actions."""
     env = load(name, 0)
     spec = env.action_spec()
     random = np.random.RandomState(0)
@@ -231,7 +231,7 @@ def speed(name, seconds):
 
 
 def write(path, document, digits=17):
-    """JSON; 17 significant digits tell every double from its neighbours."""
+    """Writes JSON. With 17 significant digits every double is read back with the same bits."""
 
     def text(value):
         if isinstance(value, dict):
@@ -265,7 +265,7 @@ def main():
     if unknown:
         sys.exit(f"unknown task {unknown[0]}; known are {', '.join(TASKS)}")
     if mujoco.__version__ != "3.17.0":
-        sys.exit(f"mujoco is {mujoco.__version__}, not 3.17.0: pip install mujoco==3.17.0")
+        sys.exit(f"mujoco is {mujoco.__version__}, not 3.17.0: run this script by `cargo xtask record`")
     chosen = tasks or TASKS
 
     if arguments.speed:

@@ -1,8 +1,8 @@
 """Runs a sweep's plan on a Ray cluster: python3 tools/sweep_ray.py PLAN.jsonl --out SHARED_DIR
 
-Every job is one run directory below SHARED_DIR, which all nodes must reach under the same path, as they
-must host-trainer. A job of a lost node starts again elsewhere and goes on from its last checkpoint: its
-training process dies with the Ray worker, and the run directory's lock keeps two from writing at once.
+Every job is one run directory below SHARED_DIR. SHARED_DIR and host-trainer must have the same path on all nodes. A
+job of a lost node starts again on another node and resumes from its last checkpoint. The training process ends with
+the Ray worker, and the lock of the run directory keeps two processes from writing at the same time.
 Needs `pip install ray`.
 """
 
@@ -19,12 +19,12 @@ import ray
 
 
 def die_with_parent():
-    """Linux only: the child gets SIGTERM when the worker that started it is gone, saves, and ends."""
+    """Linux only: when the worker that started the child ends, the child receives SIGTERM, saves, and ends."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def train(line, program, out):
-    """Trains one line of the plan, or goes on with it. Raises what host-trainer says, so Ray tries again."""
+    """Trains one line of the plan, or resumes it. Raises host-trainer's error, so that Ray tries again."""
     job = json.loads(line)
     place = pathlib.Path(out) / job["id"]
     if (place / "summary.json").exists():
@@ -35,7 +35,7 @@ def train(line, program, out):
     message = child.communicate(line)[1].strip()
     if child.returncode != 0:
         raise RuntimeError(f"{job['id']} ended with {child.returncode}: {message.splitlines()[-1:]}")
-    return job["id"], "gone on with" if begun else "trained"
+    return job["id"], "resumed" if begun else "trained"
 
 
 def main():
@@ -65,7 +65,7 @@ def main():
         job = waiting.pop(done[0])
         try:
             how = ray.get(done[0])[1]
-        except Exception as error:  # noqa: BLE001: whatever became of one job, the others go on
+        except Exception as error:  # noqa: BLE001: a failed job does not stop the others
             how, failed = f"FAILED: {str(error).strip().splitlines()[-1]}", failed + 1
         print(f"{len(lines) - len(waiting)}/{len(lines)}  {job['id']}  {job['name']}  {how}", flush=True)
     sys.exit(f"error: {failed} of {len(lines)} jobs failed" if failed else 0)

@@ -1,9 +1,9 @@
 """Two Ray nodes on this machine, one of which is killed: python3 tools/test_sweep_ray.py [host-trainer]
 
-Plans six short jobs, runs them by tools/sweep_ray.py on two nodes of one CPU each, and while both train kills
-the raylet of one node and its workers with SIGKILL, as a lost machine would. The training processes
-themselves are left to end with their workers. Checks that every job is finished, that only a lost one had
-a second process, and that every metrics.csv is the one that an undisturbed run on this machine writes.
+Plans six short jobs and runs them by tools/sweep_ray.py on two nodes of one CPU each. While both nodes train, kills the
+raylet of one node and its workers with SIGKILL, as when a machine is lost; the training processes end with their
+workers. Checks that every job is finished, that only a lost job had a second process, and that every metrics.csv
+equals the one of an undisturbed run on this machine.
 Needs `pip install ray`.
 """
 
@@ -52,14 +52,14 @@ def main():
     command = [sys.executable, str(here / "sweep_ray.py"), "plan.jsonl", "--out", "shared", "--address", cluster.address, "--program", program]
     sweep = subprocess.Popen(command, cwd=folder)
     while sum(3 < lines(metrics) < 15 for metrics in folder.glob("shared/*/metrics.csv")) < 2:
-        assert sweep.poll() is None, "the sweep ended before two jobs were under way"
+        assert sweep.poll() is None, "the sweep ended before two jobs were running"
         time.sleep(0.01)
     raylet = nodes[0].all_processes["raylet"][0].process.pid
     workers = [int(pid) for pid in pathlib.Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split()]
     for process in [raylet, *workers]:
         os.kill(process, signal.SIGKILL)
-    under_way = [metrics.parent.name for metrics in folder.glob("shared/*/metrics.csv") if not (metrics.parent / "summary.json").exists()]
-    print(f"killed the raylet of one node and its {len(workers)} workers with SIGKILL; under way were {', '.join(under_way)}", flush=True)
+    running = [metrics.parent.name for metrics in folder.glob("shared/*/metrics.csv") if not (metrics.parent / "summary.json").exists()]
+    print(f"killed the raylet of one node and its {len(workers)} workers with SIGKILL; running were {', '.join(running)}", flush=True)
     code = sweep.wait()
     cluster.shutdown()
     assert code == 0, f"the sweep ended with {code}"
@@ -69,14 +69,14 @@ def main():
     for metrics in alone:
         job = folder / "shared" / metrics.parent.name
         assert (job / "summary.json").exists(), f"{job.name} is not finished"
-        assert not (job / "lock").exists(), f"{job.name} is still held"
-        # A job that two processes trained would have lines twice; one that lost something, other lines.
+        assert not (job / "lock").exists(), f"{job.name} is still locked"
+        # Two processes in one job would write lines twice; lost progress would give other lines.
         assert (job / "metrics.csv").read_bytes() == metrics.read_bytes(), f"{job.name} differs"
         processes[job.name] = len(list(job.glob("tensorboard/seed-1/*")))
-    gone_on = [name for name, count in processes.items() if count > 1]
-    assert gone_on and set(gone_on) <= set(under_way), f"gone on with {gone_on}, under way {under_way}"
-    print(f"gone on with by another process: {', '.join(gone_on)}; all others by one")
-    print(f"all {len(alone)} jobs finished, each metrics.csv the same bytes as undisturbed")
+    resumed = [name for name, count in processes.items() if count > 1]
+    assert resumed and set(resumed) <= set(running), f"resumed {resumed}, running {running}"
+    print(f"resumed by another process: {', '.join(resumed)}; all others had one process")
+    print(f"all {len(alone)} jobs finished, each metrics.csv has the same bytes as that of the undisturbed run")
 
 
 if __name__ == "__main__":

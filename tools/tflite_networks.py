@@ -1,10 +1,10 @@
-"""Writes the measured networks as int8 TensorFlow Lite models, which is what microflow takes.
+"""Writes the measured networks as int8 TensorFlow Lite models, the input format of microflow.
 
     python tflite_networks.py FOLDER NAME...
 
-FOLDER holds `NAME.f32` (for each layer weights [out][in], then biases) and `observation.f32`; NAME is
-such as 17-64-64-6. Weights have one scale a layer and no zero point; activations have the range that the
-observation gives them, as for our own integers. Packages: tflite, flatbuffers.
+FOLDER contains `NAME.f32` (for each layer weights [out][in], then biases) and `observation.f32`; a NAME is, for
+example, 17-64-64-6. Weights have one scale for each layer and no zero point. The range of the activations is the one
+that occurs for the observation, as in our own quantisation. Needs the packages tflite and flatbuffers.
 """
 
 import array
@@ -22,7 +22,7 @@ def floats(path):
 
 
 def layers(name, numbers):
-    """[(rows of weights, biases)], one row for each output."""
+    """Yields (rows of weights, biases) for each layer, one row for each output."""
     sizes = [int(size) for size in name.split("-")]
     for inputs, outputs in zip(sizes, sizes[1:]):
         weights, numbers = numbers[: inputs * outputs], numbers[inputs * outputs :]
@@ -54,7 +54,7 @@ class File:
         return self.builder.EndVector()
 
     def tensor(self, shape, kind, scale, zero_point, data=b""):
-        """Index of a new tensor."""
+        """Adds a tensor and returns its index."""
         b = self.builder
         index = 0
         if data:

@@ -1,4 +1,4 @@
-//! The emulated microcontroller and its two pipes.
+//! The emulated microcontroller, which tests control through two pipes.
 
 use daa_core::link::{FrameReader, Policies, Reply, Request, Transfer, encode, frame_capacity};
 use std::fs::File;
@@ -8,7 +8,18 @@ use std::process::{Child, Command, Stdio};
 
 const CAPACITY: usize = frame_capacity(5);
 
-/// A running firmware with five observations and one action; it ends when this value does.
+/// The command that runs a program on the emulated microcontroller. Files that the chip writes through semihosting
+/// go to the folder. An instruction takes 128 ns.
+#[must_use]
+pub fn emulator(folder: &Path, elf: &Path) -> Command {
+    let mut qemu = Command::new("qemu-system-arm");
+    qemu.args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null"]);
+    qemu.args(["-icount", "shift=7", "-semihosting-config", "enable=on,target=native"]);
+    qemu.arg("-kernel").arg(elf).current_dir(folder);
+    qemu
+}
+
+/// A running firmware with five observations and one action. It is killed when this value is dropped.
 pub struct Chip {
     qemu: Child,
     request: File,
@@ -18,7 +29,7 @@ pub struct Chip {
 }
 
 impl Chip {
-    /// Boots a firmware in a folder. In the same folder again its flash is as it was.
+    /// Boots a firmware in a folder, which keeps the contents of the chip's flash for the next boot.
     ///
     /// # Panics
     /// When QEMU does not start.
@@ -32,11 +43,7 @@ impl Chip {
                 assert!(made.success());
             }
         }
-        let qemu = Command::new("qemu-system-arm")
-            .current_dir(folder)
-            .args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none"])
-            .args(["-serial", "null", "-icount", "shift=7", "-kernel", "firmware.elf"])
-            .args(["-semihosting-config", "enable=on,target=native"])
+        let qemu = emulator(folder, Path::new("firmware.elf"))
             .stdin(Stdio::null())
             .stdout(File::create(folder.join("log")).expect("a log"))
             .stderr(Stdio::null())
@@ -58,7 +65,7 @@ impl Chip {
         self.request.write_all(frame).expect("the chip lives");
     }
 
-    /// The reply, or none when the chip has ended.
+    /// Sends a request and returns the reply, or none when the chip has ended.
     ///
     /// # Panics
     /// When the reply is damaged.
@@ -75,7 +82,7 @@ impl Chip {
         }
     }
 
-    /// Readings at a time of the plant.
+    /// Sends an observation, taken at a time of the plant, and returns the reply.
     ///
     /// # Panics
     /// As [`ask`](Self::ask).
@@ -85,10 +92,10 @@ impl Chip {
         self.ask(&Request::Sample { sequence: self.sequence, time_us, signals })
     }
 
-    /// Who acts, and how far a new policy has come.
+    /// The acting policy, the new policy, and the stage of the update.
     ///
     /// # Panics
-    /// When the chip does not say.
+    /// When the chip does not answer, or answers something else.
     pub fn policies(&mut self) -> Policies {
         match self.ask(&Request::Policies) {
             Some(Reply::Policies(policies)) => policies,
@@ -96,13 +103,13 @@ impl Chip {
         }
     }
 
-    /// A part of a new image.
+    /// Sends a part of a new image and returns the number of bytes that the chip has received.
     ///
     /// # Errors
-    /// The chip's.
+    /// When the chip refuses the part.
     ///
     /// # Panics
-    /// When it answers something else.
+    /// When the chip does not answer, or answers something else.
     pub fn transfer(&mut self, transfer: Transfer) -> Result<u32, daa_core::slots::UpdateError> {
         match self.ask(&Request::Transfer(transfer)) {
             Some(Reply::Transfer(result)) => result,
@@ -110,7 +117,7 @@ impl Chip {
         }
     }
 
-    /// Closes the request pipe without a goodbye and waits for the exit code.
+    /// Closes the request pipe without a goodbye message, waits for the end, and returns the exit code.
     ///
     /// # Panics
     /// When QEMU cannot be waited for.
@@ -120,7 +127,7 @@ impl Chip {
         self.exit_code()
     }
 
-    /// Waits for its end and gives the exit code.
+    /// Waits until the firmware has ended and returns its exit code.
     ///
     /// # Panics
     /// When QEMU cannot be waited for.
@@ -130,10 +137,10 @@ impl Chip {
     }
 }
 
-/// The messages of the program that ran last in a folder, decoded with the strings in its ELF.
+/// The log messages of the firmware that ran last in a folder, decoded with the strings in its ELF.
 ///
 /// # Panics
-/// When the decoder cannot be built or cannot read them.
+/// When the decoder cannot be built or cannot read the log.
 #[must_use]
 pub fn log(folder: &Path) -> Vec<String> {
     let decoder = crate::root().join("tools/firmware-log");
@@ -151,7 +158,7 @@ pub fn log(folder: &Path) -> Vec<String> {
 
 impl Drop for Chip {
     fn drop(&mut self) {
-        // Without a word, as power fails.
+        // The firmware ends without notice, as in a power failure.
         let _ = self.qemu.kill();
         let _ = self.qemu.wait();
     }

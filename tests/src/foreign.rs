@@ -1,14 +1,14 @@
-//! Safetensors files as other programs name their tensors, written here byte by byte: eight bytes of
-//! length, a JSON header, the numbers.
+//! Safetensors files with the tensor names of other programs, written byte by byte: eight bytes of header length,
+//! a JSON header, the numbers.
 
 use serde_json::{Map, Value, json};
 
-/// A file being put together.
+/// The tensors of a file: name, shape and numbers of each.
 #[derive(Clone, Debug, Default)]
 pub struct Tensors(Vec<(String, Vec<usize>, Vec<f32>)>);
 
 impl Tensors {
-    /// A Stable-Baselines3 PPO policy of these hidden widths, with weights that are all different.
+    /// A Stable-Baselines3 PPO policy with these hidden layers, whose weights all differ.
     #[must_use]
     pub fn sb3(observations: usize, hidden: &[usize], actions: usize) -> Self {
         let mut tensors = Self::default();
@@ -35,21 +35,21 @@ impl Tensors {
         self.0.push((format!("{name}.bias"), vec![outputs], numbers(outputs, phase + 0.5)));
     }
 
-    /// With one more tensor.
+    /// These tensors and one more.
     #[must_use]
     pub fn add(mut self, name: &str, shape: &[usize], values: Vec<f32>) -> Self {
         self.0.push((name.to_owned(), shape.to_vec(), values));
         self
     }
 
-    /// Without the tensors whose name holds `part`.
+    /// These tensors without those whose name contains `part`.
     #[must_use]
     pub fn without(mut self, part: &str) -> Self {
         self.0.retain(|(name, ..)| !name.contains(part));
         self
     }
 
-    /// With one number of a tensor replaced.
+    /// These tensors with one number replaced.
     #[must_use]
     pub fn with(mut self, name: &str, at: usize, value: f32) -> Self {
         let tensor =

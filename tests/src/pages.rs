@@ -1,7 +1,7 @@
 //! The pages of the documentation and the commands in them.
 //!
-//! Commands are the lines of the blocks marked `sh`. As much of the shell is understood as the pages
-//! need: quotes, comments, continued lines, `;`, `&&`, `|`, `>`, `cd` and `for` loops over words.
+//! Commands are the lines of the blocks marked `sh`. The parser understands the part of the shell's syntax that the
+//! pages use: quotes, comments, continued lines, `;`, `&&`, `|`, `>`, `cd` and `for` loops over words.
 
 use crate::root;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use std::{fmt, fs};
 /// A command of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Documented {
-    /// The page, from the repository's root.
+    /// The page's path, relative to the repository's root.
     pub page: String,
-    /// The line on which it ends.
+    /// The line on which the command ends.
     pub line: usize,
-    /// Where `cd` went before it on the same line.
+    /// The folder of a `cd` that precedes the command on the same line.
     pub folder: Option<String>,
-    /// Program and arguments; variables of loops are still in them.
+    /// The program and its arguments, in which variables of loops are not yet replaced.
     pub words: Vec<String>,
-    /// The file that takes its standard output.
+    /// The file to which the standard output is redirected.
     pub output: Option<String>,
-    /// Variables and values of the loops around it, the outermost first.
+    /// The variables and values of the loops around the command, the outermost first.
     pub loops: Vec<(String, Vec<String>)>,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Documented {
 }
 
 impl Documented {
-    /// The words of every turn of the loops around the command.
+    /// The program and arguments in every turn of the loops around the command.
     #[must_use]
     pub fn turns(&self) -> Vec<Vec<String>> {
         self.loops.iter().fold(vec![self.words.clone()], |turns, (name, values)| {
@@ -46,14 +46,14 @@ impl Documented {
     }
 }
 
-/// A block between fences: what it is marked with, the line of its first fence, its lines.
+/// A block of a page between two fences.
 #[derive(Clone, Debug)]
 pub struct Block<'t> {
-    /// `sh`, `toml`, …
+    /// The word after the opening fence, such as `sh` or `toml`.
     pub mark: &'t str,
-    /// The line of its opening fence.
+    /// The line of the opening fence.
     pub line: usize,
-    /// What is in it.
+    /// The lines between the fences.
     pub lines: Vec<&'t str>,
 }
 
@@ -77,14 +77,14 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
     found
 }
 
-/// A word, or what stands between commands.
+/// A word, or a separator between commands.
 #[derive(Debug, PartialEq, Eq)]
 enum Token {
     Word(String),
     Sign(char),
 }
 
-/// Splits a line as a shell would, up to a comment; `&&` is one `&`.
+/// Splits a line as a shell would, up to a comment. `&&` becomes one `&`.
 fn tokens(line: &str) -> Vec<Token> {
     let (mut tokens, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for letter in line.chars() {
@@ -166,7 +166,7 @@ fn line_of(
     }
 }
 
-/// Every page for people: name from the repository's root, and text.
+/// Every page of the documentation: its path relative to the repository's root, and its text.
 #[must_use]
 pub fn pages() -> Vec<(String, String)> {
     let mut places = vec![root().join("README.md"), root().join("firmware/README.md")];
@@ -177,7 +177,7 @@ pub fn pages() -> Vec<(String, String)> {
     places.iter().map(|path| (name(path), read(path))).collect()
 }
 
-/// The pages in a folder and those in it.
+/// Adds the pages in a folder and its subfolders.
 fn below(folder: &Path, pages: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();

@@ -1,4 +1,4 @@
-//! A pseudo-terminal and what a person would see on it.
+//! A pseudo-terminal, and a model of what its screen shows.
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -6,25 +6,25 @@ use std::fs::File;
 use std::io::Read;
 use std::process::{Command, ExitStatus, Stdio};
 
-/// A screen of so many columns, as long as it has to be.
+/// A screen with a fixed number of columns and any number of rows.
 #[derive(Clone, Debug, Default)]
 pub struct Screen {
     columns: usize,
     rows: Vec<Vec<char>>,
     row: usize,
     column: usize,
-    /// Rows that were cleared or written over from their first column, as they were before.
+    /// The former contents of rows that were cleared or overwritten from their first column.
     pub gone: Vec<String>,
 }
 
 impl Screen {
-    /// An empty one.
+    /// An empty screen.
     #[must_use]
     pub fn new(columns: usize) -> Self {
         Self { columns, rows: vec![Vec::new()], ..Self::default() }
     }
 
-    /// What stands on it, without the empty rows.
+    /// The rows that are not empty.
     #[must_use]
     pub fn rows(&self) -> Vec<String> {
         let text = |row: &Vec<char>| row.iter().collect::<String>().trim_end().to_owned();
@@ -42,7 +42,7 @@ impl Screen {
     }
 
     fn put(&mut self, character: char) {
-        // The cursor stays behind the last column until something follows.
+        // The cursor stays behind the last column until another character follows.
         if self.column == self.columns {
             self.column = 0;
             self.down(1);
@@ -56,7 +56,10 @@ impl Screen {
         self.column += 1;
     }
 
-    /// What a program wrote. Sequences that programs here do not use are a panic.
+    /// Applies the output of a program.
+    ///
+    /// # Panics
+    /// At escape sequences that the programs of this repository do not use.
     pub fn write(&mut self, text: &str) {
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
@@ -90,8 +93,8 @@ impl Screen {
     }
 }
 
-/// Runs a program whose standard error is a terminal of so many columns; what came is its exit status,
-/// its standard output and the text that the terminal was sent.
+/// Runs a program whose standard error is a terminal with `columns` columns. Returns the exit status, the standard
+/// output, and the text that the terminal received.
 #[must_use]
 pub fn on_terminal(command: &mut Command, columns: u16) -> (ExitStatus, String, String) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
@@ -105,11 +108,11 @@ pub fn on_terminal(command: &mut Command, columns: u16) -> (ExitStatus, String, 
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(theirs);
     let child = command.spawn().expect("the program starts");
-    // Our own copy of their end would keep the terminal open.
+    // A copy of the program's end in this process would keep the terminal open.
     command.stderr(Stdio::null());
     let reader = std::thread::spawn(move || {
         let (mut bytes, mut terminal) = (Vec::new(), File::from(ours));
-        // When nobody is left at the other end, reading is an error.
+        // Reading is an error when the program has closed its end.
         let _ = terminal.read_to_end(&mut bytes);
         String::from_utf8(bytes).expect("it writes text")
     });

@@ -1,17 +1,21 @@
-//! An image's networks with sizes known at run time: the bits are those of the firmware's.
+//! An image's networks with sizes known at run time: the bits are those of the firmware.
 
 use anyhow::{Context, Result};
-use daa_core::dynamics::TransitionSlice;
-use daa_core::image::Image;
-use daa_core::{MlpSlice, PolicySlice, SVector, supervisor};
+use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
+use daa_core::model::DynTransition;
+use daa_core::supervisor;
+use daa_core::{DynPolicy, SVector};
 use daa_envs::agent::Agent;
 
-/// A policy and what predicts its consequences.
+/// A policy and the network that predicts the consequences of its actions.
+///
+/// The loop is compiled once, for the largest observations and actions that an image can have. Elements
+/// beyond the task's are zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Brain<'a> {
     agent: &'a Agent,
-    policy: PolicySlice<'a>,
-    transition: Option<TransitionSlice<'a>>,
+    policy: DynPolicy<'a>,
+    transition: Option<DynTransition<'a>>,
 }
 
 impl<'a> Brain<'a> {
@@ -20,53 +24,57 @@ impl<'a> Brain<'a> {
     /// # Errors
     /// When the parts do not fit each other.
     pub fn new(image: &Image<'a>, agent: &'a Agent, inverse: &'a mut [f32]) -> Result<Self> {
-        let architecture = image.architecture();
-        let transition = if architecture.has_model() {
-            let weights = image.transition_weights();
-            let activation = architecture.model_activation;
-            Some(TransitionSlice {
-                network: MlpSlice::new(architecture.transition(), weights, activation)?,
-                target: architecture.transition_target,
-                scale: image.transition_scale(),
-                clip: image.passport().observation_clip,
-            })
-        } else {
-            None
-        };
+        let transition = image.dyn_transition()?;
         let policy = agent.policy(inverse).context("the policy does not fit its parts")?;
         Ok(Self { agent, policy, transition })
     }
 }
 
-impl<const OBS: usize, const ACT: usize> supervisor::Brain<OBS, ACT> for Brain<'_> {
-    fn act(&self, observation: &SVector<f32, OBS>) -> SVector<f32, ACT> {
-        let (mut scratch, mut action) =
-            (vec![0.0; self.policy.scratch_len()], SVector::<f32, ACT>::zeros());
-        self.policy.mode(observation.as_slice(), &mut scratch, action.as_mut_slice());
+impl supervisor::Networks<MAX_OBSERVATIONS, MAX_ACTIONS> for Brain<'_> {
+    fn act(&self, observation: &SVector<f32, MAX_OBSERVATIONS>) -> SVector<f32, MAX_ACTIONS> {
+        let shape = self.agent.shape;
+        let mut scratch = vec![0.0; self.policy.scratch_len()];
+        let mut action = SVector::<f32, MAX_ACTIONS>::zeros();
+        self.policy.mode(
+            &observation.as_slice()[..shape.input],
+            &mut scratch,
+            &mut action.as_mut_slice()[..shape.output],
+        );
         action
     }
 
-    fn normalise(&self, observation: &SVector<f32, OBS>) -> SVector<f32, OBS> {
-        let mut z = SVector::<f32, OBS>::zeros();
-        self.agent.scale.normalise(observation.as_slice(), z.as_mut_slice());
-        z
+    fn normalise(
+        &self,
+        observation: &SVector<f32, MAX_OBSERVATIONS>,
+    ) -> SVector<f32, MAX_OBSERVATIONS> {
+        let signals = self.agent.shape.input;
+        let mut obs = SVector::<f32, MAX_OBSERVATIONS>::zeros();
+        self.agent
+            .scale
+            .normalise(&observation.as_slice()[..signals], &mut obs.as_mut_slice()[..signals]);
+        obs
     }
 
     fn predict(
         &self,
-        z: &SVector<f32, OBS>,
-        action: &SVector<f32, ACT>,
-    ) -> Option<SVector<f32, OBS>> {
+        obs: &SVector<f32, MAX_OBSERVATIONS>,
+        action: &SVector<f32, MAX_ACTIONS>,
+    ) -> Option<SVector<f32, MAX_OBSERVATIONS>> {
         let transition = self.transition.as_ref()?;
-        let (mut scratch, mut next) =
-            (vec![0.0; transition.scratch_len()], SVector::<f32, OBS>::zeros());
-        transition.step(z.as_slice(), action.as_slice(), &mut scratch, next.as_mut_slice());
+        let shape = self.agent.shape;
+        let mut scratch = vec![0.0; transition.scratch_len()];
+        let mut next = SVector::<f32, MAX_OBSERVATIONS>::zeros();
+        transition.step(
+            &obs.as_slice()[..shape.input],
+            &action.as_slice()[..shape.output],
+            &mut scratch,
+            &mut next.as_mut_slice()[..shape.input],
+        );
         Some(next)
     }
 
-    fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
-        // Only ever measured, and here there is no clock to measure by.
-        let _ = z;
+    /// Only measurements call this method, and this machine has no clock to measure with.
+    fn network(&self, _obs: &SVector<f32, MAX_OBSERVATIONS>) -> SVector<f32, MAX_ACTIONS> {
         SVector::zeros()
     }
 }

@@ -1,15 +1,13 @@
 //! One episode through the firmware's loop.
 
 use crate::brain::Brain;
+use crate::fault::{Fault, Injector};
 use crate::plant::{End, Plant};
 use anyhow::{Result, bail};
-use daa_core::fallback::Rest;
-use daa_core::fault::{Fault, Injector, Random};
-use daa_core::guard::ActuatorRange;
-use daa_core::image::{Image, MAX_OBSERVATIONS};
-use daa_core::ladder::{Mode, Reason};
-use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
-use daa_core::reset::ResetCause;
+use daa_core::image::{Image, MAX_ACTIONS, MAX_OBSERVATIONS};
+use daa_core::math::random::SplitMix64;
+use daa_core::protocol::{Identity, PROTOCOL_VERSION, ResetCause, frame_capacity};
+use daa_core::safety::{ActuatorRange, Mode, Reason, Rest};
 use daa_core::supervisor::{Event, Session, Settings, Supervisor};
 use daa_envs::agent::Agent;
 use daa_envs::evaluate::{Evaluation, episode_environment};
@@ -18,21 +16,21 @@ use serde::Serialize;
 /// What to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
-    /// What happens between robot and controller.
+    /// Fault between robot and controller.
     pub fault: Fault,
-    /// Bits changed in the policy's weights, behind the back of every check of the image.
+    /// Bits to flip in the policy's weights after the image was checked.
     pub flipped_weights: u32,
-    /// Observations that pass untouched.
+    /// Observations before the fault begins.
     pub onset: u32,
-    /// Of the fault.
+    /// Seed of the fault.
     pub seed: u64,
-    /// Of the start.
+    /// Seed of the start.
     pub episode: usize,
-    /// Whether the monitor may speak.
+    /// Whether the monitor of prediction errors is switched on.
     pub monitor: bool,
 }
 
-/// What came of it. Decisions are counted from the start of the episode.
+/// Results of an episode. Decisions are counted from its start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {
     /// Undiscounted sum of rewards.
@@ -41,27 +39,27 @@ pub struct Outcome {
     pub largest_action: f32,
     /// First decision at which the monitor began to warn.
     pub warned: Option<u32>,
-    /// First decision at which the monitor's alarm made it fall back.
+    /// First decision at which the monitor's alarm led to FALLBACK.
     pub alarmed: Option<u32>,
     /// First decision in HOLD.
     pub held: Option<u32>,
-    /// First decision in FALLBACK, for whatever reason.
+    /// First decision in FALLBACK, for any reason.
     pub fell_back: Option<u32>,
     /// First decision in SAFE.
     pub safe: Option<u32>,
-    /// Decisions after the first one that were not made in RUN: edges away from it.
+    /// Number of times the safety state machine left RUN after the first decision.
     pub departures: u32,
-    /// Control ticks, and those that were late.
+    /// Control ticks.
     pub ticks: u32,
-    /// Of them, late ones.
+    /// Control ticks that were late.
     pub late: u32,
-    /// Times the watchdog was fed.
+    /// Number of times the watchdog was fed.
     pub fed: u32,
 }
 
 /// Flips random bits of an agent's network.
 fn flip(agent: &mut Agent, count: u32, seed: u64) {
-    let mut random = Random::new(seed);
+    let mut random = SplitMix64::new(seed);
     for _ in 0..count {
         let at = random.below(agent.shape.params());
         let bit = random.below(32);
@@ -71,29 +69,33 @@ fn flip(agent: &mut Agent, count: u32, seed: u64) {
     }
 }
 
-/// Runs an episode of a task with these numbers of signals.
+/// Runs an episode of a task of any size.
 ///
 /// # Errors
 /// When image and task do not fit, or the simulator fails.
-pub fn run<const OBS: usize, const ACT: usize>(
-    image: &Image<'_>,
-    agent: &Agent,
-    what: &Evaluation,
-    run: Run,
-) -> Result<Outcome> {
+pub fn run(image: &Image<'_>, agent: &Agent, what: &Evaluation, run: Run) -> Result<Outcome> {
+    let (signals, actions) = (what.task.observations.len(), what.task.actions.len());
+    if (agent.shape.input, agent.shape.output) != (signals, actions) {
+        bail!(
+            "the image has {} observations and {} actions, its task {signals} and {actions}",
+            agent.shape.input,
+            agent.shape.output
+        );
+    }
     let mut agent = agent.clone();
     flip(&mut agent, run.flipped_weights, run.seed);
-    let mut inverse = vec![0.0; OBS];
+    let mut inverse = vec![0.0; signals];
     let brain = Brain::new(image, &agent, &mut inverse)?;
-    let period_us = image.passport().control_period_us;
-    // The simulated actuators take actions as they are.
-    let mut settings: Settings<OBS, ACT> =
-        Settings::new(image, period_us, [ActuatorRange { at_low: 0.0, at_high: 1.0 }; ACT])?;
+    let period_us = image.metadata().control_period_us;
+    // The simulated actuators take actions without a conversion.
+    let actuators = [ActuatorRange { at_low: 0.0, at_high: 1.0 }; MAX_ACTIONS];
+    let mut settings =
+        Settings::<MAX_OBSERVATIONS, MAX_ACTIONS>::padded(image, period_us, actuators);
     settings.monitor = settings.monitor.filter(|_| run.monitor);
     let identity = Identity {
         protocol: PROTOCOL_VERSION,
-        observations: OBS as u16,
-        actions: ACT as u16,
+        observations: signals as u16,
+        actions: actions as u16,
         image_checksum: image.checksum(),
         golden_vectors: 0,
         reset: ResetCause::Power,
@@ -101,11 +103,13 @@ pub fn run<const OBS: usize, const ACT: usize>(
     let fallback = Rest::in_the_middle(&settings.limits);
     let supervisor = Supervisor::new(brain, fallback, settings);
     let mut session =
-        Session::<_, _, OBS, ACT, { frame_capacity(MAX_OBSERVATIONS) }>::new(supervisor, identity);
+        Session::<_, _, MAX_OBSERVATIONS, MAX_ACTIONS, { frame_capacity(MAX_OBSERVATIONS) }>::new(
+            supervisor, identity,
+        );
 
     let (environment, observation) = episode_environment(what, run.episode)?;
     let injector = Injector::new(run.fault, run.onset, run.seed);
-    let mut plant = Plant::<OBS, ACT>::new(environment, observation, injector, period_us);
+    let mut plant = Plant::new(environment, observation, actions, injector, period_us);
     match session.run(&mut plant) {
         Err(End::Episode) => {}
         Err(End::Plant(error)) => bail!(error),
@@ -132,27 +136,4 @@ pub fn run<const OBS: usize, const ACT: usize>(
         late: timing.late,
         fed: plant.fed,
     })
-}
-
-/// Calls [`run`] with the sizes of an image's task.
-///
-/// # Errors
-/// As [`run`]; when no task of the suite has these sizes.
-pub fn dispatch(
-    image: &Image<'_>,
-    agent: &Agent,
-    what: &Evaluation,
-    options: Run,
-) -> Result<Outcome> {
-    macro_rules! sizes {
-        ($(($obs:literal, $act:literal))*) => {
-            match (what.task.observations.len(), what.task.actions.len()) {
-                $(($obs, $act) => run::<$obs, $act>(image, agent, what, options),)*
-                (obs, act) => bail!("add the sizes ({obs}, {act}) to firmware-sim's list"),
-            }
-        };
-    }
-    sizes!((3, 1)(4, 2)(5, 1)(6, 1)(6, 2)(8, 1)(8, 2)(9, 2)(11, 1)(12, 2)(17, 6)(24, 6)(67, 21)(
-        78, 12
-    ))
 }

@@ -1,58 +1,62 @@
-//! The machine of the simulation: a robot of the suite, a cable with faults, a clock that is a number.
+//! The simulated machine: a robot of a task, a link with injected faults, and a counter as the clock.
 
+use crate::fault::Injector;
 use daa_core::SVector;
-use daa_core::fault::Injector;
-use daa_core::guard::Command;
-use daa_core::image::MAX_OBSERVATIONS;
-use daa_core::link::{Request, encode, frame_capacity};
+use daa_core::image::{MAX_ACTIONS, MAX_OBSERVATIONS};
+use daa_core::protocol::{Request, encode, frame_capacity};
+use daa_core::safety::Command;
 use daa_core::supervisor::{Event, Machine};
 use daa_envs::{self as task, Environment};
 use std::collections::VecDeque;
 
-/// Why the loop ends.
+/// Why the control loop ends.
 #[derive(Debug)]
 pub enum End {
-    /// The episode is over.
+    /// The episode has ended.
     Episode,
     /// The simulator failed.
     Plant(task::Error),
 }
 
 /// A robot at the other end of the link. Time is in microseconds of the controller's clock.
-pub struct Plant<const OBS: usize, const ACT: usize> {
+pub struct Plant {
     environment: Environment,
     observation: Vec<f64>,
-    injector: Injector<OBS>,
+    /// Number of actions of the robot.
+    actions: usize,
+    injector: Injector,
     period_us: u32,
     now: u32,
-    /// When the next observation leaves the robot.
+    /// Time at which the robot sends the next observation.
     next: u32,
     measured: u32,
     arriving: VecDeque<(u32, Vec<u8>)>,
-    command: Option<SVector<f32, ACT>>,
+    command: Option<SVector<f32, MAX_ACTIONS>>,
     /// Undiscounted sum of rewards.
     pub total: f64,
     /// Largest magnitude of any action that reached an actuator.
     pub largest: f32,
-    /// Decision at which each event happened, and the event.
+    /// Events, each with its decision.
     pub events: Vec<(u32, Event)>,
-    /// Times the watchdog was fed.
+    /// Number of times the watchdog was fed.
     pub fed: u32,
 }
 
-impl<const OBS: usize, const ACT: usize> Plant<OBS, ACT> {
-    /// A robot that was just reset. The clock starts shortly before it wraps.
+impl Plant {
+    /// A robot after a reset. The clock starts shortly before its counter wraps around.
     #[must_use]
     pub fn new(
         environment: Environment,
         observation: Vec<f64>,
-        injector: Injector<OBS>,
+        actions: usize,
+        injector: Injector,
         period_us: u32,
     ) -> Self {
         let now = 0u32.wrapping_sub(period_us.saturating_mul(40));
         let mut plant = Self {
             environment,
             observation,
+            actions,
             injector,
             period_us,
             now,
@@ -77,11 +81,11 @@ impl<const OBS: usize, const ACT: usize> Plant<OBS, ACT> {
         }
     }
 
-    /// A period of the robot passes with the present command; then it is measured.
+    /// Simulates one control period with the current command, then measures the robot.
     fn measure(&mut self) -> Result<(), End> {
         if self.measured > 0 {
-            let mut control = [0.0; ACT];
-            // Without pulses the robot is not driven: zero of the normalised control.
+            let mut control = vec![0.0; self.actions];
+            // Without pulses the actuators do nothing, which is the normalised control 0.
             for (control, action) in control.iter_mut().zip(self.command.iter().flatten()) {
                 *control = f64::from(*action);
             }
@@ -93,10 +97,11 @@ impl<const OBS: usize, const ACT: usize> Plant<OBS, ACT> {
             }
         }
         self.measured += 1;
-        let mut seen = SVector::<f32, OBS>::zeros();
-        seen.iter_mut().zip(&self.observation).for_each(|(x, wide)| *x = *wide as f32);
+        let seen: Vec<f32> = self.observation.iter().map(|wide| *wide as f32).collect();
         if let Some(seen) = self.injector.pass(&seen) {
-            let observation = seen.iter().copied().collect();
+            // The controller is compiled for the largest number of signals; the signals beyond the task's are idle.
+            let idle = std::iter::repeat(0.0);
+            let observation = seen.into_iter().chain(idle).take(MAX_OBSERVATIONS).collect();
             self.arrive(&Request::Decide { sequence: self.measured, observation });
         }
         self.next = self.next.wrapping_add(self.injector.period(self.period_us));
@@ -104,7 +109,7 @@ impl<const OBS: usize, const ACT: usize> Plant<OBS, ACT> {
     }
 }
 
-impl<const OBS: usize, const ACT: usize> Machine<ACT> for Plant<OBS, ACT> {
+impl Machine<MAX_ACTIONS> for Plant {
     type Error = End;
 
     fn now(&self) -> u32 {
@@ -116,10 +121,14 @@ impl<const OBS: usize, const ACT: usize> Machine<ACT> for Plant<OBS, ACT> {
     fn receive(&mut self, bytes: &mut [u8], wait: u32) -> Result<usize, End> {
         let deadline = self.now.wrapping_add(wait);
         loop {
-            if let Some((at, frame)) = self.arriving.pop_front() {
+            if let Some((at, mut frame)) = self.arriving.pop_front() {
                 self.now = at;
-                bytes[..frame.len()].copy_from_slice(&frame);
-                return Ok(frame.len());
+                let len = frame.len().min(bytes.len());
+                bytes[..len].copy_from_slice(&frame[..len]);
+                if len < frame.len() {
+                    self.arriving.push_front((at, frame.split_off(len)));
+                }
+                return Ok(len);
             }
             let until_next = self.next.wrapping_sub(self.now);
             if until_next > deadline.wrapping_sub(self.now) {
@@ -135,9 +144,9 @@ impl<const OBS: usize, const ACT: usize> Machine<ACT> for Plant<OBS, ACT> {
         Ok(())
     }
 
-    fn actuate(&mut self, command: &Command<ACT>) {
+    fn actuate(&mut self, command: &Command<MAX_ACTIONS>) {
         let largest = command.action.iter().fold(0f32, |largest, a| largest.max(a.abs()));
-        // `max` forgets a NaN: it must not be forgotten here.
+        // `max` would drop a NaN, which must be reported.
         let finite = command.action.iter().all(|action| action.is_finite());
         self.largest = if finite { self.largest.max(largest) } else { f32::INFINITY };
         self.command = Some(command.action);

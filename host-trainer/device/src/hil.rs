@@ -2,7 +2,7 @@
 //! workstation's, bit by bit.
 
 use crate::link::{Link, vector};
-use crate::planning::{self, SliceModel};
+use crate::planning;
 use anyhow::{Context, Result, bail};
 use daa_core::advantage::Discount;
 use daa_core::ladder::Mode;
@@ -132,9 +132,11 @@ pub fn run(
         );
     }
     link.arm()?;
+    let mut inverse = vec![0.0; agent.shape.input];
+    let policy = agent.policy(&mut inverse)?;
     let model = match options.plan.candidates {
         0 => None,
-        _ => Some(SliceModel::new(&image)?),
+        _ => Some(planning::model(&image, policy)?),
     };
     let discount = Discount { gamma: passport.gamma, lambda: passport.lambda };
     let middle: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
@@ -143,8 +145,6 @@ pub fn run(
         (f64::from(ticks.saturating_sub(measured.empty)) / options.ticks_per_instruction).round()
     };
 
-    let mut inverse = vec![0.0; agent.shape.input];
-    let policy = agent.policy(&mut inverse)?;
     if model.is_some() {
         link.plan(&Request::Plan(options.plan))?;
     }
@@ -158,7 +158,7 @@ pub fn run(
                 Some(model) if options.plan.acts => {
                     agent.scale.normalise(observation, &mut z);
                     let (plan, here) = (&options.plan, &mut here);
-                    planning::plan(model, &z, plan, discount, here, action).map_err(DriveError)?;
+                    planning::plan(model, &z, plan, discount, here, action);
                     policy.command(action);
                 }
                 _ => policy.mode(observation, &mut scratch, action),

@@ -1,129 +1,124 @@
-//! The firmware's planner on the workstation: the same functions on an image's networks, whose widths are
-//! known at run time only. The bits are those of the microcontroller.
+//! The firmware's planner on the workstation: the same functions on an image's networks, with sizes known
+//! at run time. The bits are those of the microcontroller.
 
-use anyhow::{Result, bail};
-use daa_core::advantage::Discount;
-use daa_core::dynamics::TransitionSlice;
-use daa_core::guard::limit;
-use daa_core::image::{Image, Section};
-use daa_core::imagination::Model;
-use daa_core::integer::WeightType;
-use daa_core::planner::{Plan, Planned, choose};
-use daa_core::{MlpSlice, SVector};
+use anyhow::{Context, Result};
+use daa_core::DynPolicy;
+use daa_core::image::Image;
+use daa_core::math::DynVector;
+use daa_core::math::advantage::Discount;
+use daa_core::model::{DynLearnedModel, Plan, Planned, choose};
 
-/// An image's dynamics, critic and policy.
-#[derive(Clone, Copy, Debug)]
-pub struct SliceModel<'w> {
-    transition: TransitionSlice<'w>,
-    reward: MlpSlice<'w>,
-    critic: MlpSlice<'w>,
-    policy: MlpSlice<'w>,
-    log_std: &'w [f32],
-}
-
-impl<'w> SliceModel<'w> {
-    /// The model of an image.
-    ///
-    /// # Errors
-    /// When it has none, or its policy has integer weights.
-    pub fn new(image: &Image<'w>) -> Result<Self> {
-        let architecture = image.architecture();
-        if !architecture.has_model() {
-            bail!(
-                "the image has no dynamics and critic to plan with: train with estimator=dynamics and export without --policy-only"
-            );
-        }
-        if architecture.policy_weights != WeightType::F32 {
-            bail!("planning is held against the workstation with float weights only");
-        }
-        let activation = architecture.model_activation;
-        let (policy, _) = image.policy_weights().split_at(architecture.policy().params());
-        Ok(Self {
-            transition: TransitionSlice {
-                network: MlpSlice::new(
-                    architecture.transition(),
-                    image.transition_weights(),
-                    activation,
-                )?,
-                target: architecture.transition_target,
-                scale: image.transition_scale(),
-                clip: image.passport().observation_clip,
-            },
-            reward: MlpSlice::new(
-                architecture.reward(),
-                image.section(Section::Reward),
-                activation,
-            )?,
-            critic: MlpSlice::new(
-                architecture.critic(),
-                image.section(Section::Critic),
-                architecture.critic_activation,
-            )?,
-            policy: MlpSlice::new(architecture.policy(), policy, architecture.policy_activation)?,
-            log_std: image.log_std(),
-        })
-    }
-
-    fn forward(network: &MlpSlice<'_>, x: &[f32], y: &mut [f32]) {
-        let mut scratch = vec![0.0; 2 * network.shape().hidden];
-        network.forward(x, &mut scratch, y);
-    }
-}
-
-impl<const OBS: usize, const ACT: usize> Model<OBS, ACT> for SliceModel<'_> {
-    fn step(&self, z: &SVector<f32, OBS>, raw: &SVector<f32, ACT>) -> (SVector<f32, OBS>, f32) {
-        let (mut next, mut reward) = (SVector::<f32, OBS>::zeros(), [0.0]);
-        let mut scratch = vec![0.0; self.transition.scratch_len()];
-        self.transition.step(z.as_slice(), raw.as_slice(), &mut scratch, next.as_mut_slice());
-        let action = raw.iter().map(|raw| limit(*raw, -1.0, 1.0));
-        let input: Vec<f32> = z.iter().copied().chain(action).collect();
-        Self::forward(&self.reward, &input, &mut reward);
-        (next, reward[0])
-    }
-
-    fn value(&self, z: &SVector<f32, OBS>) -> f32 {
-        let mut value = [0.0];
-        Self::forward(&self.critic, z.as_slice(), &mut value);
-        value[0]
-    }
-
-    fn act(&self, z: &SVector<f32, OBS>, noise: &SVector<f32, ACT>) -> SVector<f32, ACT> {
-        let mut action = SVector::<f32, ACT>::zeros();
-        Self::forward(&self.policy, z.as_slice(), action.as_mut_slice());
-        for ((action, log_std), noise) in action.iter_mut().zip(self.log_std).zip(noise) {
-            *action = libm::tanhf(*action) + libm::expf(*log_std) * noise;
-        }
-        action
-    }
-}
-
-/// Plans in a normalised state and writes the raw action.
+/// The dynamics and critic of an image, around its policy.
 ///
 /// # Errors
-/// When no task of the suite has these sizes.
+/// When the image has only a policy.
+pub fn model<'w>(image: &Image<'w>, policy: DynPolicy<'w>) -> Result<DynLearnedModel<'w>> {
+    image.dyn_learned_model(policy)?.context(
+        "the image has no dynamics and critic to plan with: train with estimator=dynamics and export without --policy-only",
+    )
+}
+
+/// Plans for the normalised observation `obs`, of any length that an image can have, and writes the raw
+/// action.
 pub fn plan(
-    model: &SliceModel<'_>,
-    z: &[f32],
+    model: &DynLearnedModel<'_>,
+    obs: &[f32],
     plan: &Plan,
     discount: Discount,
     planned: &mut Planned,
     action: &mut [f32],
-) -> Result<()> {
-    macro_rules! sizes {
-        ($(($obs:literal, $act:literal))*) => {
-            match (z.len(), action.len()) {
-                $(($obs, $act) => {
-                    let z = SVector::<f32, $obs>::from_column_slice(z);
-                    let choice = choose::<$obs, $act>(model, &z, plan, discount, || 0);
-                    planned.add(&choice);
-                    action.copy_from_slice(choice.action.as_slice());
-                    Ok(())
-                })*
-                (obs, act) => bail!("add the sizes ({obs}, {act}) to the planner's list"),
-            }
-        };
+) {
+    let obs: DynVector = obs.iter().copied().collect();
+    let choice = choose(model, &obs, plan, discount, || 0);
+    planned.add(&choice);
+    action.copy_from_slice(&choice.action);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use daa_core::math::{DynMlp, Mlp, MlpShape, Normaliser};
+    use daa_core::model::{
+        DynDynamics, DynTransition, Dynamics, LearnedModel, LearnedModelInner, TransitionTarget,
+    };
+    use daa_core::policy::ActionLimits;
+    use daa_core::{Activation, Policy, SVector};
+
+    /// No task of the suite has seven observations and three actions.
+    const OBS: usize = 7;
+    const ACT: usize = 3;
+    const IN: usize = OBS + ACT;
+    const CLIP: f32 = 4.0;
+    const LIMITS: [ActionLimits; ACT] = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
+
+    /// Weights of both signs, different for every network.
+    fn weights(shape: MlpShape, more: usize, seed: f32) -> Vec<f32> {
+        (0..shape.params() + more).map(|i| (seed + 1.7 * i as f32).sin() * 0.6).collect()
     }
-    sizes!((3, 1)(4, 2)(5, 1)(6, 1)(6, 2)(8, 1)(8, 2)(9, 2)(11, 1)(12, 2)(17, 6)(24, 6)(67, 21)(
-        78, 12
-    ))
+
+    #[test]
+    fn sizes_of_no_task_of_the_suite_are_planned_for_with_the_bits_of_the_firmware() {
+        let shapes = [
+            MlpShape::new(OBS, 5, ACT),
+            MlpShape::new(IN, 6, OBS),
+            MlpShape::new(IN, 4, 1),
+            MlpShape::new(OBS, 8, 1),
+        ];
+        let [policy, transition, reward, critic] = [(0, ACT), (1, 0), (2, 0), (3, 0)]
+            .map(|(network, more)| weights(shapes[network], more, network as f32));
+        let (mean, std, scale) = ([0.1; OBS], [0.5; OBS], [0.3; OBS]);
+        let (activation, target) = (Activation::Silu, TransitionTarget::Difference);
+
+        let fixed: LearnedModel<'_, OBS, ACT, IN, 5, 6, 4, 8> = LearnedModelInner {
+            dynamics: Dynamics::new(
+                (&transition, &reward),
+                activation,
+                target,
+                SVector::from(scale),
+                CLIP,
+            )
+            .unwrap(),
+            critic: Mlp::new(&critic, activation).unwrap(),
+            policy: Policy::new(
+                &policy,
+                Activation::Tanh,
+                SVector::from(mean),
+                &SVector::from(std),
+                CLIP,
+                LIMITS,
+            )
+            .unwrap(),
+        };
+
+        let (network, log_std) = policy.split_at(shapes[0].params());
+        let network = DynMlp::new(shapes[0], network, Activation::Tanh).unwrap();
+        let mut inverse = [0.0; OBS];
+        let normaliser = Normaliser::new(&mean, &std, CLIP, &mut inverse).unwrap();
+        let dynamic = DynLearnedModel {
+            dynamics: DynDynamics {
+                transition: DynTransition {
+                    network: DynMlp::new(shapes[1], &transition, activation).unwrap(),
+                    target,
+                    scale: &scale,
+                    clip: CLIP,
+                },
+                reward: DynMlp::new(shapes[2], &reward, activation).unwrap(),
+            },
+            critic: DynMlp::new(shapes[3], &critic, activation).unwrap(),
+            policy: DynPolicy::new(network, log_std, normaliser, &LIMITS).unwrap(),
+        };
+
+        let discount = Discount { gamma: 0.97, lambda: 0.9 };
+        let mut planned = Planned::default();
+        for (i, temperature) in [0.0, 0.5, 0.0, 0.1, 0.0].into_iter().enumerate() {
+            let how = Plan { candidates: 16, acts: true, temperature, budget: 0, seed: 7 };
+            let obs: [f32; OBS] = std::array::from_fn(|k| ((i + 3 * k) as f32).cos());
+            let there = choose(&fixed, &SVector::from(obs), &how, discount, || 0);
+            let mut here = [0.0; ACT];
+            plan(&dynamic, &obs, &how, discount, &mut planned, &mut here);
+            assert_eq!(there.action, SVector::from(here));
+        }
+        assert_eq!((planned.decisions, planned.fewest), (5, 16));
+        assert!(planned.changed > 0, "a sample is better than the policy's mean at least once");
+    }
 }

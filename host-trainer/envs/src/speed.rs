@@ -33,6 +33,17 @@ pub fn measure(
     action_repeat: u32,
     duration: Duration,
 ) -> Result<Speed, Error> {
+    let begun = Instant::now();
+    measure_by(task, action_repeat, duration, || begun.elapsed())
+}
+
+/// [`measure`] by any clock: `now` is the time since some moment.
+fn measure_by(
+    task: &'static Task,
+    action_repeat: u32,
+    duration: Duration,
+    mut now: impl FnMut() -> Duration,
+) -> Result<Speed, Error> {
     let mut environment = Environment::new(task, action_repeat, 0, 0)?;
     let mut random = Random::new(0, 1);
     let mut observation = vec![0.0; task.observations.len()];
@@ -42,8 +53,8 @@ pub fn measure(
     // Of every row: medians are deaf to what else the machine does.
     let (mut times, mut shares) = (Vec::new(), Vec::new());
     let mut left = 0;
-    let begun = Instant::now();
-    while times.is_empty() || begun.elapsed() < duration {
+    let end = now() + duration;
+    while times.is_empty() || now() < end {
         if left < row {
             environment.reset(&mut observation)?;
             left = episode;
@@ -59,7 +70,7 @@ pub fn measure(
         for only_mujoco in [false, true, true, false] {
             environment.restore(&start)?;
             environment.only_mujoco = only_mujoco;
-            let started = Instant::now();
+            let started = now();
             for (at, action) in actions.chunks_exact(task.actions.len()).enumerate() {
                 let step = environment.step(action, &mut observation)?;
                 if step.terminated && ends.last().is_none_or(|last| *last < at) {
@@ -69,7 +80,7 @@ pub fn measure(
                     environment.restore(&start)?;
                 }
             }
-            *if only_mujoco { &mut bare } else { &mut whole } += started.elapsed();
+            *if only_mujoco { &mut bare } else { &mut whole } += now() - started;
         }
         times.push(whole.as_secs_f64() / 2.0);
         shares.push(bare.as_secs_f64() / whole.as_secs_f64());
@@ -88,11 +99,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_measured_speed_is_plausible() {
+    fn a_speed_is_that_of_the_clock() {
         let task = find("cartpole-swingup").unwrap();
-        let speed = measure(task, 4, Duration::from_millis(500)).unwrap();
-        assert!(speed.decisions_per_second > 10.0);
-        assert!((0.5..1.1).contains(&speed.mujoco_share), "{}", speed.mujoco_share);
+        // Of each row: whole, bare, bare and whole, with a reading before and after; then the check.
+        let row = [0, 4, 0, 3, 0, 3, 0, 4, 0];
+        for (duration, rows) in [(10, 1), (15, 2)] {
+            // The end, the first row without a check before it, and a check after each.
+            let mut steps = std::iter::once(0).chain(row.into_iter().cycle());
+            let (mut time, mut readings) = (Duration::ZERO, 0);
+            let speed = measure_by(task, 4, Duration::from_millis(duration), || {
+                time += Duration::from_millis(steps.next().unwrap());
+                readings += 1;
+                time
+            });
+            let speed = speed.unwrap();
+            assert_eq!(readings, 1 + rows * row.len(), "{duration} ms");
+            // 50 decisions in 4 ms.
+            assert!((speed.decisions_per_second - 12_500.0).abs() < 1e-6, "{speed:?}");
+            assert!((speed.mujoco_share - 0.75).abs() < 1e-12, "{speed:?}");
+        }
     }
 
     #[test]

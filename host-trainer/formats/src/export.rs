@@ -299,7 +299,7 @@ pub(crate) fn build(
         monitor: &monitor,
     });
     let contents =
-        Contents { architecture, passport: &passport, policy: &agent.weights, model, golden };
+        Contents { architecture, metadata: &passport, policy: &agent.weights, model, golden };
     // Words, not bytes: the image is used in place and must be aligned.
     let mut words = vec![0u32; contents.capacity().div_ceil(4)];
     let buffer = bytemuck::cast_slice_mut(&mut words);

@@ -1,8 +1,8 @@
-//! What is cut off a documented command, so that it takes a second.
+//! Reduces documented commands so that each takes about a second.
 
-use super::{Program, Step};
+use super::step::{Program, Step};
 
-/// Settings of a run that takes a second: two iterations, and everything in them.
+/// Settings of a run that takes a second: two iterations with all phases.
 const SMALL: [&str; 15] = [
     "decisions=512",
     "rollout.num_envs=2",
@@ -21,7 +21,7 @@ const SMALL: [&str; 15] = [
     "evaluate.sampled_episodes=1",
 ];
 
-/// Arguments with a value put in, or changed where it is there.
+/// The arguments of a command, in which values are added or replaced.
 struct Budget(Vec<String>);
 
 impl Budget {
@@ -44,7 +44,7 @@ impl Budget {
         self
     }
 
-    /// Small settings; those of the command come after them and win, but for the number of decisions.
+    /// Adds the small settings before those of the command, which override them except for the number of decisions.
     fn small(&mut self, at: usize) -> &mut Self {
         let decisions = SMALL[0];
         self.0.iter_mut().filter(|word| word.starts_with("decisions=")).for_each(|word| {
@@ -63,7 +63,7 @@ impl Budget {
     }
 }
 
-/// A command with its budget cut.
+/// The command with a small budget.
 pub(super) fn cut(step: &Step) -> Vec<Step> {
     let mut budget = Budget(step.words.clone());
     let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
@@ -72,7 +72,7 @@ pub(super) fn cut(step: &Step) -> Vec<Step> {
             budget.set("--episodes", "1");
         }
         (Program::Copy | Program::Xtask, _) => {}
-        // Goes on as it was begun.
+        // A resumed run keeps its configuration.
         (_, ["train", ..]) if budget.has("--resume") => {}
         (_, ["train", ..]) => {
             budget.small(1).0.push("-q".to_owned());
@@ -113,7 +113,7 @@ pub(super) fn cut(step: &Step) -> Vec<Step> {
                 budget.all(&[("--updates", "1"), ("--update-states", "50")]);
             }
         }
-        // The whole as a plan, one task and seed of it for real.
+        // The whole experiment is planned, and one task and seed of it is run.
         (_, ["experiment", _, ..]) if !budget.has("--plan") => {
             let mut plan = step.clone();
             plan.words.push("--plan".to_owned());
@@ -125,7 +125,7 @@ pub(super) fn cut(step: &Step) -> Vec<Step> {
     vec![Step { program: step.program, words: budget.0 }]
 }
 
-/// A page's file with the budget cut: its `[set]` or `decisions`, if it has one.
+/// A configuration file of a page with a small budget in its `[set]` or `decisions`.
 pub(super) fn small_file(lines: &[&str]) -> String {
     let keep = |line: &&&str| !line.starts_with("decisions");
     let mut text = String::new();

@@ -1,85 +1,38 @@
-//! Documented commands, run for real with a small budget.
+//! Runs the commands of the documentation with a small budget.
 //!
-//! A page has a folder of its own, with what pages take for granted: an exported run, some images, the
-//! repository's examples. Its commands are run there in order, so that one finds what another left.
+//! Each page has its own folder with the files that pages assume: an exported run, some images, the repository's
+//! examples. The page's commands are run there in order, so that a command finds the files of earlier ones.
 
 mod budget;
+
 mod exceptions;
 
+mod step;
+
+pub use step::{Program, Step, ours};
+
 use crate::pages::{Documented, blocks};
-use crate::{Outcome, host_trainer, root, run, succeed, xtask};
+use crate::{Outcome, host_trainer, root, run, succeed};
 use budget::{cut, small_file};
 use exceptions::{ASKED, Exception, LEFT};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::{fs, os::unix};
+use step::begins;
 
 /// What is done with a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// These, one after the other, must succeed.
+    /// These commands are run in order, and must succeed.
     Run(Vec<Step>),
-    /// This must be understood: `--help` stands behind its arguments.
+    /// The command's arguments are checked, with `--help` behind them. The text is the reason.
     Ask(Step, &'static str),
-    /// Nothing.
+    /// The command is neither run nor checked. The text is the reason.
     Leave(&'static str),
 }
 
-/// A program of ours and its arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// Which one.
-    pub program: Program,
-    /// Its arguments.
-    pub words: Vec<String>,
-}
-
-/// What can be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// `host-trainer`.
-    HostTrainer,
-    /// `cargo xtask`.
-    Xtask,
-    /// `cp`.
-    Copy,
-}
-
-impl Step {
-    /// The command in a folder.
-    #[must_use]
-    pub fn command(&self, folder: &Path) -> Command {
-        let mut command = match self.program {
-            Program::HostTrainer => host_trainer(folder),
-            Program::Xtask => xtask(),
-            Program::Copy => Command::new("cp"),
-        };
-        // Where dm_control is installed, `bench env` starts Python for every task.
-        command.current_dir(folder).env("DM_CONTROL_PYTHON", "/nonexistent").args(&self.words);
-        command
-    }
-}
-
-fn begins(words: &[String], start: &[&str]) -> bool {
-    words.len() >= start.len() && words.iter().zip(start).all(|(word, wanted)| word == wanted)
-}
-
-/// The program and arguments of a command of ours; none of other people's.
-#[must_use]
-pub fn ours(words: &[String]) -> Option<Step> {
-    let starts = [
-        (&["host-trainer"][..], Program::HostTrainer),
-        (&["target/release/host-trainer"], Program::HostTrainer),
-        (&["cargo", "run", "--release", "-p", "host-trainer", "--"], Program::HostTrainer),
-        (&["cargo", "xtask"], Program::Xtask),
-        (&["cp"], Program::Copy),
-    ];
-    let (start, program) = starts.into_iter().find(|(start, _)| begins(words, start))?;
-    Some(Step { program, words: words[start.len()..].to_vec() })
-}
-
-/// What is done with a command; none if nobody has said.
+/// What is done with a command; none if no rule covers it.
 #[must_use]
 pub fn fate(words: &[String]) -> Option<Fate> {
     let Some(step) = ours(words) else {
@@ -92,7 +45,7 @@ pub fn fate(words: &[String]) -> Option<Fate> {
         Program::Xtask | Program::Copy => words.to_vec(),
     };
     if begins(&whole, &["cargo", "xtask", "train"]) && whole.len() > 3 {
-        // Its arguments are the trainer's.
+        // The arguments are those of `host-trainer train`.
         let train = Step { program: Program::HostTrainer, words: step.words };
         return Some(Fate::Run(cut(&train)));
     }
@@ -102,7 +55,7 @@ pub fn fate(words: &[String]) -> Option<Fate> {
     Some(Fate::Run(cut(&step)))
 }
 
-/// Exceptions that cover none of the commands: they can go.
+/// Exceptions that cover none of the commands and can be deleted.
 #[must_use]
 pub fn stale_exceptions(commands: &[Vec<String>]) -> Vec<&'static str> {
     let used = |exception: &&Exception| {
@@ -119,7 +72,7 @@ pub fn stale_exceptions(commands: &[Vec<String>]) -> Vec<&'static str> {
     ASKED.iter().chain(&LEFT).filter(|e| !used(e)).map(|e| e.begins[e.begins.len() - 1]).collect()
 }
 
-/// An exported run with its image, made once a test process, and beside it one of another seed.
+/// The directory of an exported run, beside which lies a run of another seed. Made once in a test process.
 fn exported() -> &'static Path {
     static RUN: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, run_dir) = RUN.get_or_init(|| {
@@ -157,7 +110,7 @@ pub fn folder(text: &str) -> tempfile::TempDir {
     }
     let statistics = "{\"mean\": [0, 0, 0, 0, 0], \"var\": [1, 1, 1, 1, 1]}";
     fs::write(here.join("rms.json"), statistics).expect("the disk has room");
-    // A block whose first line is a comment with a file's name is that file.
+    // A block whose first line is a comment with a file's name is the contents of that file.
     for block in blocks(text) {
         let name = block.lines.first().and_then(|line| line.strip_prefix("# "));
         if let Some(name) = name.filter(|name| name.ends_with(".toml") && !name.contains(' ')) {
@@ -167,7 +120,7 @@ pub fn folder(text: &str) -> tempfile::TempDir {
     folder
 }
 
-/// The standard output of a part of a command.
+/// Runs a command that is a part of a documented one and returns its standard output.
 fn succeed_in(found: &Documented, command: &mut Command) -> Result<String, String> {
     let Outcome { code, stdout, stderr } = run(command);
     if code == 0 && !stderr.contains("panicked") {
@@ -177,21 +130,21 @@ fn succeed_in(found: &Documented, command: &mut Command) -> Result<String, Strin
     Err(format!("{found}\n  as {}\n  {code}: {stdout}{stderr}", words.join(" ")))
 }
 
-/// Runs a step of a command in its page's folder; what is wrong with the result.
+/// Runs a step of a command in its page's folder and checks that it writes the files that it names.
 ///
 /// # Errors
-/// The program's own words, or the file that it did not write.
+/// The program's error message, or the name of the file that it did not write.
 pub fn rehearse(found: &Documented, step: &Step, folder: &Path) -> Result<(), String> {
     let here = found.folder.as_ref().map_or_else(|| folder.to_owned(), |name| folder.join(name));
     let mut step = step.clone();
     if step.program == Program::Xtask {
-        let sent = step.words[0] == "flash-policy";
+        let sent = step.words[0] == "upload";
         for (at, word) in step.words.iter_mut().enumerate().filter(|(_, w)| w.ends_with(".daa")) {
             let ours = exported().join("policy.daa");
             if fs::read(here.join(&*word)).ok() != fs::read(&ours).ok() {
                 let _ = succeed_in(found, host_trainer(&here).arg("inspect").arg(&*word))?;
             }
-            // The firmware is built once, not for every image of every page.
+            // The firmware is built for one image only, not for every image of every page.
             if !(sent && at == 1) {
                 *word = ours.display().to_string();
             }

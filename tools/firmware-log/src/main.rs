@@ -1,7 +1,7 @@
-//! `firmware-log ELF LOG`: decodes the firmware's log with the strings that stayed behind in its ELF.
+//! `firmware-log ELF LOG`: decodes the firmware's log with the strings that remain in the ELF file.
 //!
-//! Prints one JSON object a line, `{"level": "INFO", "message": "…"}`; the level is empty for output
-//! without one and for a damaged frame.
+//! Prints one JSON object for each line of the log: `{"level": "INFO", "message": "…"}`. The level is empty for output
+//! without a level and for a damaged frame.
 
 use std::env;
 use std::fs;
@@ -35,7 +35,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// Returns level and message of each frame; a damaged frame becomes a line that says so.
+/// Returns level and message of each frame; a damaged frame becomes a line of its own.
 fn decode(elf: &[u8], log: &[u8]) -> Result<Vec<(String, String)>> {
     let table = Table::parse(elf)
         .map_err(|error| anyhow!("the log's strings: {error}"))?
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_elf_is_an_error() {
+    fn bytes_that_are_not_an_elf_file_are_refused() {
         assert!(decode(b"not an elf", b"").is_err());
     }
 }

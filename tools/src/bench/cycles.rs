@@ -3,20 +3,20 @@
 //!
 //! | symbol | meaning | here |
 //! |---|---|---|
-//! | N | registers, a double one being two | counted |
+//! | N | number of registers; a double register counts as two | counted |
 //! | P | refill of the pipeline after a taken branch, 1 to 3 | 2 |
 //!
-//! What the model does not know: wait states of the flash and what its cache saves, stalls between
+//! The model ignores wait states of the flash and what its cache saves, stalls between
 //! dependent instructions, back-to-back loads that overlap, instructions that an `IT` skips.
 
 /// Refill of the pipeline after a taken branch.
 const REFILL: u64 = 2;
-/// A division takes 2 to 12 cycles, by its operands.
+/// A division takes 2 to 12 cycles, depending on its operands; this is the longest.
 const DIVISION: u64 = 12;
 
-/// Cycles of an executed instruction, in the words of QEMU's disassembler: `text` is mnemonic and
-/// operands; `taken` tells that the next instruction executed is not the next one in memory.
-pub(crate) fn cycles(text: &str, taken: bool) -> u64 {
+/// Returns the cycles of an executed instruction. `text` is its mnemonic and operands as QEMU's disassembler prints
+/// them; `taken` says that the next instruction executed is not the next one in memory.
+pub(super) fn cycles(text: &str, taken: bool) -> u64 {
     let (mnemonic, operands) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let name = mnemonic.strip_suffix(".w").unwrap_or(mnemonic);
     let registers = registers(operands);
@@ -45,7 +45,7 @@ fn is_any(name: &str, starts: &[&str]) -> bool {
     starts.iter().any(|start| name.starts_with(start))
 }
 
-/// `[r1, r2]`, `[r1, r2, lsl #2]`: not `[r1, #4]`.
+/// Whether the address takes a second register: `[r1, r2]` or `[r1, r2, lsl #2]`, but not `[r1, #4]`.
 fn has_index(operands: &str) -> bool {
     let inside = operands.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
     inside
@@ -53,7 +53,7 @@ fn has_index(operands: &str) -> bool {
         .is_some_and(|(_, second)| !second.trim_start().starts_with('#'))
 }
 
-/// Registers between braces; a double one counts twice, a range by its length.
+/// The number of registers between braces. A double register counts as two.
 fn registers(operands: &str) -> u64 {
     let list = operands.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
     let Some((list, _)) = list else { return 1 };

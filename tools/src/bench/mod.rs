@@ -1,4 +1,4 @@
-//! `cargo xtask bench mcu`: what a network costs on the microcontroller, here and in other libraries.
+//! The cost of networks and of whole ticks on the microcontroller, ours and other libraries'.
 
 mod cycles;
 mod microflow;
@@ -13,45 +13,24 @@ mod trace;
 
 use anyhow::{Result, bail};
 
+use crate::files;
+use crate::progress::Step;
 use crate::project::Project;
-use crate::report::Step;
-use crate::setup::system::{self, QEMU};
-use crate::setup::{self, place};
 use peers::Workshop;
 use report::Row;
 use subject::{Agreement, PROGRAMS};
 
-/// What to measure.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Instructions and model cycles of whole networks, beside other libraries'
-    Mcu {
-        /// Only print: leave docs/benchmarks-mcu.md and docs/benchmarks/mcu.csv as they are
-        #[arg(long)]
-        dry: bool,
-    },
-}
-
-/// Builds, measures, compares, and writes table and CSV.
+/// Builds, measures, compares, prints a table, and writes page and CSV unless `dry`.
 ///
 /// # Errors
-/// When something does not build, fails in the emulator, or computes something else than it should.
-pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
-    let What::Mcu { dry } = arguments.what;
-    setup::quietly(project)?;
-    system::ensure(&QEMU)?;
+/// When a program does not build, fails in the emulator, or computes other outputs than it should.
+pub fn microcontroller(project: &Project, dry: bool) -> Result<()> {
     let workshop = Workshop::open(project)?;
     let mut rows: Vec<Row> = Vec::new();
     for (program, families) in PROGRAMS {
         let elf = program.build(project, &workshop)?;
-        let step = Step::spinner(format!("counting in {}", project.shorten(&elf)));
-        let measured = trace::run(&elf)?;
+        let step = Step::new(format!("counting in {}", project.shorten(&elf)));
+        let measured = trace::run(project, &elf)?;
         step.done();
         for family in families {
             for network in networks::NETWORKS.into_iter().chain([networks::WIDE]) {
@@ -73,7 +52,7 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
                 };
                 if !agrees {
                     bail!(
-                        "{} computes something else than our plain kernel for {name}: {:?}",
+                        "{} computes other outputs than our plain kernel for {name}: {:?}",
                         family.label,
                         found.outputs
                     );
@@ -94,9 +73,9 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<()> {
     println!("{}\n\n{ticks}", report::table(&rows));
     if !dry {
         let docs = project.root().join("docs");
-        place::write(&docs.join("benchmarks/mcu.csv"), report::csv(&rows))?;
-        place::write(&docs.join("benchmarks/mcu-ticks.csv"), tick::csv(&measured))?;
-        place::write(&docs.join("benchmarks-mcu.md"), report::page(&rows, &ticks))?;
+        files::write(&docs.join("benchmarks/mcu.csv"), report::csv(&rows))?;
+        files::write(&docs.join("benchmarks/mcu-ticks.csv"), tick::csv(&measured))?;
+        files::write(&docs.join("benchmarks-mcu.md"), report::page(&rows, &ticks))?;
     }
     Ok(())
 }
@@ -109,7 +88,7 @@ fn equal(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
-/// Largest difference, as a share of the largest output; infinite when there is nothing to compare.
+/// The largest difference as a share of the largest output; infinite when the outputs cannot be compared.
 fn difference(reference: &[f32], outputs: &[f32]) -> f32 {
     let largest = reference.iter().fold(0f32, |largest, y| largest.max(y.abs()));
     if reference.len() != outputs.len() || largest == 0.0 {
@@ -124,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_are_held_against_each_other() {
+    fn outputs_are_compared() {
         assert_eq!(difference(&[2.0, -4.0], &[2.0, -3.0]), 0.25);
         assert_eq!(difference(&[1.0], &[f32::NAN]), f32::INFINITY);
         assert_eq!(difference(&[1.0], &[]), f32::INFINITY);

@@ -1,41 +1,28 @@
-//! Other libraries, fetched into `.deps/bench/` and built around the same networks.
+//! Other libraries, fetched into `.deps/bench/` and compiled with the same networks.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
+use anyhow::{Result, bail};
 
-use super::networks;
-use crate::project::{Project, cache_dir};
-use crate::report::Step;
-use crate::run;
-use crate::setup::place::{self, Hold, Place, explain};
+use super::{microflow, networks};
+use crate::files;
+use crate::process;
+use crate::progress::Step;
+use crate::project::Project;
+use crate::setup::pip::{self, CMSIS_DSP, RLTOOLS};
+use crate::setup::place::{Hold, Place};
 use crate::setup::system;
-use crate::setup::wheels::{Wheel, extract};
 
 /// Compiler and C library for the microcontroller.
 const GCC: system::Program = system::Program {
     name: "arm-none-eabi-g++",
     packages: &["gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "libstdc++-arm-none-eabi-newlib"],
-    purpose: "builds the other libraries for the microcontroller",
-    present: || run::find_program("arm-none-eabi-g++").is_some(),
+    purpose: "compiles the other libraries for the microcontroller",
+    present: || process::find_program("arm-none-eabi-g++").is_some(),
 };
 
-const RLTOOLS: Wheel = Wheel {
-    package: "rltools",
-    version: "2.2.1",
-    file: "rltools-2.2.1-py3-none-any.whl",
-    bytes: 596_790,
-    sha256: "d36327057d57cdc290d1342165b4240b7db007896527a50f954c6966691dd8d7",
-};
-
-/// Sources: pip must not build them.
-const CMSIS_DSP: (&str, &str, &str) =
-    ("cmsisdsp", "1.10.3", "307d32298faa7c58db912851027fce35f886fec7eb1a27c4b309ce1a97f47519");
-
-/// As for a release of ours: everything for speed.
+/// Compiler options: everything for speed, as in our release builds.
 const FLAGS: [&str; 9] = [
     "-mcpu=cortex-m4",
     "-mthumb",
@@ -50,14 +37,14 @@ const FLAGS: [&str; 9] = [
 
 /// Another library's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Peer {
+pub(super) enum Peer {
     RlTools,
     CmsisDsp,
     Microflow,
 }
 
-/// The libraries' sources and the networks' numbers.
-pub(crate) struct Workshop {
+/// The folder of the libraries' sources and of the networks' weights.
+pub(super) struct Workshop {
     dir: PathBuf,
     ours: PathBuf,
 }
@@ -66,36 +53,31 @@ impl Workshop {
     /// Fetches what is missing.
     ///
     /// # Errors
-    /// When the compiler, a library or the disk is not to be had.
-    pub(crate) fn open(project: &Project) -> Result<Self> {
+    /// When the compiler or a library cannot be fetched, or the disk is full.
+    pub(super) fn open(project: &Project) -> Result<Self> {
         system::ensure(&GCC)?;
         let dir = project.deps().join("bench");
         let _hold = Hold::on(&dir)?;
-        let rltools = Place { parent: &dir, name: "rltools", origin: RLTOOLS.pin() };
+        let rltools = Place { parent: &dir, name: "rltools", origin: RLTOOLS.origin() };
         if !rltools.is_current() {
-            rltools.install(|new| {
-                let inside = "rltools/external/rl_tools/include/";
-                extract(&mut RLTOOLS.open(&cache_dir()?)?, new, "RLtools", |name| {
-                    name.strip_prefix(inside).map(PathBuf::from)
-                })
-            })?;
+            let inside = "rltools/external/rl_tools/include/";
+            let header = |name: &str| name.strip_prefix(inside).map(PathBuf::from);
+            rltools.install(|new| pip::take(project, RLTOOLS, new, header))?;
         }
-        let (package, version, sha256) = CMSIS_DSP;
-        let origin = format!("{package} {version} sha256 {sha256}");
-        let cmsis = Place { parent: &dir, name: "cmsis-dsp", origin };
+        let cmsis = Place { parent: &dir, name: "cmsis-dsp", origin: CMSIS_DSP.origin() };
         if !cmsis.is_current() {
-            cmsis.install(fetch_cmsis_dsp)?;
+            cmsis.install(|new| CMSIS_DSP.unpack_sources(project, new))?;
         }
         let workshop = Self { ours: project.firmware().join("bench/peers"), dir };
         workshop.write_numbers()?;
         Ok(workshop)
     }
 
-    /// Weights `[out][in]`, then biases, layer by layer; and the observation.
+    /// Writes the networks (for each layer weights `[out][in]`, then biases) and the observation.
     fn write_numbers(&self) -> Result<()> {
         let save = |name: &str, numbers: &[f32]| {
             let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-            place::write(&self.dir.join(name), bytes)
+            files::write(&self.dir.join(name), bytes)
         };
         save("observation.f32", &networks::observation(24))?;
         for network in networks::NETWORKS {
@@ -119,10 +101,10 @@ impl Workshop {
     /// Builds a program.
     ///
     /// # Errors
-    /// After the compiler's own words.
-    pub(crate) fn build(&self, project: &Project, peer: Peer) -> Result<PathBuf> {
+    /// When it does not build; the compiler's messages are in the error.
+    pub(super) fn build(&self, project: &Project, peer: Peer) -> Result<PathBuf> {
         let (name, compiler, source, library): (_, _, _, &[&str]) = match peer {
-            Peer::Microflow => return super::microflow::build(project, &self.dir),
+            Peer::Microflow => return microflow::build(project, &self.dir),
             Peer::RlTools => ("rltools.elf", "arm-none-eabi-g++", "rltools.cpp", &[]),
             Peer::CmsisDsp => (
                 "cmsis-dsp.elf",
@@ -135,7 +117,7 @@ impl Workshop {
                 ],
             ),
         };
-        let step = Step::spinner(format!("building {name}"));
+        let step = Step::new(format!("building {name}"));
         let elf = self.dir.join(name);
         let mut gcc = Command::new(compiler);
         gcc.args(FLAGS).arg("-I").arg(&self.ours).arg(format!("-Wa,-I{}", self.dir.display()));
@@ -156,36 +138,11 @@ impl Workshop {
         gcc.args(["-x", "c"]).arg(self.ours.join("harness.c"));
         gcc.args(["-x", "assembler-with-cpp"]).arg(self.ours.join("data.S"));
         gcc.arg("-T").arg(self.ours.join("peer.ld")).arg("-o").arg(&elf);
-        let output = run::output(gcc.stdin(Stdio::null()))?;
+        let output = process::output(&mut gcc)?;
         if !output.status.success() {
-            bail!("{source} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
+            bail!("{source} did not build:\n{}", String::from_utf8_lossy(&output.stderr));
         }
         step.done();
         Ok(elf)
     }
-}
-
-/// The sources of CMSIS-DSP, as its package on the Python index has them.
-fn fetch_cmsis_dsp(new: &Path) -> Result<()> {
-    let (package, version, sha256) = CMSIS_DSP;
-    let step = Step::spinner(format!("fetching {package} {version}"));
-    let mut pip = Command::new(system::python()?);
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", package]);
-    pip.arg("--dest").arg(new).arg(format!("{package}=={version}")).stdin(Stdio::null());
-    let output = run::output(&mut pip)?;
-    if !output.status.success() {
-        bail!("pip could not fetch {package} {version}: {}", run::last_line(&output.stderr));
-    }
-    let archive = new.join(format!("{package}-{version}.tar.gz"));
-    let bytes = fs::read(&archive).map_err(|error| explain(error, &archive))?;
-    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    if found != sha256 {
-        bail!("pip fetched something else than the pinned {package} {version} (sha256 {found})");
-    }
-    let mut tar = Command::new("tar");
-    tar.arg("-xzf").arg(&archive).arg("-C").arg(new).args(["--strip-components", "1"]);
-    run::interactive(&mut tar, "unpacking CMSIS-DSP")?;
-    fs::remove_file(&archive).map_err(|error| explain(error, &archive)).context("tidying up")?;
-    step.done();
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The measurements as a table for the terminal, as CSV, and as a page of the documentation.
+//! The measurements as a table for a terminal, as a CSV file, and as a page of the documentation.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,14 @@ use super::trace::Measured;
 
 /// One network of one family.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) family: Family,
-    pub(crate) network: String,
-    pub(crate) multiply_adds: u64,
-    /// From our plain kernel, as a share of the largest output; none where it was not measured.
-    pub(crate) difference: Option<f32>,
-    pub(crate) measured: Measured,
+pub(super) struct Row {
+    pub(super) family: Family,
+    pub(super) network: String,
+    pub(super) multiply_adds: u64,
+    /// The largest difference from our plain kernel's outputs, as a share of the largest output; none where the plain
+    /// kernel was not measured.
+    pub(super) difference: Option<f32>,
+    pub(super) measured: Measured,
 }
 
 impl Row {
@@ -23,8 +24,8 @@ impl Row {
     }
 }
 
-/// Everything, network by network.
-pub(crate) fn table(rows: &[Row]) -> String {
+/// The table for a terminal, network by network.
+pub(super) fn table(rows: &[Row]) -> String {
     let mut text = String::new();
     for network in NETWORKS.into_iter().chain([WIDE]).map(name) {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.network == network).collect();
@@ -48,8 +49,8 @@ pub(crate) fn table(rows: &[Row]) -> String {
             );
         }
     }
-    text + "Instructions are counted, cycles are a model: the Cortex-M4 manual's timings of the executed\n\
-            instructions, without wait states. Only a board can tell cycles."
+    text + "Instructions are counted. Cycles are a model: the Cortex-M4 manual's timings of the executed instructions,\n\
+            without wait states. Only a board can measure cycles."
 }
 
 fn difference(row: &Row) -> String {
@@ -60,8 +61,8 @@ fn difference(row: &Row) -> String {
     }
 }
 
-/// One line a measurement.
-pub(crate) fn csv(rows: &[Row]) -> String {
+/// The CSV file, one line for each row.
+pub(super) fn csv(rows: &[Row]) -> String {
     let mut text =
         "subject,numbers,network,multiply_adds,instructions,model_cycles,difference\n".to_owned();
     for row in rows {
@@ -81,7 +82,7 @@ pub(crate) fn csv(rows: &[Row]) -> String {
 }
 
 /// The page `docs/benchmarks-mcu.md`.
-pub(crate) fn page(rows: &[Row], ticks: &str) -> String {
+pub(super) fn page(rows: &[Row], ticks: &str) -> String {
     let mut text = include_str!("page.md").to_owned();
     for network in NETWORKS.into_iter().chain([WIDE]).map(name) {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.network == network).collect();

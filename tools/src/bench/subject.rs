@@ -1,41 +1,40 @@
-//! What is compared: programs, and the families of functions in them.
+//! The compared programs, and the families of functions in them.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::peers::{Peer, Workshop};
+use crate::files::explain;
+use crate::process;
+use crate::progress::Step;
 use crate::project::Project;
-use crate::report::{Step, say};
-use crate::run;
-use crate::setup::place;
 use crate::setup::toolchain::TARGET;
 
-/// How a family's outputs relate to those of our plain kernel.
+/// How closely a family's outputs must agree with those of our plain kernel.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Agreement {
+pub(super) enum Agreement {
     /// The same bits.
     Bits,
     /// Within this share of the largest output.
     Within(f32),
 }
 
-/// The functions `<prefix>_<network>` of a program.
+/// The functions `<prefix>_<network>` of a program, one for each network.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Family {
-    pub(crate) prefix: &'static str,
-    pub(crate) label: &'static str,
-    pub(crate) numbers: &'static str,
-    pub(crate) agreement: Agreement,
+pub(super) struct Family {
+    pub(super) prefix: &'static str,
+    pub(super) label: &'static str,
+    pub(super) numbers: &'static str,
+    pub(super) agreement: Agreement,
 }
 
-/// A program to be built and run.
+/// A program.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Program {
-    /// Ours, with these features.
+pub(super) enum Program {
+    /// Our program, with these cargo features.
     Ours(&'static str),
-    /// Another library's.
+    /// The program of another library.
     Peer(Peer),
 }
 
@@ -50,8 +49,8 @@ const fn family(
 
 use Agreement::{Bits, Within};
 
-/// Everything, in the order of the table; the first family is the one that all are held against.
-pub(crate) const PROGRAMS: [(Program, &[Family]); 6] = [
+/// All programs, in the order of the table; all others are compared with the first family.
+pub(super) const PROGRAMS: [(Program, &[Family]); 6] = [
     (
         Program::Ours(""),
         &[
@@ -87,8 +86,8 @@ impl Program {
     /// Builds the program and returns its ELF.
     ///
     /// # Errors
-    /// After the compiler's own words.
-    pub(crate) fn build(self, project: &Project, workshop: &Workshop) -> Result<PathBuf> {
+    /// When it does not build; cargo's messages have been printed.
+    pub(super) fn build(self, project: &Project, workshop: &Workshop) -> Result<PathBuf> {
         match self {
             Self::Peer(peer) => workshop.build(project, peer),
             Self::Ours(features) => ours(project, "bench-mcu", features),
@@ -99,24 +98,20 @@ impl Program {
 /// Builds a program of `firmware/bench` and returns its ELF.
 ///
 /// # Errors
-/// After the compiler's own words.
-pub(crate) fn ours(project: &Project, program: &str, features: &str) -> Result<PathBuf> {
-    let step = Step::spinner(format!("building our {program} {features}"));
+/// When it does not build; cargo's messages have been printed.
+pub(super) fn ours(project: &Project, program: &str, features: &str) -> Result<PathBuf> {
+    let step = Step::new(format!("building our {program} {features}"));
     let dir = project.firmware().join("bench");
     let target = dir.join("target");
-    let mut cargo = run::firmware_cargo(&dir);
+    let mut cargo = process::firmware_cargo(&dir);
     cargo.args(["build", "--release", "--bin", program, "--features", features]);
-    cargo.arg("--target-dir").arg(&target).stdin(Stdio::null());
-    let output = run::output(&mut cargo)?;
-    if !output.status.success() {
-        say(String::from_utf8_lossy(&output.stderr));
-        bail!("our {program} does not build; the messages above say why");
-    }
-    // The next build would overwrite it.
+    cargo.arg("--target-dir").arg(&target);
+    process::build(&mut cargo, &format!("our {program}"))?;
+    // The next build would overwrite the program.
     let built = target.join(TARGET).join("release").join(program);
     let name = if features.is_empty() { "plain" } else { features };
     let kept = target.join(format!("{program}-{name}.elf"));
-    std::fs::copy(&built, &kept).map_err(|error| place::explain(error, &kept))?;
+    std::fs::copy(&built, &kept).map_err(|error| explain(error, &kept))?;
     step.done();
     Ok(kept)
 }

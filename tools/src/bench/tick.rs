@@ -1,4 +1,4 @@
-//! A whole tick of each task's policy, as a share of the control period.
+//! The cost of a whole tick of each task's policy, as a share of the control period.
 
 use std::fmt::Write as _;
 
@@ -6,17 +6,18 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::networks::{WIDE, name};
+use super::subject;
 use super::trace::{self, Measured};
-use crate::host::HostTrainer;
+use crate::process;
+use crate::programs::HostTrainer;
 use crate::project::Project;
-use crate::run;
 
-/// The chip's clock.
+/// The chip's clock frequency.
 const HERTZ: f64 = 168e6;
-/// Control steps of a decision, as trained.
+/// Control steps for each decision, as in training.
 const ACTION_REPEAT: f64 = 4.0;
 
-/// A task as the trainer lists it.
+/// A task in the list of `host-trainer tasks --json`.
 #[derive(Debug, Clone, Deserialize)]
 struct Task {
     name: String,
@@ -25,33 +26,29 @@ struct Task {
     control_timestep: f64,
 }
 
-/// The task whose policy of the paper's width is measured, too.
+/// The task that is also measured with a policy as wide as the paper's.
 const WIDE_TASK: &str = "cheetah-run";
 
-/// A task's tick in plain Rust and with the kernels in assembly.
-pub(crate) struct Tick {
+/// The cost of a task's tick with the kernels in Rust and with the kernels in assembly.
+pub(super) struct Tick {
     task: Task,
     policy: String,
-    /// None where it takes longer than the program's clock counts.
+    /// None where the tick takes longer than the program's clock counts.
     plain: Option<Measured>,
     assembly: Measured,
 }
 
-/// Measures all tasks that the trainer knows.
+/// Measures the ticks of all tasks of the trainer.
 ///
 /// # Errors
-/// When something does not build or fails in the emulator, or a task's sizes are not measured.
-pub(crate) fn measure(project: &Project) -> Result<Vec<Tick>> {
-    // Whatever was built last knows the tasks: building the trainer would take longer than counting.
+/// When a program does not build or fails in the emulator, or the program lacks a task's sizes.
+pub(super) fn measure(project: &Project) -> Result<Vec<Tick>> {
+    // Any build of the trainer lists the tasks; a new build would take longer than the measurement.
     let host = HostTrainer::find(project).map_or_else(|| HostTrainer::build(project), Ok)?;
     let mut list = host.command(project);
-    let output = run::output(list.args(["tasks", "--json"]))?;
-    if !output.status.success() {
-        bail!("host-trainer cannot list the tasks: {}", run::last_line(&output.stderr));
-    }
-    let tasks: Vec<Task> =
-        serde_json::from_slice(&output.stdout).context("reading the list of tasks")?;
-    let run = |features| trace::run(&super::subject::ours(project, "tick", features)?);
+    let list = process::succeed(list.args(["tasks", "--json"]), "the list of tasks")?;
+    let tasks: Vec<Task> = serde_json::from_slice(&list).context("the list of tasks")?;
+    let run = |features| trace::run(project, &subject::ours(project, "tick", features)?);
     let (plain, assembly) = (run("")?, run("asm")?);
     let wide = tasks.iter().find(|task| task.name == WIDE_TASK).cloned();
     let wide = wide.with_context(|| format!("host-trainer knows no {WIDE_TASK}"))?;
@@ -69,7 +66,7 @@ pub(crate) fn measure(project: &Project) -> Result<Vec<Tick>> {
     Ok(ticks)
 }
 
-/// The measurement of a task's sizes, with a `model` to compare predictions of or without.
+/// Returns the measurement for a task's sizes. With `model`, the tick must have compared a prediction.
 fn find(measured: &[Measured], function: &str, task: &Task, model: bool) -> Result<Measured> {
     let found = measured.iter().find(|found| found.function == function);
     let found = found.with_context(|| {
@@ -88,20 +85,20 @@ impl Tick {
         ACTION_REPEAT * self.task.control_timestep
     }
 
-    /// Model cycles of the slower of both as a share of the period.
+    /// Model cycles of the slower build as a share of the period.
     fn share(&self) -> f64 {
         let plain = self.plain.as_ref().map_or(0, |plain| plain.model_cycles);
         plain.max(self.assembly.model_cycles) as f64 / (HERTZ * self.period())
     }
 
-    /// A figure of the build in plain Rust, or what stands for it where there is none.
+    /// A figure of the build with the kernels in Rust, or `none` where it was not measured.
     fn plain(&self, figure: impl Fn(&Measured) -> u64, none: &str) -> String {
         self.plain.as_ref().map_or_else(|| none.to_owned(), |plain| figure(plain).to_string())
     }
 }
 
-/// Markdown, which a terminal shows well enough.
-pub(crate) fn table(ticks: &[Tick]) -> String {
+/// The table in Markdown, for the page and for the terminal.
+pub(super) fn table(ticks: &[Tick]) -> String {
     let mut text = "| task | policy | instructions | with `asm` | model cycles | with `asm` | period | share of the period |\n\
                     |---|---|---|---|---|---|---|---|\n"
         .to_owned();
@@ -122,8 +119,8 @@ pub(crate) fn table(ticks: &[Tick]) -> String {
     text
 }
 
-/// One line a task.
-pub(crate) fn csv(ticks: &[Tick]) -> String {
+/// The CSV file, one line for each task.
+pub(super) fn csv(ticks: &[Tick]) -> String {
     let mut text = "task,policy,period_ms,instructions,instructions_asm,model_cycles,\
                     model_cycles_asm,share_of_period\n"
         .to_owned();
@@ -158,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_is_that_of_the_slower_build_in_a_decisions_period() {
+    fn the_share_is_that_of_the_slower_build_in_the_period_of_a_decision() {
         let (plain, mut assembly) = (measured(&[]), measured(&[]));
         assembly.model_cycles = 1;
         // 67 200 cycles are 0.4 ms, of 40.
@@ -172,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_is_not_measured_and_a_tick_that_is_none_are_noticed() {
+    fn a_missing_measurement_and_an_incomplete_tick_are_refused() {
         let of = |outputs: &[f32], name, model| find(&[measured(outputs)], name, &task(5), model);
         assert!(of(&[1.0, 1.0, 24.0], "tick_5_1", true).is_ok());
         assert!(of(&[1.0, 1.0, 24.0], "tick_15_1", true).is_err());

@@ -1,36 +1,38 @@
-//! What the emulated core executes: QEMU's log of every instruction, cut at the subjects' functions.
+//! Counts the instructions that the emulated processor executes, from QEMU's log of every instruction.
 //!
-//! QEMU runs with one instruction a block (`-singlestep`), disassembles each block when it meets it
-//! first (`in_asm`) and names it whenever it runs (`exec`). So every figure here counts instructions
-//! that were executed, and the cycle model sees exactly those.
+//! QEMU runs with one instruction for each block (`-singlestep`), disassembles a block when it first meets it
+//! (`in_asm`), and logs the block's address whenever it runs (`exec`). Every figure here therefore counts executed
+//! instructions, and the cycle model is applied to exactly those.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
 use super::cycles::cycles;
-use crate::run;
+use crate::process;
+use crate::project::Project;
+use crate::qemu;
 
 /// With `-icount shift=7` an instruction takes 128 ns, and SysTick counts at 168 MHz.
-pub(crate) const TICKS_PER_INSTRUCTION: f64 = 21.504;
+pub(super) const TICKS_PER_INSTRUCTION: f64 = 21.504;
 
-/// One function that was run once.
+/// The cost of one call of a function.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Measured {
-    /// Its name in the program.
-    pub(crate) function: String,
-    /// Instructions from its first to its return, both included.
-    pub(crate) instructions: u64,
-    /// The same instructions by the cycle model.
-    pub(crate) model_cycles: u64,
-    /// Its outputs.
-    pub(crate) outputs: Vec<f32>,
+pub(super) struct Measured {
+    /// The function's name in the program.
+    pub(super) function: String,
+    /// Instructions from the function's first to its return, both included.
+    pub(super) instructions: u64,
+    /// Cycles of the same instructions by the model.
+    pub(super) model_cycles: u64,
+    /// The function's outputs.
+    pub(super) outputs: Vec<f32>,
 }
 
-/// A line that the program printed: name, ticks of its clock, bits of the outputs.
+/// A line that the program printed: function, ticks of the clock, bits of the outputs.
 #[derive(Debug, PartialEq)]
 struct Printed {
     name: String,
@@ -48,15 +50,14 @@ impl Printed {
     }
 }
 
-/// Runs a program in the emulator, and returns the cost of each function that it reports.
+/// Runs a program in the emulator and returns the cost of each function that it reports.
 ///
 /// # Errors
-/// When the emulator or the program fails, or the program's clock counts other instructions than the
-/// trace.
-pub(crate) fn run(elf: &Path) -> Result<Vec<Measured>> {
-    let printed = print(elf)?;
-    let mut traced = trace(elf, &printed)?;
-    // The clock also counts the call and one reading of the clock: the same for every subject.
+/// When the emulator or the program fails, or the program's clock disagrees with the trace.
+pub(super) fn run(project: &Project, elf: &Path) -> Result<Vec<Measured>> {
+    let printed = print(project, elf)?;
+    let mut traced = trace(project, elf, &printed)?;
+    // The clock also counts the call and one reading of the clock, which every function pays.
     let spent = |ticks: u32| (f64::from(ticks) / TICKS_PER_INSTRUCTION).round() as u64;
     let mut overheads = Vec::new();
     let mut measured = Vec::new();
@@ -68,25 +69,16 @@ pub(crate) fn run(elf: &Path) -> Result<Vec<Measured>> {
         let Printed { name: function, outputs, .. } = line;
         measured.push(Measured { function, instructions, model_cycles, outputs });
     }
-    // Some arguments more or less, but nothing of the subjects' size.
+    // The call costs a few instructions more or less, depending on the arguments.
     if overheads.iter().any(|overhead| *overhead > 24) {
         bail!("clock and trace disagree about {}: {overheads:?} instructions", elf.display());
     }
     Ok(measured)
 }
 
-fn qemu(elf: &Path) -> Command {
-    let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null"]);
-    qemu.args(["-icount", "shift=7", "-semihosting-config", "enable=on,target=native"]);
-    qemu.arg("-kernel").arg(elf).stdin(Stdio::null());
-    run::die_with_parent(&mut qemu);
-    qemu
-}
-
-/// What the program prints when it runs by itself.
-fn print(elf: &Path) -> Result<Vec<Printed>> {
-    let output = run::output(&mut qemu(elf))?;
+/// Runs the program without a trace and returns the lines that it prints.
+fn print(project: &Project, elf: &Path) -> Result<Vec<Printed>> {
+    let output = process::output(&mut qemu::command(project, elf))?;
     if !output.status.success() {
         bail!("{} failed in the emulator ({})", elf.display(), output.status);
     }
@@ -95,12 +87,16 @@ fn print(elf: &Path) -> Result<Vec<Printed>> {
     text.lines().map(parse).collect()
 }
 
-/// Instructions and model cycles of each reported function.
-fn trace(elf: &Path, printed: &[Printed]) -> Result<HashMap<String, (u64, u64)>> {
-    let mut qemu = qemu(elf);
+/// Runs the program with a trace and returns instructions and model cycles of each reported function.
+fn trace(
+    project: &Project,
+    elf: &Path,
+    printed: &[Printed],
+) -> Result<HashMap<String, (u64, u64)>> {
+    let mut qemu = qemu::command(project, elf);
     qemu.args(["-singlestep", "-d", "in_asm,exec,nochain"]);
     qemu.stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = qemu.spawn().map_err(|error| run::not_started(&qemu, &error))?;
+    let mut child = process::spawn(&mut qemu)?;
     let log = BufReader::with_capacity(1 << 20, child.stderr.take().context("no log of QEMU")?);
     let names = printed.iter().map(|line| line.name.as_str()).collect::<Vec<_>>();
     let mut cut = Cut::new(&names);
@@ -114,13 +110,13 @@ fn trace(elf: &Path, printed: &[Printed]) -> Result<HashMap<String, (u64, u64)>>
     Ok(cut.done)
 }
 
-/// A known instruction.
+/// A disassembled instruction.
 struct Instruction {
     text: String,
     bytes: u32,
 }
 
-/// Cuts a log into functions.
+/// Cuts the log at the calls and returns of the reported functions.
 struct Cut<'a> {
     names: &'a [&'a str],
     code: HashMap<u32, Instruction>,
@@ -129,7 +125,7 @@ struct Cut<'a> {
     done: HashMap<String, (u64, u64)>,
 }
 
-/// The function that runs now, and where it will return to.
+/// The function that runs now, and the address to which it returns.
 struct Running {
     name: String,
     back: u32,

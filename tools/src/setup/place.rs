@@ -1,28 +1,30 @@
-//! A folder of `.deps/` is whole or absent: it is filled under a temporary name, stamped, renamed.
+//! A folder of `.deps/` is complete or absent: it is filled under a temporary name, stamped and renamed.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::Result;
 
-use crate::report::say;
+use super::manifest::{Check, Manifest, digest_of};
+use crate::files::{self, explain, remove, temporary};
+use crate::progress::say;
 
-/// Temporaries start so; whatever still carries the name when the lock is held is a leftover.
-const TEMPORARY: &str = ".tmp-";
-
-/// The file that says what a folder was made from and which files, of which length, it must hold.
+/// The file that says what a folder was made from (first line) and lists its files (all others).
 const STAMP: &str = ".stamp";
 
-/// An exclusive hold on a folder; the kernel lets go of it when the process ends, however it ends.
-pub(crate) struct Hold {
+/// An exclusive lock on a folder; the kernel releases it when the process ends, in whatever way.
+pub struct Hold {
     _file: File,
 }
 
 impl Hold {
     /// Waits until no other set-up works in `dir`, then removes what interrupted ones left there.
-    pub(crate) fn on(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir).map_err(|error| explain(error, dir))?;
+    ///
+    /// # Errors
+    /// When the folder cannot be made or locked.
+    pub fn on(dir: &Path) -> Result<Self> {
+        files::create_dir(dir)?;
         let path = dir.join(".lock");
         let file = File::options()
             .create(true)
@@ -36,83 +38,65 @@ impl Hold {
                 say(format!("another set-up is at work in {}; waiting for it", dir.display()));
                 file.lock().map_err(|error| explain(error, &path))?;
             }
-            // Some network file systems have no locks; a set-up alone there is still right.
+            // Some network file systems have no locks; a set-up that runs alone is still correct there.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(explain(error, &path)),
         }
-        remove_temporaries(dir)?;
+        files::remove_temporaries(dir)?;
         Ok(Self { _file: file })
     }
 }
 
-/// Returns an empty folder of its own in `dir`. Call only while holding `dir`.
-pub(crate) fn temporary(dir: &Path, name: &str) -> Result<PathBuf> {
-    let path = dir.join(format!("{TEMPORARY}{name}"));
-    remove(&path)?;
-    fs::create_dir_all(&path).map_err(|error| explain(error, &path))?;
-    Ok(path)
-}
-
-fn remove_temporaries(dir: &Path) -> Result<()> {
-    for entry in fs::read_dir(dir).map_err(|error| explain(error, dir))? {
-        let entry = entry.map_err(|error| explain(error, dir))?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes a file, a link or a whole folder; one that is not there is fine.
-pub(crate) fn remove(path: &Path) -> Result<()> {
-    let result = match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match result {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(explain(error, path)),
-        _ => Ok(()),
-    }
-}
-
-/// One folder of `.deps/`, known by what it is made from.
-pub(crate) struct Place<'a> {
-    pub(crate) parent: &'a Path,
-    pub(crate) name: &'a str,
-    /// What the content depends on; another text here means that it is made again.
-    pub(crate) origin: String,
+/// One folder of `.deps/`, identified by what it is made from.
+pub struct Place<'a> {
+    /// The folder that contains it.
+    pub parent: &'a Path,
+    /// Its name there.
+    pub name: &'a str,
+    /// Everything that the content depends on; when this text changes, the folder is made again.
+    pub origin: String,
 }
 
 impl Place<'_> {
-    pub(crate) fn path(&self) -> PathBuf {
+    /// The folder's path.
+    pub fn path(&self) -> PathBuf {
         self.parent.join(self.name)
     }
 
-    /// Whether the folder was made from the same origin and its files are there in full length.
-    pub(crate) fn is_current(&self) -> bool {
-        let path = self.path();
-        let Ok(stamp) = fs::read_to_string(path.join(STAMP)) else { return false };
-        let Some(files) = stamp.strip_prefix(&format!("{}\n\n", self.origin)) else { return false };
-        files.lines().all(|line| {
-            line.split_once(' ').is_some_and(|(length, name)| {
-                fs::metadata(path.join(name)).is_ok_and(|meta| meta.len().to_string() == length)
-            })
-        })
+    /// Whether the folder was made from the same origin and passes the quick check; says which file is damaged.
+    /// Call only while holding `parent`.
+    pub fn is_current(&self) -> bool {
+        let dir = self.path();
+        let Some((origin, mut manifest)) = read(&dir) else { return false };
+        if origin != self.stamped_origin() {
+            return false;
+        }
+        let before = manifest.clone();
+        if let Err(file) = manifest.verify(&dir, Check::Quick) {
+            say(format!("{} is damaged; installing {} again", file.display(), dir.display()));
+            return false;
+        }
+        if manifest != before {
+            // Best effort: without it the next check reads the same files once more.
+            let _ = fs::write(dir.join(STAMP), format!("{origin}\n{}", manifest.text()));
+        }
+        true
     }
 
-    /// Makes the folder anew: `fill` writes into a temporary one that then takes its place.
-    pub(crate) fn install(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    /// Makes the folder anew: `fill` writes into a temporary folder that then takes its place.
+    ///
+    /// # Errors
+    /// When `fill` fails, or the disk is full; the old folder is still there then.
+    pub fn install(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let new = temporary(self.parent, self.name)?;
         if let Err(error) = fill(&new) {
-            // Best effort: a full disk is the likeliest cause, and the next set-up clears it anyway.
+            // Best effort: the disk is probably full, and the next set-up removes the folder anyway.
             let _ = remove(&new);
             return Err(error);
         }
-        let mut stamp = format!("{}\n\n", self.origin);
-        list(&new, &new, &mut stamp).map_err(|error| explain(error, &new))?;
-        fs::write(new.join(STAMP), stamp).map_err(|error| explain(error, &new))?;
-        // A power cut must not leave a stamp beside libraries that never reached the disk.
+        let stamp = format!("{}\n{}", self.stamped_origin(), Manifest::of(&new)?.text());
+        files::write(&new.join(STAMP), stamp)?;
+        // After a power cut there must not be a stamp beside libraries that never reached the disk.
         File::open(&new).and_then(|dir| sync(&dir)).map_err(|error| explain(error, &new))?;
         let path = self.path();
         if fs::symlink_metadata(&path).is_ok() {
@@ -124,6 +108,45 @@ impl Place<'_> {
             fs::rename(&new, &path).map_err(|error| explain(error, &path))
         }
     }
+
+    fn stamped_origin(&self) -> String {
+        format!("origin sha256:{}", digest_of(&self.origin))
+    }
+}
+
+/// Reads a folder's stamp: origin and manifest.
+fn read(dir: &Path) -> Option<(String, Manifest)> {
+    let stamp = fs::read_to_string(dir.join(STAMP)).ok()?;
+    let (origin, files) = stamp.split_once('\n')?;
+    Some((origin.to_owned(), Manifest::parse(files)?))
+}
+
+/// Returns the stamped folders in `parent`, in alphabetical order, each with the first damaged file in it.
+pub fn verify_all(parent: &Path, check: Check) -> Vec<(PathBuf, Option<PathBuf>)> {
+    let mut dirs: Vec<PathBuf> =
+        fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    dirs.sort();
+    let verify = |dir: PathBuf| {
+        let (_, mut manifest) = read(&dir)?;
+        let damaged = manifest.verify(&dir, check).err();
+        Some((dir, damaged))
+    };
+    dirs.into_iter().filter_map(verify).collect()
+}
+
+/// Marks every folder in `parent` in which the full check finds a damaged file, so that it is installed again when
+/// it is next needed. Call only while holding `parent`.
+///
+/// # Errors
+/// When a folder cannot be marked.
+pub(super) fn discard_damaged(parent: &Path) -> Result<()> {
+    for (dir, damaged) in verify_all(parent, Check::Full) {
+        if let Some(file) = damaged {
+            say(format!("{} is damaged; {} is installed again", file.display(), dir.display()));
+            remove(&dir.join(STAMP))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes everything on the file system of `dir` to the disk.
@@ -136,116 +159,77 @@ fn sync(dir: &File) -> io::Result<()> {
     }
 }
 
-/// Appends `length name` for each file under `dir`. Headers are many and never damaged alone.
-fn list(root: &Path, dir: &Path, lines: &mut String) -> io::Result<()> {
-    let mut entries = fs::read_dir(dir)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            if entry.file_name() != "include" {
-                list(root, &path, lines)?;
-            }
-        } else {
-            let name = path.strip_prefix(root).unwrap_or(&path);
-            *lines += &format!("{} {}\n", fs::metadata(&path)?.len(), name.display());
-        }
-    }
-    Ok(())
-}
-
-/// Returns a sentence that says what to do about an error of the file system.
-pub(crate) fn explain(error: io::Error, path: &Path) -> Error {
-    let path = path.display();
-    match error.kind() {
-        ErrorKind::StorageFull => anyhow!(
-            "the disk is full while writing {path}; free about 2 GB and run `cargo xtask setup` again"
-        ),
-        ErrorKind::QuotaExceeded => {
-            anyhow!(
-                "your disk quota is used up while writing {path}; free about 2 GB and try again"
-            )
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            anyhow!("no permission to write {path}; make it writable for you and try again")
-        }
-        _ => anyhow!("{path}: {error}"),
-    }
-}
-
-/// Writes `text` to a file, with the file's name in the error.
-pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
-    fs::write(path, text).map_err(|error| explain(error, path))
-}
-
-/// Makes `path` a symbolic link to `target`, with the link's name in the error.
-pub(crate) fn link(target: impl AsRef<Path>, path: &Path) -> Result<()> {
-    std::os::unix::fs::symlink(target, path)
-        .map_err(|error| explain(error, path))
-        .context("cannot make a symbolic link")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anyhow::anyhow;
 
-    fn scratch(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("xtask-place-{}-{name}", std::process::id()));
-        remove(&dir).unwrap();
-        fs::create_dir_all(&dir).unwrap();
-        dir
+    fn place<'a>(parent: &'a Path, origin: &str) -> Place<'a> {
+        Place { parent, name: "lib", origin: origin.into() }
     }
 
     #[test]
     fn a_place_is_current_only_with_its_origin_and_all_its_files() {
-        let parent = scratch("current");
-        let place = Place { parent: &parent, name: "lib", origin: "a 1\nb 2".into() };
-        assert!(!place.is_current());
-        place.install(|dir| write(&dir.join("file"), "12345")).unwrap();
-        assert!(place.is_current());
-        let other = Place { parent: &parent, name: "lib", origin: "a 1\nb 3".into() };
-        assert!(!other.is_current());
-        let prefix = Place { parent: &parent, name: "lib", origin: "a 1".into() };
-        assert!(!prefix.is_current());
-        write(&place.path().join("file"), "1234").unwrap();
-        assert!(!place.is_current());
-        remove(&parent).unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        assert!(!place(parent, "a 1\nb 2").is_current());
+        place(parent, "a 1\nb 2").install(|dir| files::write(&dir.join("file"), "12345")).unwrap();
+        assert!(place(parent, "a 1\nb 2").is_current());
+        assert!(!place(parent, "a 1\nb 3").is_current());
+        assert!(!place(parent, "a 1").is_current());
+        files::write(&parent.join("lib/file"), "12346").unwrap();
+        assert!(!place(parent, "a 1\nb 2").is_current());
+        // The right content again, at another time.
+        files::write(&parent.join("lib/file"), "12345").unwrap();
+        assert!(place(parent, "a 1\nb 2").is_current());
     }
 
     #[test]
-    fn a_failed_or_killed_fill_leaves_the_old_folder_and_no_leftover() {
-        let parent = scratch("failed");
-        let place = Place { parent: &parent, name: "lib", origin: "1".into() };
-        place.install(|dir| write(&dir.join("file"), "old")).unwrap();
-        let failed = Place { parent: &parent, name: "lib", origin: "2".into() }.install(|dir| {
-            write(&dir.join("file"), "half")?;
+    fn a_folder_with_one_flipped_byte_is_named_and_installed_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        let fill = |dir: &Path| files::write(&dir.join("file"), "content");
+        place(parent, "1").install(fill).unwrap();
+        let dir = parent.join("lib");
+        assert_eq!(verify_all(parent, Check::Full), [(dir.clone(), None)]);
+        files::write(&dir.join("file"), "c0ntent").unwrap();
+        let damaged = [(dir.clone(), Some(dir.join("file")))];
+        assert_eq!(verify_all(parent, Check::Full), damaged);
+        discard_damaged(parent).unwrap();
+        assert!(!place(parent, "1").is_current());
+        place(parent, "1").install(fill).unwrap();
+        assert!(place(parent, "1").is_current());
+        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "content");
+    }
+
+    #[test]
+    fn a_failed_or_killed_fill_leaves_the_old_folder_and_nothing_else() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        place(parent, "1").install(|dir| files::write(&dir.join("file"), "old")).unwrap();
+        let failed = place(parent, "2").install(|dir| {
+            files::write(&dir.join("file"), "half")?;
             Err(anyhow!("cut off"))
         });
         assert!(failed.is_err());
         assert_eq!(fs::read_to_string(parent.join("lib/file")).unwrap(), "old");
         assert!(!parent.join(".tmp-lib").exists());
         // What a killed set-up leaves, the next one removes before it starts.
-        let leftover = temporary(&parent, "lib").unwrap();
-        write(&leftover.join("file"), "half").unwrap();
-        let hold = Hold::on(&parent).unwrap();
+        let leftover = temporary(parent, "lib").unwrap();
+        files::write(&leftover.join("file"), "half").unwrap();
+        let _hold = Hold::on(parent).unwrap();
         assert!(!leftover.exists());
-        assert!(place.is_current());
-        drop(hold);
-        remove(&parent).unwrap();
+        assert!(place(parent, "1").is_current());
     }
 
     #[test]
-    fn an_installed_place_replaces_the_old_one_whole() {
-        let parent = scratch("replace");
-        Place { parent: &parent, name: "lib", origin: "1".into() }
-            .install(|dir| write(&dir.join("gone"), "x"))
-            .unwrap();
-        Place { parent: &parent, name: "lib", origin: "2".into() }
-            .install(|dir| write(&dir.join("new"), "y"))
-            .unwrap();
+    fn an_installed_place_replaces_the_whole_old_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        place(parent, "1").install(|dir| files::write(&dir.join("gone"), "x")).unwrap();
+        place(parent, "2").install(|dir| files::write(&dir.join("new"), "y")).unwrap();
         assert!(!parent.join("lib/gone").exists());
         assert!(parent.join("lib/new").exists());
         assert!(!parent.join(".tmp-lib-old").exists());
-        remove(&parent).unwrap();
     }
 }

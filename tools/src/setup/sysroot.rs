@@ -1,4 +1,4 @@
-//! `core` for the microcontroller out of the source that belongs to an installed rustc.
+//! `core` for the microcontroller, compiled from the library source of an installed rustc.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::place::{self, Hold, Place, explain, link, write};
-use crate::report::Step;
-use crate::run;
+use super::place::{Hold, Place};
+use crate::files::{self, explain, link, write};
+use crate::process;
+use crate::progress::Step;
 
-/// What is built, and how; a change of it makes a new sysroot.
+/// The package that is built. When this text changes, the sysroot is built again.
 const MANIFEST: &str = r#"[package]
 name = "sysroot"
 version = "0.0.0"
@@ -24,7 +25,7 @@ path = "lib.rs"
 [dependencies]
 alloc = { path = "library/alloc", features = ["compiler-builtins-mem"] }
 
-# Named by an optional feature that is off; the stand-in saves asking the registry for it.
+# An optional dependency that is switched off; the stand-in spares cargo the registry.
 [patch.crates-io]
 cc = { path = "cc" }
 
@@ -37,28 +38,31 @@ debug = false
 codegen-units = 10000
 "#;
 
-/// Without embedded bitcode there is no fat link-time optimisation across `core`.
+/// Fat link-time optimisation across `core` needs embedded bitcode.
 const RUSTFLAGS: &str = "-Cembed-bitcode=yes -Zforce-unstable-if-unmarked";
 
 const CRATES: [&str; 3] = ["core", "alloc", "compiler_builtins"];
 
-/// An installed rustc that has the source of its own library beside it.
-pub(crate) struct Source {
-    pub(crate) rustc: PathBuf,
-    pub(crate) sysroot: PathBuf,
-    pub(crate) host: String,
+/// An installed rustc with the source of its library.
+pub(super) struct Source {
+    /// The compiler's path.
+    pub(super) rustc: PathBuf,
+    /// `rustc --print sysroot`.
+    pub(super) sysroot: PathBuf,
+    /// The host's target triple.
+    pub(super) host: String,
     /// `rustc --version`.
-    pub(crate) version: String,
-    /// Everything a library compiled from it depends on.
-    pub(crate) identity: String,
+    pub(super) version: String,
+    /// Everything that a library compiled by it depends on.
+    pub(super) identity: String,
 }
 
 impl Source {
-    /// Looks at the system's rustc (Debian's source package) and the one on the PATH (rustup's
-    /// component `rust-src`).
-    pub(crate) fn find() -> Option<Self> {
+    /// Returns the first of two compilers that has the source: the system's rustc (Debian's source package), then
+    /// the rustc on the PATH (rustup's component `rust-src`).
+    pub(super) fn find() -> Option<Self> {
         let own =
-            run::text(Command::new("rustc").args(["--print", "sysroot"]).stderr(Stdio::null()));
+            process::text(Command::new("rustc").args(["--print", "sysroot"]).stderr(Stdio::null()));
         let own = own.map(|sysroot| Path::new(&sysroot).join("bin/rustc"));
         [Some("/usr/bin/rustc".into()), own]
             .into_iter()
@@ -67,39 +71,37 @@ impl Source {
     }
 
     fn at(rustc: &Path) -> Option<Self> {
-        let sysroot = run::text(Command::new(rustc).args(["--print", "sysroot"]))?;
+        let sysroot = process::text(Command::new(rustc).args(["--print", "sysroot"]))?;
         let sysroot = PathBuf::from(sysroot);
         let library = sysroot.join("lib/rustlib/src/rust/library");
         if !library.join("core/src/lib.rs").is_file() {
             return None;
         }
-        let verbose = run::text(Command::new(rustc).arg("-vV"))?;
+        let verbose = process::text(Command::new(rustc).arg("-vV"))?;
         let version = verbose.lines().next()?.to_owned();
         if !new_enough(&version) {
             return None;
         }
         let host = verbose.lines().find_map(|line| line.strip_prefix("host: "))?.to_owned();
         let identity = format!("{}\n{verbose}\n{RUSTFLAGS}\n{MANIFEST}", rustc.display());
-        // A blank line ends the origin in a stamp.
-        let identity = identity.replace("\n\n", "\n");
         Some(Self { rustc: rustc.to_owned(), sysroot, host, version, identity })
     }
 
-    /// Returns `core`, `alloc` and `compiler_builtins` compiled for `target`, kept in `cache` for the
-    /// next clone.
+    /// Returns the files of `core`, `alloc` and `compiler_builtins` compiled for `target`. They are kept in `cache`
+    /// for the next checkout.
     ///
     /// # Errors
     /// When they do not compile.
-    pub(crate) fn core_for(&self, target: &str, cache: &Path) -> Result<Vec<PathBuf>> {
+    pub(super) fn core_for(&self, target: &str, cache: &Path) -> Result<Vec<PathBuf>> {
         let parent = cache.join("sysroot");
         let _hold = Hold::on(&parent)?;
         let word = self.version.split_whitespace().nth(1).unwrap_or("unknown");
         let name = format!("{target}-{word}");
         let kept = Place { parent: &parent, name: &name, origin: self.identity.clone() };
         if !kept.is_current() {
-            let build = place::temporary(&parent, "build")?;
+            let build = files::temporary(&parent, "build")?;
             kept.install(|dir| self.compile(target, &build, dir))?;
-            place::remove(&build)?;
+            files::remove(&build)?;
         }
         let entries = fs::read_dir(kept.path()).map_err(|error| explain(error, &kept.path()))?;
         let files = entries.flatten().map(|entry| entry.path());
@@ -111,19 +113,19 @@ impl Source {
         write(&build.join("lib.rs"), "#![feature(no_core)]\n#![no_core]\n")?;
         link(self.sysroot.join("lib/rustlib/src/rust/library"), &build.join("library"))?;
         let stand_in = build.join("cc");
-        fs::create_dir_all(&stand_in).map_err(|error| explain(error, &stand_in))?;
+        files::create_dir(&stand_in)?;
         let manifest =
             "[package]\nname = \"cc\"\nversion = \"1.999.0\"\n[lib]\npath = \"lib.rs\"\n";
         write(&stand_in.join("Cargo.toml"), manifest)?;
         write(&stand_in.join("lib.rs"), "")?;
 
-        let step = Step::spinner(format!("compiling core for {target} (half a minute)"));
-        let mut cargo = run::firmware_cargo(build);
+        let step = Step::new(format!("compiling core for {target} (half a minute)"));
+        let mut cargo = process::firmware_cargo(build);
         cargo.args(["build", "--release", "--quiet", "--target", target, "--target-dir", "target"]);
         cargo.env("RUSTC", &self.rustc).env("RUSTFLAGS", RUSTFLAGS);
-        // The library may use unstable features of the compiler it belongs to; nothing else does.
-        cargo.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTC_WRAPPER").stdin(Stdio::null());
-        let output = run::output(&mut cargo)?;
+        // Only the library itself may use unstable features of its compiler.
+        cargo.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTC_WRAPPER");
+        let output = process::output(&mut cargo)?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let line = text.lines().find(|line| line.starts_with("error")).unwrap_or("no message");
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_older_compiler_than_the_workspace_needs_is_not_used() {
+    fn a_compiler_older_than_the_workspace_needs_is_not_used() {
         assert!(new_enough("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"));
         assert!(new_enough("rustc 1.95.0"));
         assert!(!new_enough("rustc 1.85.0 (4d91de4e4 2025-02-17)"));

@@ -1,17 +1,29 @@
-//! libtorch: the headers and the CPU library out of the Python wheel, and a folder to link against.
+//! libtorch: headers and CPU library from the Python wheel, and a folder for the linker.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 
-use super::place::{Place, link, write};
-use super::wheels::{self, CUDA_RUNTIME, CUPTI, TORCH};
-use super::{Outcome, users_own};
-use crate::project::{Project, cache_dir};
+use super::part::{Outcome, users_own};
+use super::pip::{self, TORCH};
+use super::place::Place;
+use crate::files::{create_dir, link, write};
+use crate::project::Project;
 
-/// Returns the libtorch folder in force, and whether it is the user's own.
-pub(crate) fn in_force(project: &Project) -> (PathBuf, bool) {
+/// Files of the wheel that are needed, besides the headers.
+const FILES: [&str; 4] = [
+    "torch/version.py",
+    "torch/lib/libtorch_cpu.so",
+    "torch/lib/libc10.so",
+    "torch/lib/libgomp.so.1",
+];
+
+/// CUDA libraries that `libtorch_cpu.so` is linked with and looks for beside itself.
+const LIBRARIES: [&str; 2] = ["libcudart.so.13", "libcupti.so.13"];
+
+/// Returns the libtorch folder in use, and whether the user set it.
+pub fn in_force(project: &Project) -> (PathBuf, bool) {
     let fetched = project.deps().join("torch");
     match users_own("LIBTORCH", &fetched) {
         Some(path) => (path, true),
@@ -19,19 +31,18 @@ pub(crate) fn in_force(project: &Project) -> (PathBuf, bool) {
     }
 }
 
-/// Fetches libtorch, unless the user has set one, and checks the version of what is in force.
+/// Fetches libtorch, unless the user has set one, and checks the version of the one in use.
 ///
 /// # Errors
-/// When it cannot be fetched, or the user's one is not of the right version or not complete.
-pub(crate) fn ensure(project: &Project) -> Result<Outcome> {
+/// When libtorch cannot be fetched, or the user's libtorch has another version or is not complete.
+pub(super) fn ensure(project: &Project) -> Result<Outcome> {
     let deps = project.deps();
     let (path, users) = in_force(project);
     let mut fresh = false;
     if !users {
-        let pins = [TORCH.pin(), CUDA_RUNTIME.pin(), CUPTI.pin()].join("\n");
-        let place = Place { parent: &deps, name: "torch", origin: pins };
+        let place = Place { parent: &deps, name: "torch", origin: TORCH.origin() };
         if !place.is_current() {
-            place.install(fill)?;
+            place.install(|dir| pip::take(project, TORCH, dir, needed))?;
             fresh = true;
         }
     }
@@ -41,30 +52,18 @@ pub(crate) fn ensure(project: &Project) -> Result<Outcome> {
     Ok(Outcome { what: format!("torch {version}{whose}"), fresh })
 }
 
-fn fill(dir: &Path) -> Result<()> {
-    let cache = cache_dir()?;
-    let mut wheel = TORCH.open(&cache)?;
-    wheels::extract(&mut wheel, dir, "libtorch", |name| {
-        let name = name.strip_prefix("torch/")?;
-        let wanted = name.starts_with("include/")
-            || matches!(
-                name,
-                "version.py" | "lib/libtorch_cpu.so" | "lib/libc10.so" | "lib/libgomp.so.1"
-            );
-        wanted.then(|| name.into())
-    })?;
-    // libtorch_cpu.so asks for these two and looks for them beside itself.
-    for (wheel, library) in [(CUDA_RUNTIME, "libcudart.so.13"), (CUPTI, "libcupti.so.13")] {
-        wheels::extract(&mut wheel.open(&cache)?, dir, library, |name| {
-            let file = name.rsplit('/').next()?;
-            (file == library).then(|| Path::new("lib").join(file))
-        })?;
+/// Where a file of the wheels goes, if it is needed.
+fn needed(name: &str) -> Option<PathBuf> {
+    let file = name.rsplit('/').next()?;
+    if name.starts_with("nvidia/") {
+        return LIBRARIES.contains(&file).then(|| Path::new("lib").join(file));
     }
-    Ok(())
+    let wanted = name.starts_with("torch/include/") || FILES.contains(&name);
+    wanted.then(|| name.strip_prefix("torch/").map(PathBuf::from))?
 }
 
-/// Makes the folder the linker is shown: without it the wheel's own `libtorch.so` would pull the CUDA
-/// library into every program.
+/// Makes the folder that the linker searches: the wheel's own `libtorch.so` would link every program with the CUDA
+/// library. Returns whether the folder is new.
 fn ensure_link(project: &Project, libtorch: &Path, users: bool) -> Result<bool> {
     let deps = project.deps();
     if let Some(own) = users_own("LIBTORCH_LIB", &deps.join("torch-link")) {
@@ -87,7 +86,7 @@ fn ensure_link(project: &Project, libtorch: &Path, users: bool) -> Result<bool> 
     }
     place.install(|dir| {
         let links = dir.join("lib");
-        fs::create_dir_all(&links)?;
+        create_dir(&links)?;
         for library in ["libtorch_cpu.so", "libc10.so"] {
             link(lib.join(library), &links.join(library))?;
         }
@@ -96,24 +95,24 @@ fn ensure_link(project: &Project, libtorch: &Path, users: bool) -> Result<bool> 
     Ok(true)
 }
 
-/// Returns the version of the libtorch in `path` after checking it and the files needed from it.
+/// Returns the version of the libtorch in `path`, after checking the version and the files.
 ///
 /// # Errors
-/// One line that names the fix.
-pub(crate) fn check(path: &Path, users: bool) -> Result<String> {
+/// One line that says what to do.
+pub fn check(path: &Path, users: bool) -> Result<String> {
     let fix = if users {
         "unset LIBTORCH (then `cargo xtask setup` fetches the right one) or set it to such a torch folder"
     } else {
         "remove .deps/torch and run `cargo xtask setup`"
     };
     let version = version_of(path).ok_or_else(|| {
-        anyhow!("{} holds no libtorch with a known version; {fix}", path.display())
+        anyhow!("{} contains no libtorch with a known version; {fix}", path.display())
     })?;
     if !is_right(&version) {
         bail!(
             "{} is torch {version}, not the {} needed here; {fix}",
             path.display(),
-            TORCH.version
+            TORCH.version()
         );
     }
     for file in ["include/torch/script.h", "lib/libtorch_cpu.so", "lib/libc10.so"] {
@@ -124,9 +123,8 @@ pub(crate) fn check(path: &Path, users: bool) -> Result<String> {
     Ok(version)
 }
 
-/// The version that a libtorch folder states: `version.py` of the wheel, `build-version` of the
-/// archive for C++.
-pub(crate) fn version_of(path: &Path) -> Option<String> {
+/// The version of a libtorch folder, from `version.py` in a Python wheel or `build-version` in the C++ archive.
+fn version_of(path: &Path) -> Option<String> {
     if let Ok(text) = fs::read_to_string(path.join("version.py")) {
         return parse_version_py(&text);
     }
@@ -141,30 +139,41 @@ fn parse_version_py(text: &str) -> Option<String> {
     (version.len() + 2 == value.len()).then(|| version.to_owned())
 }
 
-/// Whether `version` is the needed one; what follows a `+` only names how it was built.
+/// Whether `version` is the pinned one. The suffix after `+` only says how libtorch was built.
 fn is_right(version: &str) -> bool {
-    version.split('+').next() == Some(TORCH.version)
+    version.split('+').next() == Some(TORCH.version())
 }
 
 /// Whether an NVIDIA driver is loaded on this machine.
-pub(crate) fn gpu_seen() -> bool {
+pub fn gpu_seen() -> bool {
     ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"]
         .iter()
         .any(|path| Path::new(path).exists())
 }
 
-/// What to tell a user whose GPU the fetched library does not use.
-pub(crate) fn cuda_hint(project: &Project) -> Option<&'static str> {
+/// A hint for a user with a GPU that the fetched library does not use.
+pub fn cuda_hint(project: &Project) -> Option<&'static str> {
     let (_, users) = in_force(project);
     let fetched = project.deps().join("cuda").exists();
     (gpu_seen() && !users && !fetched).then_some(
-        "an NVIDIA driver is here: `cargo xtask setup --cuda` fetches what `--device cuda` needs",
+        "an NVIDIA driver is loaded: `cargo xtask setup --cuda` fetches what `--device cuda` needs",
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_headers_and_four_libraries_are_taken() {
+        let to = |name| needed(name).map(|path| path.display().to_string());
+        assert_eq!(to("torch/include/torch/script.h").as_deref(), Some("include/torch/script.h"));
+        assert_eq!(to("torch/lib/libtorch_cpu.so").as_deref(), Some("lib/libtorch_cpu.so"));
+        assert_eq!(to("nvidia/cu13/lib/libcudart.so.13").as_deref(), Some("lib/libcudart.so.13"));
+        for name in ["torch/lib/libtorch_cuda.so", "nvidia/cu13/lib/libnvrtc.so", "bin/torchrun"] {
+            assert_eq!(to(name), None);
+        }
+    }
 
     #[test]
     fn the_version_is_read_from_version_py() {
@@ -176,22 +185,22 @@ mod tests {
     }
 
     #[test]
-    fn only_the_pinned_version_is_right_however_it_was_built() {
+    fn only_the_pinned_version_is_accepted_however_it_was_built() {
         assert!(is_right("2.11.0") && is_right("2.11.0+cu130") && is_right("2.11.0+cpu"));
         assert!(!is_right("2.11.1") && !is_right("2.10.0+cpu") && !is_right("2.11.0a0"));
     }
 
     #[test]
     fn another_version_is_refused_in_one_line_that_names_both() {
-        let dir = std::env::temp_dir().join(format!("xtask-torch-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
         fs::write(dir.join("version.py"), "__version__ = '2.9.1+cpu'\n").unwrap();
-        let error = check(&dir, true).unwrap_err().to_string();
+        let error = check(dir, true).unwrap_err().to_string();
         assert!(error.contains("2.9.1+cpu") && error.contains("2.11.0") && error.contains("unset"));
         assert!(!error.contains('\n'));
         fs::write(dir.join("version.py"), "__version__ = '2.11.0'\n").unwrap();
-        assert!(check(&dir, true).unwrap_err().to_string().contains("lacks"));
-        fs::remove_dir_all(&dir).unwrap();
-        assert!(check(&dir, true).unwrap_err().to_string().contains("no libtorch"));
+        assert!(check(dir, true).unwrap_err().to_string().contains("lacks"));
+        fs::remove_file(dir.join("version.py")).unwrap();
+        assert!(check(dir, true).unwrap_err().to_string().contains("no libtorch"));
     }
 }

@@ -347,7 +347,7 @@ mod tests {
         );
         refused(
             &with(&[Step::Scale(vec![-2.0])], std::slice::from_ref(&end)),
-            "deviation 0 is not positive",
+            "standard deviation 0 of the normaliser is not positive",
         );
         refused(&with(&[tanh], std::slice::from_ref(&end)), "function before the first layer");
         refused(&with(&[Step::Shift(vec![0.0; 4])], std::slice::from_ref(&end)), "4 numbers");

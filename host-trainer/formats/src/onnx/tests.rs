@@ -62,7 +62,7 @@ fn image(policy_activation: Activation, policy_head: Head) -> AlignedImage {
     let policy: Vec<f32> =
         (0..architecture.policy().params() + 2).map(|i| (i as f32 * 1.3).sin()).collect();
     let contents =
-        Contents { architecture, passport: &passport, policy: &policy, model: None, golden: &[] };
+        Contents { architecture, metadata: &passport, policy: &policy, model: None, golden: &[] };
     let mut words = vec![0u32; contents.capacity().div_ceil(4)];
     let buffer = bytemuck::cast_slice_mut(&mut words);
     let len = daa_core::image::write(&contents, buffer).unwrap();

@@ -259,7 +259,7 @@ mod tests {
     fn arms_are_named_by_the_fewest_keys_that_tell_them_apart() {
         assert_eq!(names(&["ppo.clip = 0.1"]), ["DAA-PPO"]);
         assert_eq!(
-            names(&["estimator.kind = 'single'\nclip = 0.3", "ppo.clip = 0.1"]),
+            names(&["estimator.kind = 'single'\nppo.clip = 0.3", "ppo.clip = 0.1"]),
             ["PPO", "DAA-PPO"]
         );
         assert_eq!(
@@ -270,8 +270,10 @@ mod tests {
             ]),
             ["PPO", "DAA-PPO, N = 4", "DAA-PPO, N = 16"]
         );
-        let same =
-            ["estimator.kind = 'single'\nhorizon = 2", "estimator.kind = 'single'\nhorizon = 3"];
+        let same = [
+            "estimator.kind = 'single'\nestimator.horizon = 2",
+            "estimator.kind = 'single'\nestimator.horizon = 3",
+        ];
         assert_eq!(names(&same), ["PPO", "PPO (2)"]);
         assert_eq!(
             names(&["ppo.clip = 0.1", "ppo.clip = 0.3"]),

@@ -60,5 +60,6 @@ mod recovery;
 pub use bootstrap::{Statistic, intervals};
 pub use critic::critic_of;
 pub use measure::{Measured, Size, improve, measure};
+pub use settings::{MeasureOptions, NewPolicyOptions, VarianceConfig};
 pub use table::{Published, Report, Row, TABLE_1};
 pub use window::{Settings, Walker, Window};

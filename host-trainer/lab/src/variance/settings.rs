@@ -15,9 +15,7 @@ pub(super) const PRESETS: [Preset; 2] = [
     Preset { name: "quick", text: include_str!("quick.toml"), about: "a first look in seconds" },
 ];
 
-// The rule of an option takes a reference to the option's own type.
-#[allow(clippy::ptr_arg)]
-fn widths(hidden: &Vec<u16>) -> bool {
+fn widths(hidden: &[u16]) -> bool {
     !hidden.is_empty() && hidden.iter().all(|width| (1..=4096).contains(width))
 }
 
@@ -49,7 +47,7 @@ daa_trainer::options! {
     /// A new policy, after some steps of plain gradient ascent.
     NewPolicyOptions {
         /// Widths of the hidden layers
-        hidden: Vec<u16> = vec![128], (widths, "widths of 1 to 4096, one for each hidden layer");
+        hidden: Vec<u16> = vec![128], (|hidden: &Vec<u16>| widths(hidden), "widths of 1 to 4096, one for each hidden layer");
         /// Activation: relu, leaky_relu, tanh or silu
         activation: Activation = Activation::Relu;
         /// Steps of gradient ascent before the measurement

@@ -17,7 +17,8 @@ fn nearest_key<T: Options>(key: &str) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let distance = |known: &str| {
         let whole = strsim::damerau_levenshtein(key, known);
-        (whole.min(strsim::damerau_levenshtein(&last(key), &last(known))), whole)
+        let tie = if key.contains('.') { whole } else { 0 };
+        (whole.min(strsim::damerau_levenshtein(&last(key), &last(known))), tie)
     };
     let options = T::all_entries().into_iter().filter(|entry| !entry.is_table);
     options.map(|entry| entry.key).min_by_key(|known| distance(known)).unwrap_or_default()

@@ -46,10 +46,8 @@ const HIDDEN: RangeInclusive<usize> = 1..=daa_core::image::MAX_HIDDEN;
 /// Counts whose products stay small numbers.
 const SIZE: RangeInclusive<usize> = 1..=1 << 24;
 
-// The rule of an option takes a reference to the option's own type.
-#[allow(clippy::ptr_arg)]
-fn are_seeds(seeds: &Vec<u64>) -> bool {
-    let mut sorted = seeds.clone();
+fn are_seeds(seeds: &[u64]) -> bool {
+    let mut sorted = seeds.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
     (1..=1024).contains(&seeds.len()) && sorted.len() == seeds.len()
@@ -63,7 +61,7 @@ crate::options! {
         /// Task, named `domain-task` as in dm_control, or the path of a task file
         task: String = "cartpole-swingup".to_owned();
         /// Seeds that are trained together, one policy each
-        seeds: Vec<u64> = vec![1], (are_seeds, "1 to 1024 different seeds");
+        seeds: Vec<u64> = vec![1], (|seeds: &Vec<u64>| are_seeds(seeds), "1 to 1024 different seeds");
         /// Decisions of each seed; one decision is action_repeat control steps
         decisions: u64 = 100_000, 1..=1 << 40;
         /// Control steps for which an action is held

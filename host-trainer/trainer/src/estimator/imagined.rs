@@ -344,7 +344,7 @@ mod tests {
                     SVector::from([noise[at], noise[at + 1]])
                 });
                 let mut expected = [0.0; N];
-                all_action_advantages::<H, 3, 2>(
+                all_action_advantages::<H, _>(
                     &core,
                     &z,
                     &chosen,

@@ -157,7 +157,7 @@ mod tests {
         // Somebody who waits gets it when it is free.
         let waiting = {
             let place = place.clone();
-            std::thread::spawn(move || Lock::take(&place, Duration::from_secs(60)).map(drop))
+            std::thread::spawn(move || Lock::take(&place, Duration::from_secs(600)).map(drop))
         };
         std::thread::sleep(Duration::from_millis(50));
         drop(lock);
