@@ -1,7 +1,8 @@
 //! What can go wrong in a task, each with the way out.
 
-use super::spec::UnknownTask;
-use super::state::State;
+use std::fmt;
+
+use crate::state::State;
 
 /// Why a task could not be loaded, reset, stepped or restored.
 #[derive(Debug, thiserror::Error)]
@@ -144,4 +145,27 @@ pub struct Divergence {
     pub before: State,
     /// The actions since, the last being that of the decision in which it diverged.
     pub actions: Vec<Vec<f64>>,
+}
+
+/// No task has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct UnknownTask {
+    /// The name that was asked for.
+    pub name: String,
+    /// The known name most like it.
+    pub nearest: &'static str,
+}
+
+impl fmt::Display for UnknownTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.split_once('@') {
+            Some((name, _)) => write!(
+                f,
+                "the files of task {} are not here, or were changed: bring {name}.toml and its model as they were with --task-file {name}.toml",
+                self.name.escape_debug(),
+                name = name.escape_debug()
+            ),
+            None => write!(f, "unknown task {:?}: did you mean {}?", self.name, self.nearest),
+        }
+    }
 }

@@ -27,19 +27,19 @@ pub struct RandomState {
 }
 
 impl Random {
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(stream);
         Self { seed, stream, generator }
     }
 
-    pub(super) fn restore(state: RandomState) -> Self {
+    pub(crate) fn restore(state: RandomState) -> Self {
         let mut random = Self::new(state.seed, state.stream);
         random.generator.set_word_pos(u128::from(state.position));
         random
     }
 
-    pub(super) fn state(&self) -> RandomState {
+    pub(crate) fn state(&self) -> RandomState {
         RandomState {
             seed: self.seed,
             stream: self.stream,
@@ -52,7 +52,7 @@ impl Random {
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         let unit: f64 = StandardUniform.sample(&mut self.generator);
         #[cfg(test)]
-        let unit = unit + super::tests::planted_shift();
+        let unit = unit + crate::tests::planted_shift();
         low + (high - low) * unit
     }
 
@@ -60,7 +60,7 @@ impl Random {
     pub fn normal(&mut self) -> f64 {
         let normal: f64 = StandardNormal.sample(&mut self.generator);
         #[cfg(test)]
-        let normal = normal + 2.0 * super::tests::planted_shift();
+        let normal = normal + 2.0 * crate::tests::planted_shift();
         normal
     }
 }

@@ -11,11 +11,12 @@ use std::fmt::Write;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::environment::Environment;
-use super::error::{Divergence, Error};
-use super::field::Field;
-use super::physics::Stepping;
-use super::spec::{distance, find};
+use crate::env::Environment;
+use crate::error::{Divergence, Error};
+use crate::mujoco::physics::Stepping;
+use crate::nearest::distance;
+use crate::registry::find;
+use crate::state::field::Field;
 
 /// What to replay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

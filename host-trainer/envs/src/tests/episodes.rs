@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::super::physics::Stepping;
-use super::super::replay::{self, Request};
-use super::super::{Environment, Error, State, all, find};
 use super::{Babble, fresh};
+use crate::Stepping;
+use crate::replay::{self, Request};
+use crate::{Environment, Error, State, all, find};
 
 /// Observations and rewards, as bits, of some decisions.
 fn roll(environment: &mut Environment, seed: u64, decisions: usize) -> Vec<u64> {

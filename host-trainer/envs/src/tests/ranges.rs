@@ -1,7 +1,8 @@
 //! Declared ranges against what the simulation can do.
 
-use super::super::{Environment, Task, all};
-use super::{Babble, Random, fresh};
+use super::{Babble, fresh};
+use crate::Random;
+use crate::{Environment, Task, all};
 
 /// Least and greatest value seen of each signal.
 struct Extremes {
