@@ -1,5 +1,5 @@
-//! Episodes with a policy's most probable or sampled actions, in environments of their own: training
-//! never notices.
+//! Evaluation: episodes with a policy's most probable or sampled actions. They run in separate
+//! environments with separate random streams, so that evaluating does not change training.
 
 use crate::act::{Actor, Rollout};
 use crate::agent::Agent;
@@ -9,40 +9,40 @@ use crate::parallel;
 use crate::streams::{Purpose, stream, stream_number};
 use crate::task::{Signal, Task};
 
-/// Which actions an evaluation takes.
+/// The actions that an evaluation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actions {
-    /// The most probable ones.
+    /// The most probable action of each decision.
     Mean,
-    /// Sampled ones, as in the papers.
+    /// Actions sampled from the policy, as in the papers.
     Sampled,
 }
 
-/// What to evaluate with.
+/// Settings of an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Evaluation {
     /// The task.
     pub task: &'static Task,
     /// Control steps for which an action is held.
     pub action_repeat: u32,
-    /// Which actions to take.
+    /// The actions to take.
     pub actions: Actions,
     /// Number of episodes.
     pub episodes: usize,
-    /// Episode `i` starts from stream `i` of this seed, whatever the number of threads.
+    /// Episode `i` starts from stream `i` of this seed, for every number of threads.
     pub seed: u64,
     /// Worker threads.
     pub threads: usize,
 }
 
-/// One episode.
+/// The record of an episode.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Episode {
     /// Undiscounted sum of rewards.
     pub total: f64,
-    /// `[decisions, D]` observations that were acted on.
+    /// `[decisions, D]` observations before each action.
     pub observations: Vec<f32>,
-    /// `[decisions, A]` actions, as `core` computed them.
+    /// `[decisions, A]` actions, as `daa_core` computed them.
     pub actions: Vec<f32>,
     /// `[decisions]` rewards, summed over the action repeat.
     pub rewards: Vec<f64>,
@@ -79,7 +79,7 @@ pub fn trajectories_csv(task: &Task, episodes: &[Episode]) -> anyhow::Result<Str
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-/// Mean and standard error of the mean.
+/// A mean with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     /// Mean.
@@ -89,7 +89,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of some values.
+    /// Mean and standard error of some values.
     ///
     /// ```
     /// use daa_envs::evaluate::Summary;
@@ -173,8 +173,8 @@ pub fn evaluate(agent: &Agent, what: &Evaluation) -> Result<Vec<Episode>, Error>
     parallel::map(what.threads, what.episodes, run).into_iter().collect()
 }
 
-/// Runs episode `index` with an agent's actions and shows the environment to `look`
-/// at the start and after every decision.
+/// Runs episode `index` with an agent's actions, and calls `look` with the environment at the start
+/// and after every decision.
 ///
 /// # Errors
 /// [`Error`] of the environment, or what `look` returns.

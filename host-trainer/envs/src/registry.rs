@@ -13,20 +13,20 @@ use crate::task::{Definition, Source, Task};
 
 static KNOWN: Mutex<Vec<&'static Task>> = Mutex::new(Vec::new());
 
-/// Folders below one that are searched.
+/// Most folders beside a run that are searched for a task's files.
 const MOST_FOLDERS: usize = 10_000;
 
 fn lock() -> MutexGuard<'static, Vec<&'static Task>> {
-    // Whole tasks are pushed, never parts.
+    // A panic cannot leave a task half pushed.
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The task of that name, if it was loaded or registered.
+/// The loaded or registered task of that name.
 fn known(name: &str) -> Option<&'static Task> {
     lock().iter().copied().find(|task| task.name == name)
 }
 
-/// The task of that name.
+/// The task of that name: of the suite, registered, or loaded before.
 ///
 /// ```
 /// use daa_envs as task;
@@ -35,10 +35,10 @@ fn known(name: &str) -> Option<&'static Task> {
 /// assert!(error.contains("did you mean cartpole-swingup?"));
 /// ```
 ///
-/// A name that ends with `.toml` is that of a file which describes a task: it is loaded.
+/// A name that ends with `.toml` is the path of a task file, which is loaded.
 ///
 /// # Errors
-/// [`UnknownTask`], with the nearest name, where there is none; [`Error::Own`] for a file with a mistake.
+/// [`UnknownTask`] with the most similar name; [`Error::Own`] for a file with a mistake.
 pub fn find(name: &str) -> Result<&'static Task, Error> {
     if name.ends_with(".toml") {
         return load(Path::new(name));
@@ -50,31 +50,32 @@ pub fn find(name: &str) -> Result<&'static Task, Error> {
     })
 }
 
-/// Makes a task known under its name, as if it were of the suite.
+/// Registers a user's task, so that [`find`] knows it like a task of the suite.
 ///
 /// # Errors
-/// [`Error::Own`]: a name that is taken or not of letters, digits, `-` and `_`; a model that MuJoCo
-/// refuses or that lacks what the definition names; an impossible rate, episode or range.
+/// [`Error::Own`]: a name that exists already or has characters other than letters, digits, `-` and `_`;
+/// a model that MuJoCo refuses or that lacks a name the definition uses; an invalid rate, episode length
+/// or range.
 pub fn register(definition: Box<dyn Definition>) -> Result<&'static Task, Error> {
     let name = definition.name().to_owned();
     let letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 64 || !name.chars().all(letter) {
         return Err(Error::Own {
             file: format!("task {name:?}"),
-            what: "a name has 1 to 64 letters, digits, - and _".to_owned(),
+            what: "a task's name must have 1 to 64 characters: letters, digits, - and _".to_owned(),
         });
     }
     if find(&name).is_ok() {
         return Err(Error::Own {
             file: format!("task {name:?}"),
-            what: "there is a task of that name: choose another".to_owned(),
+            what: "a task of this name exists: choose another name".to_owned(),
         });
     }
     let file = format!("the model of {name}");
     add(Custom { file, definition }, name)
 }
 
-/// Loads a task from its TOML file; twice the same one is one task.
+/// Loads a task from its TOML file. Loading the same files again returns the same task.
 ///
 /// # Errors
 /// [`Error::Own`] with the first mistake in the files.
@@ -92,7 +93,7 @@ fn load_source(source: Source) -> Result<&'static Task, Error> {
 }
 
 fn add(custom: Custom, name: String) -> Result<&'static Task, Error> {
-    // For the life of the process: tasks are few, and everything refers to them.
+    // Leaked, since references to tasks live as long as the process; there are few tasks.
     let task = describe(custom, Box::leak(name.into_boxed_str()))?;
     let task: &'static Task = Box::leak(Box::new(task));
     rehearse(task)?;
@@ -114,9 +115,9 @@ fn rehearse(task: &'static Task) -> Result<(), Error> {
     Ok(())
 }
 
-/// The task of that name; where it is `NAME@HASH` and unknown, its files are looked for near `place`,
-/// a run directory or a file in one: there, in `task/`, and in `task/` of the folders beside. Files with
-/// another hash are another task.
+/// The task of that name. The files of an unknown `NAME@HASH` are searched near `place`, a run directory
+/// or a file in one: in its `task/`, in the folder itself, and in `task/` of the folders beside it. Files
+/// with another hash are ignored.
 ///
 /// # Errors
 /// Those of [`find`].

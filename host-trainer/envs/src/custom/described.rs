@@ -1,4 +1,4 @@
-//! A TOML as an implementation of the traits.
+//! A task that is described by a TOML file, as an implementation of the two traits.
 
 use super::goal::Goal;
 use super::quantity::Reader;
@@ -10,7 +10,7 @@ use crate::mujoco::physics::Physics;
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Bound, Definition, Signal, Source};
 
-/// A task read from its files.
+/// The definition of a task that was read from its files.
 #[derive(Debug)]
 pub(crate) struct Described {
     source: Source,
@@ -22,7 +22,7 @@ impl Described {
     /// # Errors
     /// [`Error::Own`] with the first mistake.
     pub(crate) fn new(source: Source) -> Result<Self, Error> {
-        // It was parsed for the model's name: only what it says can be wrong.
+        // The TOML was parsed before, for the model's name, so that it cannot fail here.
         let table = source.toml.parse().unwrap_or_default();
         let settings = Settings::take(table).map_err(|mistake| source.error(mistake))?;
         Ok(Self { name: source.task_name(), source, settings })
@@ -39,7 +39,7 @@ impl Described {
             labels => labels.iter().map(label).collect(),
         };
         let unit = match unit {
-            // A handful of words a task, for the life of the process as the task itself.
+            // Leaked like the task itself: a few words for each task.
             Some(unit) => &*Box::leak(unit.into_boxed_str()),
             None => reader.unit,
         };
@@ -96,7 +96,7 @@ impl Definition for Described {
     }
 }
 
-/// A described task bound to a model.
+/// A described task bound to a model: what it reads, rewards and starts from.
 #[derive(Debug)]
 struct Episode {
     readers: Vec<(Reader, (f64, f64))>,

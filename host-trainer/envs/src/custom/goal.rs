@@ -1,4 +1,4 @@
-//! Rewards and terminations from quantities.
+//! Rewards and terminations, computed from quantities.
 
 use super::quantity::{KINDS, MODIFIERS, Quantity, Reader};
 use super::section::{Mistake, Section};
@@ -8,7 +8,7 @@ use crate::mujoco::physics::Physics;
 use crate::nearest::nearest;
 use crate::suite::reward::{Sigmoid, tolerance};
 
-/// How the terms of a reward are put together. Both stay in 0 to 1.
+/// How the terms of a reward are combined. Either way the reward is in 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Combine {
     /// Product of 1 - w + w t.
@@ -27,7 +27,7 @@ pub(super) struct Term {
     weight: f64,
 }
 
-/// Ends an episode for good.
+/// A condition that terminates an episode.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Termination {
     pub(super) quantity: Quantity,
@@ -87,28 +87,30 @@ fn sigmoid(section: &mut Section) -> Result<Sigmoid, Mistake> {
 impl Term {
     pub(super) const KEYS: [&str; 5] = ["bounds", "margin", "sigmoid", "value_at_margin", "weight"];
 
-    /// All keys of a term's table.
+    /// All keys that a term's table may have.
     pub(super) fn keys() -> Vec<&'static str> {
         [&KINDS[..], &MODIFIERS, &Self::KEYS].concat()
     }
 
     pub(super) fn take(section: &mut Section, combine: Combine) -> Result<Self, Mistake> {
         let quantity = Quantity::take(section)?;
-        let bounds = section
-            .pair("bounds")?
-            .ok_or_else(|| section.mistake("bounds = [least, greatest] is missing: 1 in there"))?;
+        let bounds = section.pair("bounds")?.ok_or_else(|| {
+            section.mistake("bounds = [least, greatest] is missing: the term is 1 between them")
+        })?;
         let margin = section.finite("margin", 0.0)?;
         if margin < 0.0 {
-            return Err(section.mistake(format!("margin = {margin} is below 0")));
+            return Err(section.mistake(format!("margin = {margin} is negative")));
         }
         let sigmoid = sigmoid(section)?;
         let weight = section.finite("weight", 1.0)?;
         if weight <= 0.0 || (combine == Combine::Product && weight > 1.0) {
             let possible = match combine {
-                Combine::Product => "a factor is 1 - weight + weight x term: above 0, at most 1",
-                Combine::Mean => "above 0",
+                Combine::Product => {
+                    "it must be above 0 and at most 1, since a factor is 1 - weight + weight x term"
+                }
+                Combine::Mean => "it must be above 0",
             };
-            return Err(section.mistake(format!("weight = {weight} is impossible: {possible}")));
+            return Err(section.mistake(format!("weight = {weight} is invalid: {possible}")));
         }
         Ok(Self { quantity, bounds, margin, sigmoid, weight })
     }
@@ -122,13 +124,15 @@ impl Termination {
     pub(super) fn take(section: &mut Section) -> Result<Self, Mistake> {
         let quantity = Quantity::take(section)?;
         let outside = section.pair("outside")?.ok_or_else(|| {
-            section.mistake("outside = [least, greatest] is missing: the episode ends out there")
+            section.mistake(
+                "outside = [least, greatest] is missing: the episode terminates outside of them",
+            )
         })?;
         Ok(Self { quantity, outside })
     }
 }
 
-/// Rewards and terminations with their places in a model.
+/// Rewards and terminations bound to a model.
 #[derive(Debug)]
 pub(super) struct Goal {
     combine: Combine,
@@ -152,7 +156,7 @@ impl Goal {
         })
     }
 
-    /// In 0 to 1. Of a quantity with several numbers the tolerances' mean counts.
+    /// The reward in 0 to 1. For a quantity of several numbers, the term is the mean of their tolerances.
     pub(super) fn reward(&self, physics: &Physics) -> f64 {
         let (mut product, mut sum, mut weights) = (1.0, 0.0, 0.0);
         for (term, reader) in &self.terms {

@@ -34,7 +34,7 @@ use crate::task::{Behaviour, Definition, Signal, Task, TaskModel};
 
 pub(crate) use described::Described;
 
-/// Control steps of the longest episode.
+/// Most control steps of an episode.
 const LONGEST_EPISODE: f64 = 1e6;
 
 /// A user's definition with its model's file name.
@@ -72,7 +72,7 @@ impl TaskModel for Custom {
     }
 
     fn mismatch(&self, _: &str) -> Error {
-        self.error("the definition gives another model each time")
+        self.error("the definition must return the same model in every call")
     }
 
     fn bind(&self, names: &Names<'_>) -> Result<Box<dyn Behaviour>, Error> {
@@ -84,7 +84,7 @@ impl TaskModel for Custom {
     }
 }
 
-/// The task of a definition, held against its model.
+/// Makes a task of a definition after comparing it with its model.
 pub(crate) fn describe(own: Custom, name: &'static str) -> Result<Task, Error> {
     let model = own.compile(Scenery::Bare)?;
     check_model(&own, &model)?;
@@ -96,13 +96,13 @@ pub(crate) fn describe(own: Custom, name: &'static str) -> Result<Task, Error> {
         || (steps - steps.round()).abs() > 1e-6 * steps
     {
         return Err(own.described(format!(
-            "a rate of {rate} Hz is no whole number of the model's time steps of {timestep} s: {steps} of them"
+            "a control step at {rate} Hz is not a whole number of the model's time steps of {timestep} s, but {steps}: change the rate or the time step"
         )));
     }
     let episode = (seconds * rate).round();
     if !(1.0..=LONGEST_EPISODE).contains(&episode) {
         return Err(own.described(format!(
-            "an episode of {seconds} s has {episode} decisions: 1 to {LONGEST_EPISODE} are possible"
+            "an episode of {seconds} s has {episode} decisions: it must have 1 to {LONGEST_EPISODE}"
         )));
     }
     let bound = own.definition.bind(&Names::new(&model, own.file(), true))?;
@@ -122,7 +122,7 @@ pub(crate) fn describe(own: Custom, name: &'static str) -> Result<Task, Error> {
 
 fn check_model(own: &Custom, model: &MjModel) -> Result<(), Error> {
     if model.nq() == 0 {
-        return Err(own.error("it has no joint: nothing in it can move"));
+        return Err(own.error("the model has no joint, so that nothing can move: add one"));
     }
     let numbers: [(&str, &[f64]); 9] = [
         ("the start position", model.qpos0()),
@@ -137,17 +137,17 @@ fn check_model(own: &Custom, model: &MjModel) -> Result<(), Error> {
     ];
     for (what, values) in numbers {
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(own.error(format!("{what} is {value}, not a finite number")));
+            return Err(own.error(format!("{what} is {value}, which is not a finite number")));
         }
     }
     Ok(())
 }
 
-/// One action an actuator: -1 and 1 are the ends of its control range.
+/// One action for each actuator; -1 and 1 are the ends of its control range.
 fn actions(own: &Custom, model: &MjModel) -> Result<Vec<Signal>, Error> {
     let ranges = model.actuator_ctrlrange();
     if ranges.is_empty() {
-        return Err(own.error("it has no actuator: add some in <actuator>"));
+        return Err(own.error("the model has no actuator: add at least one in <actuator>"));
     }
     let name = |id| {
         let given = model.id_to_name(MjtObjBase::mjOBJ_ACTUATOR, id).unwrap_or_default();
@@ -159,7 +159,7 @@ fn actions(own: &Custom, model: &MjModel) -> Result<Vec<Signal>, Error> {
             let [low, high] = ranges[id];
             if !(limited[id] && low < high && low.is_finite() && high.is_finite()) {
                 return Err(own.error(format!(
-                    "actuator {:?} has no control range: give it ctrlrange=\"low high\"; -1 and 1 of the policy are its ends",
+                    "actuator {:?} has no control range: give it ctrlrange=\"low high\", to which the policy's -1 and 1 are mapped",
                     name(id)
                 )));
             }
@@ -171,20 +171,21 @@ fn actions(own: &Custom, model: &MjModel) -> Result<Vec<Signal>, Error> {
 fn check_signals(own: &Custom, what: &str, signals: &[Signal], most: usize) -> Result<(), Error> {
     if signals.is_empty() || signals.len() > most {
         let count = signals.len();
-        return Err(own.described(format!("{count} {what}s: an image holds 1 to {most}")));
+        return Err(own
+            .described(format!("the task has {count} {what}s: a policy image holds 1 to {most}")));
     }
     for (index, signal) in signals.iter().enumerate() {
         let name = &signal.name;
         let single = (signal.low as f32, signal.high as f32);
         if !(single.0.is_finite() && single.1.is_finite() && single.0 < single.1) {
             let (low, high) = (signal.low, signal.high);
-            return Err(
-                own.described(format!("{what} {name:?}: a range of {low} to {high} is none"))
-            );
+            return Err(own.described(format!(
+                "{what} {name:?}: the range {low} to {high} must be finite and not empty"
+            )));
         }
         if signals[..index].iter().any(|other| other.name == *name) {
             return Err(
-                own.described(format!("two {what}s are called {name:?}: give one another name"))
+                own.described(format!("two {what}s have the name {name:?}: rename one of them"))
             );
         }
     }

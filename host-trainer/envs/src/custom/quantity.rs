@@ -1,4 +1,4 @@
-//! What can be read from a simulation, by name.
+//! Quantities that a TOML can read from a simulation, by name.
 
 use mujoco_rs::prelude::MjtObjBase;
 use mujoco_rs::wrappers::mj_model::MjtJoint;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::mujoco::names::Names;
 use crate::mujoco::physics::Physics;
 
-/// The keys of a quantity: exactly one kind, any of the rest.
+/// Keys that give a quantity's kind: exactly one of them must be present.
 pub(super) const KINDS: [&str; 10] = [
     "sensor",
     "joint_position",
@@ -21,16 +21,17 @@ pub(super) const KINDS: [&str; 10] = [
     "action",
     "contacts",
 ];
+/// Optional keys of a quantity.
 pub(super) const MODIFIERS: [&str; 6] =
     ["components", "target", "relative_to", "frame", "norm", "scale"];
 
-/// Components of the longest quantity.
+/// Most components of a quantity.
 const MOST: usize = 128;
 
-/// A quantity as the TOML has it.
+/// A quantity as the TOML describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Quantity {
-    /// For messages.
+    /// Table in the TOML, for messages.
     pub(super) place: String,
     kind: &'static str,
     of: String,
@@ -43,7 +44,7 @@ pub(super) struct Quantity {
 }
 
 impl Quantity {
-    /// Takes a quantity's keys out of a table.
+    /// Takes the keys of a quantity out of a table.
     pub(super) fn take(section: &mut Section) -> Result<Self, Mistake> {
         let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| section.has(kind)).collect();
         let [kind] = kinds[..] else {
@@ -53,7 +54,7 @@ impl Quantity {
         let of = match kind {
             "contacts" => {
                 if !section.flag(kind)? {
-                    return Err(section.mistake("contacts = true is all it can be"));
+                    return Err(section.mistake("contacts = true is the only possible value"));
                 }
                 String::new()
             }
@@ -72,27 +73,28 @@ impl Quantity {
         };
         let vector = matches!(kind, "position" | "linear_velocity" | "angular_velocity");
         if quantity.relative_to.is_some() && kind != "position" {
-            return Err(section.mistake("relative_to goes with position only"));
+            return Err(section.mistake("relative_to is allowed with position only"));
         }
         if quantity.frame.is_some() && !vector {
-            return Err(section
-                .mistake("frame goes with position, linear_velocity and angular_velocity only"));
+            return Err(section.mistake(
+                "frame is allowed with position, linear_velocity and angular_velocity only",
+            ));
         }
         if quantity.frame.is_some() && quantity.target.is_some() {
-            return Err(section.mistake("target is a point of the world: leave out frame"));
+            return Err(section.mistake("target is a point in world coordinates: leave out frame"));
         }
         if let Some(target) = &quantity.target
             && let Some(value) = target.iter().find(|value| !value.is_finite())
         {
-            return Err(section.mistake(format!("target holds {value}")));
+            return Err(section.mistake(format!("target has {value}, which is not finite")));
         }
         if quantity.scale == 0.0 {
-            return Err(section.mistake("scale = 0 leaves nothing"));
+            return Err(section.mistake("scale = 0 makes every reading 0"));
         }
         Ok(quantity)
     }
 
-    /// Name of a signal that is not given one.
+    /// Name of the signal where the TOML gives none.
     pub(super) fn default_name(&self) -> String {
         let of = if self.of == "all" { "" } else { &self.of };
         match (self.kind, self.of.as_str()) {
@@ -105,17 +107,17 @@ impl Quantity {
         }
     }
 
-    /// The range that no reading can leave, where there is one.
+    /// The range of all possible readings; none where they are unbounded.
     pub(super) fn natural_range(&self) -> Option<(f64, f64)> {
         let bounded = matches!(self.kind, "rotation" | "quaternion" | "action");
         let plain = bounded && self.target.is_none() && !self.norm;
         plain.then(|| (-self.scale.abs(), self.scale.abs()))
     }
 
-    /// Finds the names in a model.
+    /// Looks up the quantity's names in a model.
     ///
     /// # Errors
-    /// A name that the model does not have, with those that it has.
+    /// A name that the model does not have; the message lists those that it has.
     pub(super) fn bind(&self, names: &Names<'_>) -> Result<Reader, Error> {
         let mistake = |what: String| Error::Own {
             file: names.file.clone(),
@@ -130,7 +132,7 @@ impl Quantity {
             let find = |word: &String| {
                 components.iter().position(|known| known == word).ok_or_else(|| {
                     mistake(format!(
-                        "it has no component {word:?}: the components are {}",
+                        "the quantity has no component {word:?}: its components are {}",
                         components.join(", ")
                     ))
                 })
@@ -138,7 +140,10 @@ impl Quantity {
             chosen = wanted.iter().map(find).collect::<Result<_, _>>()?;
         }
         if chosen.is_empty() || chosen.len() > MOST {
-            return Err(mistake(format!("{} components: 1 to {MOST} are possible", chosen.len())));
+            return Err(mistake(format!(
+                "the quantity has {} components: 1 to {MOST} are allowed",
+                chosen.len()
+            )));
         }
         let target = self.target.clone().unwrap_or_else(|| vec![0.0; chosen.len()]);
         if target.len() != chosen.len() {
@@ -269,7 +274,7 @@ impl Place {
         }
     }
 
-    /// Angular, then linear velocity in the axes of the world.
+    /// Angular, then linear velocity in world axes.
     fn motion(self, physics: &Physics) -> [f64; 6] {
         match self {
             Self::Body(body) => physics.object_velocity(MjtObjBase::mjOBJ_XBODY, body, false),
@@ -278,7 +283,7 @@ impl Place {
     }
 }
 
-/// Where numbers come from.
+/// What a quantity reads, by its addresses in the model.
 #[derive(Debug)]
 enum Source {
     Sensor(usize, usize),
@@ -296,7 +301,7 @@ enum Source {
         frame: Option<Place>,
         first: usize,
     },
-    /// The last action in -1 to 1, from the controls that it became.
+    /// The last action in -1 to 1, computed back from the controls.
     Action {
         first: usize,
         ranges: Vec<[f64; 2]>,
@@ -304,7 +309,7 @@ enum Source {
     Contacts,
 }
 
-/// A quantity with its places in a model.
+/// A quantity bound to a model.
 #[derive(Debug)]
 pub(super) struct Reader {
     source: Source,
@@ -317,23 +322,23 @@ pub(super) struct Reader {
     pub(super) unit: &'static str,
 }
 
-/// A vector of the world in the axes of a frame.
+/// Components of a vector, given in world axes, along the axes of a frame.
 fn turned(axes: &[f64; 9], vector: [f64; 3]) -> [f64; 3] {
     [0, 1, 2].map(|axis| (0..3).map(|row| vector[row] * axes[3 * row + axis]).sum())
 }
 
 impl Reader {
-    /// Numbers that it writes.
+    /// How many numbers the quantity has.
     pub(super) fn len(&self) -> usize {
         if self.norm { 1 } else { self.chosen.len() }
     }
 
-    /// Name of each number within the quantity, empty for a single one.
+    /// Name of each number within the quantity; an empty name for a single number.
     pub(super) fn labels(&self) -> &[String] {
         if self.norm { &[] } else { &self.labels }
     }
 
-    /// Gives each number to `take`, with its index.
+    /// Calls `take` with the index and value of each number.
     pub(super) fn read(&self, physics: &Physics, mut take: impl FnMut(usize, f64)) {
         let mut numbers = [0.0; MOST];
         let numbers = &mut numbers[..self.buffer.min(MOST)];
@@ -361,7 +366,8 @@ impl Reader {
             }
             Source::Rotation(of) => into.copy_from_slice(&of.axes(physics)),
             Source::Quaternion(body) => {
-                // q and -q are one orientation: the chip must see the one that training saw.
+                // q and -q are the same orientation: the sign is fixed, so that the microcontroller
+                // sees the same numbers as training.
                 let q = physics.xquat()[*body];
                 let sign = if q[0] < 0.0 { -1.0 } else { 1.0 };
                 into.copy_from_slice(&q.map(|value| sign * value));

@@ -1,13 +1,13 @@
-//! One table of a task's TOML: keys taken one by one, every mistake with its place.
+//! A table of a task's TOML. Its keys are taken one by one, and every error names its place.
 
 use toml::{Table, Value};
 
 use crate::nearest::nearest;
 
-/// A mistake: the place in the file, what is wrong, what would be right.
+/// An error message: the place in the file, what is wrong, and what would be right.
 pub(super) type Mistake = String;
 
-/// A table whose keys are all known.
+/// A table that has no unknown keys.
 #[derive(Debug)]
 pub(super) struct Section {
     place: String,
@@ -15,7 +15,10 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Refuses a key that is none of `keys`.
+    /// A section of a table.
+    ///
+    /// # Errors
+    /// A key of the table that is not one of `keys`.
     pub(super) fn new(
         place: impl Into<String>,
         table: Table,
@@ -47,7 +50,7 @@ impl Section {
     }
 
     fn other_type(&self, key: &str, wanted: &str, got: &Value) -> Mistake {
-        self.mistake(format!("{key} = {got} is no {wanted}"))
+        self.mistake(format!("{key} = {got} is not {wanted}"))
     }
 
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, Mistake> {
@@ -66,10 +69,10 @@ impl Section {
         }
     }
 
-    /// A number that may be infinite, but is one.
+    /// A number, which may be infinite but not NaN.
     pub(super) fn number(&mut self, key: &str) -> Result<Option<f64>, Mistake> {
         let Some(value) = self.table.remove(key) else { return Ok(None) };
-        as_number(&value).map(Some).ok_or_else(|| self.other_type(key, "number", &value))
+        as_number(&value).map(Some).ok_or_else(|| self.other_type(key, "a number", &value))
     }
 
     pub(super) fn required(&mut self, key: &str) -> Result<f64, Mistake> {
@@ -84,14 +87,14 @@ impl Section {
         Err(self.mistake(format!("{key} = {value} is not finite")))
     }
 
-    /// Numbers; a single one stands for a list of one.
+    /// A list of numbers; a single number is a list of one.
     pub(super) fn numbers(&mut self, key: &str) -> Result<Option<Vec<f64>>, Mistake> {
         let Some(value) = self.table.remove(key) else { return Ok(None) };
         let numbers = match &value {
             Value::Array(list) => list.iter().map(as_number).collect(),
             single => as_number(single).map(|number| vec![number]),
         };
-        numbers.map(Some).ok_or_else(|| self.other_type(key, "list of numbers", &value))
+        numbers.map(Some).ok_or_else(|| self.other_type(key, "a list of numbers", &value))
     }
 
     pub(super) fn words(&mut self, key: &str) -> Result<Option<Vec<String>>, Mistake> {
@@ -101,20 +104,22 @@ impl Section {
             Value::Array(list) => list.iter().map(word).collect(),
             single => word(single).map(|word| vec![word]),
         };
-        words.map(Some).ok_or_else(|| self.other_type(key, "list of texts", &value))
+        words.map(Some).ok_or_else(|| self.other_type(key, "a list of texts", &value))
     }
 
-    /// Two ordered numbers.
+    /// Two numbers in ascending order.
     pub(super) fn pair(&mut self, key: &str) -> Result<Option<(f64, f64)>, Mistake> {
         let Some(numbers) = self.numbers(key)? else { return Ok(None) };
         match numbers.as_slice() {
             [low, high] if low <= high => Ok(Some((*low, *high))),
-            [low, high] => Err(self.mistake(format!("{key} = [{low}, {high}] is not ordered"))),
+            [low, high] => {
+                Err(self.mistake(format!("{key} = [{low}, {high}] is not in ascending order")))
+            }
             other => Err(self.mistake(format!("{key} has {} numbers, not 2", other.len()))),
         }
     }
 
-    /// Two ordered finite numbers.
+    /// Two finite numbers in ascending order.
     pub(super) fn finite_pair(&mut self, key: &str) -> Result<Option<(f64, f64)>, Mistake> {
         match self.pair(key)? {
             Some((low, high)) if !(low.is_finite() && high.is_finite()) => {
@@ -128,11 +133,11 @@ impl Section {
         match self.table.remove(key) {
             None => Ok(Table::new()),
             Some(Value::Table(table)) => Ok(table),
-            Some(_) => Err(self.mistake(format!("{key} is no table: write [{key}]"))),
+            Some(_) => Err(self.mistake(format!("{key} is not a table: write [{key}]"))),
         }
     }
 
-    /// The tables of `[[key]]`; none where there are none.
+    /// The tables of `[[key]]`; empty where the key is missing.
     pub(super) fn tables(&mut self, key: &str) -> Result<Vec<Table>, Mistake> {
         let tables = match self.table.remove(key) {
             None => Some(Vec::new()),
@@ -141,11 +146,12 @@ impl Section {
             }
             Some(_) => None,
         };
-        tables.ok_or_else(|| self.mistake(format!("{key} is no list of tables: write [[{key}]]")))
+        tables
+            .ok_or_else(|| self.mistake(format!("{key} is not a list of tables: write [[{key}]]")))
     }
 }
 
-/// NaN is no number.
+/// The value as a number; none for NaN and other types.
 fn as_number(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(number) => Some(*number as f64),

@@ -1,4 +1,4 @@
-//! The whole TOML of a task as checked values.
+//! The settings of a task: its TOML as checked values.
 
 use toml::Table;
 
@@ -7,20 +7,20 @@ use super::quantity::{KINDS, MODIFIERS, Quantity};
 use super::section::{Mistake, Section};
 use super::start::Start;
 
-/// Tables of a kind: more are a mistake.
+/// Most tables of a list.
 const MOST_TABLES: usize = 256;
 
-/// One `[[observation]]`.
+/// An `[[observation]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Observed {
     pub(super) quantity: Quantity,
     pub(super) name: String,
     pub(super) unit: Option<String>,
-    /// Readings are clipped to it; the chip's guard refuses what is outside.
+    /// Readings are clipped to this range; the guard on the microcontroller refuses readings outside.
     pub(super) range: (f64, f64),
 }
 
-/// A task's TOML.
+/// The settings of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Settings {
     pub(super) rate_hz: f64,
@@ -36,7 +36,7 @@ pub(super) struct Settings {
 const KEYS: [&str; 8] =
     ["model", "rate_hz", "episode_seconds", "observation", "reward", "terminate", "start", "train"];
 
-/// Every table of a list, by `take`.
+/// The results of `take` for every table of a list.
 fn each<T>(
     place: &str,
     tables: Vec<Table>,
@@ -44,7 +44,10 @@ fn each<T>(
     mut take: impl FnMut(Section) -> Result<T, Mistake>,
 ) -> Result<Vec<T>, Mistake> {
     if tables.len() > MOST_TABLES {
-        return Err(format!("{} tables of [[{place}]]: at most {MOST_TABLES}", tables.len()));
+        return Err(format!(
+            "there are {} tables [[{place}]]: at most {MOST_TABLES} are allowed",
+            tables.len()
+        ));
     }
     let sections = tables.into_iter().enumerate();
     sections
@@ -53,14 +56,15 @@ fn each<T>(
 }
 
 impl Settings {
-    /// Reads a TOML of which is known that it is one.
+    /// Reads the settings from a parsed TOML.
     pub(super) fn take(table: Table) -> Result<Self, Mistake> {
         let mut section = Section::new("", table, &KEYS)?;
         let positive = |key: &str, value: f64, section: &Section| {
             if value > 0.0 && value.is_finite() {
                 return Ok(value);
             }
-            Err(section.mistake(format!("{key} = {value} is impossible: above 0")))
+            Err(section
+                .mistake(format!("{key} = {value} is invalid: it must be above 0 and finite")))
         };
         let rate_hz = section.required("rate_hz")?;
         let rate_hz = positive("rate_hz", rate_hz, &section)?;
@@ -70,7 +74,7 @@ impl Settings {
         let keys = [&KINDS[..], &MODIFIERS, &["name", "unit", "range"]].concat();
         let observations = each("observation", section.tables("observation")?, &keys, observed)?;
         if observations.is_empty() {
-            return Err(section.mistake("there is no [[observation]]"));
+            return Err(section.mistake("there is no [[observation]]: add at least one"));
         }
         let mut reward = Section::new("reward", section.table("reward")?, &["combine", "term"])?;
         let combine = Combine::take(&mut reward)?;
@@ -78,7 +82,7 @@ impl Settings {
             Term::take(&mut term, combine)
         })?;
         if terms.is_empty() {
-            return Err(section.mistake("there is no [[reward.term]]"));
+            return Err(section.mistake("there is no [[reward.term]]: add at least one"));
         }
         let ends = section.tables("terminate")?;
         let terminations =
@@ -101,7 +105,7 @@ fn observed(mut section: Section) -> Result<Observed, Mistake> {
     let natural = quantity.natural_range();
     let range = section.finite_pair("range")?.or(natural).ok_or_else(|| {
         section.mistake(
-            "range = [least, greatest] is missing: readings are clipped to it, and the chip's guard refuses others",
+            "range = [least, greatest] is missing: readings are clipped to it, and the microcontroller refuses readings outside",
         )
     })?;
     if range.0 >= range.1 {

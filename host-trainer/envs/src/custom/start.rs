@@ -1,4 +1,4 @@
-//! How the episodes of a described task start.
+//! Starts of the episodes of a described task.
 
 use mujoco_rs::wrappers::mj_model::MjtJoint;
 
@@ -10,12 +10,12 @@ use crate::random::Random;
 use crate::suite::start::{unit, until_clear};
 use crate::task::Attempts;
 
-/// Starts drawn before giving up on one without contact.
+/// Most attempts at a start without contact.
 const PATIENCE: u32 = 1000;
 
 type Range = (f64, f64);
 
-/// `[start]`.
+/// The table `[start]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Start {
     keyframe: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Start {
     joints: Vec<JointStart>,
 }
 
-/// `[[start.joint]]`.
+/// A table `[[start.joint]]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct JointStart {
     place: String,
@@ -60,7 +60,7 @@ impl Start {
         let mut section = Section::new("start", table, &Self::KEYS)?;
         let mut noise = |key: &str| match section.finite(key, 0.0)? {
             noise if noise >= 0.0 => Ok(noise),
-            noise => Err(section.mistake(format!("{key} = {noise} is below 0"))),
+            noise => Err(section.mistake(format!("{key} = {noise} is negative"))),
         };
         let (position_noise, velocity_noise) = (noise("position_noise")?, noise("velocity_noise")?);
         let (keyframe, clear) = (section.text("keyframe")?, section.flag("clear")?);
@@ -75,14 +75,14 @@ impl Start {
 
     fn take_joint(mut section: Section) -> Result<JointStart, Mistake> {
         let Some(name) = section.text("name")? else {
-            return Err(section.mistake("name is missing: that of the joint"));
+            return Err(section.mistake("name is missing: give the name of the joint"));
         };
         let any_orientation = match section.text("orientation")?.as_deref() {
             None => false,
             Some("any") => true,
             Some(other) => {
                 return Err(section.mistake(format!(
-                    "orientation = {other:?}: it can be \"any\"; give roll, pitch and yaw instead"
+                    "orientation = {other:?} is invalid: the only value is \"any\"; otherwise give roll, pitch and yaw"
                 )));
             }
         };
@@ -92,7 +92,7 @@ impl Start {
         };
         let (axes, angles) = (three(["x", "y", "z"])?, three(["roll", "pitch", "yaw"])?);
         if any_orientation && angles.iter().any(Option::is_some) {
-            return Err(section.mistake("orientation = \"any\" leaves no roll, pitch and yaw"));
+            return Err(section.mistake("orientation = \"any\" excludes roll, pitch and yaw"));
         }
         Ok(JointStart {
             place: section.place().to_owned(),
@@ -133,7 +133,7 @@ impl Start {
 }
 
 impl JointStart {
-    /// Whether its keys are those of the joint's type.
+    /// Checks that the given keys are those of the joint's type.
     fn check(&self, kind: MjtJoint) -> Result<(), Mistake> {
         let scalar = self.position.is_some() || self.velocity.is_some();
         let turns = self.any_orientation
@@ -154,7 +154,7 @@ impl JointStart {
     }
 }
 
-/// Addresses of the positions that are no part of a quaternion.
+/// Addresses of the positions that do not belong to a quaternion.
 fn scalar_positions(names: &Names<'_>) -> Vec<usize> {
     let (kinds, starts) = (names.model.jnt_type(), names.model.jnt_qposadr());
     let joints = kinds.iter().zip(starts);
@@ -169,7 +169,7 @@ fn scalar_positions(names: &Names<'_>) -> Vec<usize> {
     addresses.collect()
 }
 
-/// A [`Start`] with its places in a model.
+/// A [`Start`] bound to a model.
 #[derive(Debug)]
 pub(super) struct Starter {
     keyframe: Option<usize>,
@@ -214,7 +214,7 @@ impl JointStart {
                 *slot = random.uniform(low, high);
             }
         };
-        // Addresses of a free joint: place, quaternion; velocity, rotation.
+        // A free joint has a position, then a quaternion; a linear, then an angular velocity.
         let (quaternion, spin) = match kind {
             MjtJoint::mjJNT_FREE => (joint.qpos + 3, joint.dof + 3),
             _ => (joint.qpos, joint.dof),
@@ -233,7 +233,7 @@ impl JointStart {
                     set(&mut physics.qvel_mut()[spin + axis], self.angular_velocity);
                 }
                 let orientation = if self.any_orientation {
-                    // A direction of four dimensions, all equally likely.
+                    // A uniform direction in four dimensions is a uniform orientation.
                     Some(unit([0; 4].map(|_| random.normal())))
                 } else {
                     self.angles.iter().any(Option::is_some).then(|| quaternion_of(angles))
@@ -250,7 +250,7 @@ impl JointStart {
     }
 }
 
-/// Roll about x, then pitch about y, then yaw about z, axes of the world.
+/// The quaternion of a roll about x, then a pitch about y, then a yaw about z, all axes of the world.
 fn quaternion_of([roll, pitch, yaw]: [f64; 3]) -> [f64; 4] {
     let ((sr, cr), (sp, cp), (sy, cy)) =
         ((roll / 2.0).sin_cos(), (pitch / 2.0).sin_cos(), (yaw / 2.0).sin_cos());

@@ -1,4 +1,4 @@
-//! Tasks of one's own: hand-computed readings and rewards, and every mistake with its line.
+//! Users' tasks: hand-computed readings and rewards, and the message of every mistake.
 
 use std::path::{Path, PathBuf};
 
@@ -263,18 +263,22 @@ fn every_mistake_is_one_line_that_names_it_and_the_way_out() {
     let cases: &[(&str, &str, &[&str])] = &[
         ("rate_hz", "rate_hs", &["t.toml", "unknown key \"rate_hs\"", "did you mean rate_hz?"]),
         ("rate_hz = 50", "", &["rate_hz is missing"]),
-        ("rate_hz = 50", "rate_hz = -1", &["rate_hz = -1 is impossible: above 0"]),
-        ("rate_hz = 50", "rate_hz = 'fast'", &["rate_hz = \"fast\" is no number"]),
-        ("rate_hz = 50", "rate_hz = nan", &["rate_hz = nan is no number"]),
-        ("rate_hz = 50", "rate_hz = 30", &["30 Hz is no whole number", "0.01 s"]),
-        ("rate_hz = 50", "rate_hz = 1000", &["no whole number"]),
+        ("rate_hz = 50", "rate_hz = -1", &["rate_hz = -1 is invalid: it must be above 0"]),
+        ("rate_hz = 50", "rate_hz = 'fast'", &["rate_hz = \"fast\" is not a number"]),
+        ("rate_hz = 50", "rate_hz = nan", &["rate_hz = nan is not a number"]),
+        ("rate_hz = 50", "rate_hz = 30", &["30 Hz is not a whole number", "0.01 s"]),
+        ("rate_hz = 50", "rate_hz = 1000", &["not a whole number"]),
         ("rate_hz = 50", "rate_hz = = 50", &["t.toml", "line 3"]),
-        ("seconds = 0.2", "seconds = 1e9", &["1 to 1000000 are possible"]),
+        ("seconds = 0.2", "seconds = 1e9", &["it must have 1 to 1000000"]),
         ("\"m.xml\"", "\"n.xml\"", &["n.xml", "cannot read it"]),
         ("\"m.xml\"", "\"../m.xml\"", &["name a file in the folder of the TOML"]),
         ("model = ", "modle = ", &["model = \"FILE.xml\" is missing"]),
         ("range = [-3, 3]", "", &["observation 1", "range = [least, greatest] is missing"]),
-        ("range = [-3, 3]\n\n", "range = [3, -3]\n\n", &["range = [3, -3] is not ordered"]),
+        (
+            "range = [-3, 3]\n\n",
+            "range = [3, -3]\n\n",
+            &["range = [3, -3] is not in ascending order"],
+        ),
         ("range = [-3, 3]\n\n", "range = [3, 3]\n\n", &["range = [3, 3] is empty"]),
         ("range = [-3, 3]\n\n", "range = [0, inf]\n\n", &["is not finite"]),
         ("range = [-3, 3]\n\n", "range = [0]\n\n", &["range has 1 numbers, not 2"]),
@@ -312,34 +316,42 @@ fn every_mistake_is_one_line_that_names_it_and_the_way_out() {
             "position = 'cart'\ntarget = [1, 2]",
             &["target has 2 numbers for 3 components"],
         ),
-        ("joint_position = \"slide\"", "rotation = 'cart'\nframe = 'pole'", &["frame goes with"]),
+        (
+            "joint_position = \"slide\"",
+            "rotation = 'cart'\nframe = 'pole'",
+            &["frame is allowed with"],
+        ),
         ("joint_position = \"slide\"", "joint_position = 'slide'\nscale = 0", &["scale = 0"]),
         (
             "[[reward.term]]",
             "[[observation]]\njoint_position = 'slide'\nrange = [0, 1]\n[[reward.term]]",
-            &["two observations are called \"slide_position\""],
+            &["two observations have the name \"slide_position\""],
         ),
         ("bounds = [0, 0]", "", &["reward.term 1", "bounds = [least, greatest] is missing"]),
-        ("margin = 1", "margin = -1", &["margin = -1 is below 0"]),
+        ("margin = 1", "margin = -1", &["margin = -1 is negative"]),
         ("margin = 1", "sigmoid = 'gausian'", &["did you mean gaussian?"]),
         ("margin = 1", "value_at_margin = 0", &["gaussian takes above 0 and below 1"]),
-        ("margin = 1", "weight = 2", &["weight = 2 is impossible", "at most 1"]),
+        ("margin = 1", "weight = 2", &["weight = 2 is invalid", "at most 1"]),
         ("[[reward.term]]", "[reward]\ncombine = 'maen'\n[[reward.term]]", &["did you mean mean?"]),
         ("[[reward.term]]", "[[reward.tern]]", &["reward", "did you mean term?"]),
         ("[start]", &format!("{end}[start]"), &["terminate 1", "outside = [least, greatest]"]),
         ("= \"there\"", "= \"here\"", &["no keyframe \"here\"", "it has there"]),
-        ("[start]", "[start]\nvelocity_noise = -1", &["start: velocity_noise = -1 is below 0"]),
+        ("[start]", "[start]\nvelocity_noise = -1", &["start: velocity_noise = -1 is negative"]),
         (
             "keyframe = ",
             "joint = [{ name = 'slide', yaw = [0, 1] }]\nkeyframe = ",
             &["start.joint 1", "\"slide\" takes position and velocity"],
         ),
         ("keyframe = ", "joint = [{}]\nkeyframe = ", &["start.joint 1: name is missing"]),
-        ("[[observation]]", "[observation]", &["observation is no list of tables"]),
+        ("[[observation]]", "[observation]", &["observation is not a list of tables"]),
         ("ctrlrange=\"-2 6\"", "", &["actuator \"push\" has no control range", "ctrlrange"]),
         ("<actuator>", "<actuator/><!--", &["MuJoCo refuses it"]),
         ("name=\"slide\" type", "nam=\"slide\" type", &["MuJoCo refuses it"]),
-        ("<worldbody>", "<include file='x.xml'/><worldbody>", &["file='x.xml'", "make it one"]),
+        (
+            "<worldbody>",
+            "<include file='x.xml'/><worldbody>",
+            &["file='x.xml'", "merge included files"],
+        ),
         ("pos=\"0 0 1\">\n        <joint", "pos=\"0 0 nan\">\n        <joint", &["m.xml"]),
         ("timestep=\"0.01\"", "timestep=\"nan\"", &["m.xml"]),
         ("qpos=\"1 0.5\"", "qpos=\"nan 0\"", &[""]),
@@ -373,7 +385,7 @@ fn models_without_anything_to_do_are_refused() {
     }
     let large = format!("{TOML}# {}", "x".repeat(1 << 20));
     let error = load(&Folder::new(&large, MJCF).toml()).unwrap_err().to_string();
-    assert!(error.contains("1048576 would be many"), "{error}");
+    assert!(error.contains("at most 1048576"), "{error}");
     assert!(load(Path::new("/nowhere/t.toml")).unwrap_err().to_string().contains("cannot read"));
     // More observations than an image holds.
     let many: String = (0..129)
@@ -384,7 +396,7 @@ fn models_without_anything_to_do_are_refused() {
     let (head, tail) = TOML.split_once("[[reward.term]]").unwrap();
     let toml = format!("{head}{many}[[reward.term]]{tail}");
     let error = load(&Folder::new(&toml, MJCF).toml()).unwrap_err().to_string();
-    assert!(error.contains("130 observations: an image holds 1 to 128"), "{error}");
+    assert!(error.contains("130 observations: a policy image holds 1 to 128"), "{error}");
 }
 
 /// A task in Rust, with faults to plant.
@@ -436,7 +448,7 @@ impl Behaviour for Run {
 }
 
 #[test]
-fn a_task_in_rust_is_known_by_its_name_and_numbers_that_are_none_are_named() {
+fn a_task_in_rust_is_known_by_its_name_and_values_that_are_not_finite_are_named() {
     let task = register(Box::new(Program { name: "push-1", spoil: |x| (x, 2.0 * x) })).unwrap();
     assert!(std::ptr::eq(find("push-1").unwrap(), task));
     let mut environment = Environment::new(task, 1, 0, 0).unwrap();

@@ -17,48 +17,48 @@ use trace::Trace;
 
 pub use scene::Scene;
 
-/// What a decision led to.
+/// Result of a decision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
-    /// Sum of the rewards of the control steps.
+    /// Sum of the rewards of the decision's control steps.
     pub reward: f64,
-    /// The episode ended because of what happened, and nothing is earned afterwards. Never so in the
-    /// suite.
+    /// The episode reached a terminal state: no reward follows. Never in the suite.
     pub terminated: bool,
-    /// The episode ended because its time was up: the return goes on, bootstrap here.
+    /// The episode reached its time limit: rewards would follow, so estimates bootstrap here.
     pub truncated: bool,
 }
 
 impl Step {
-    /// Whether the episode ended, for whichever reason.
+    /// Whether the episode ended, terminated or truncated.
     #[must_use]
     pub fn ended(self) -> bool {
         self.terminated || self.truncated
     }
 }
 
-/// A task being carried out, with its own model: it may be moved to any thread.
+/// A simulated task with its own copy of the model. It may be moved between threads.
 #[derive(Debug)]
 pub struct Environment {
     pub(crate) task: &'static Task,
     pub(crate) physics: Physics,
     behaviour: Box<dyn Behaviour>,
-    /// Whether the readings are a user's, who may divide by zero.
+    /// Whether the task is a user's, whose readings may be infinite or NaN.
     custom: bool,
     pub(crate) random: Random,
     action_repeat: u32,
-    /// Control steps made in the running episode.
+    /// Control steps made in the running episode; none while no episode is running.
     pub(crate) step: Option<u32>,
     pub(crate) trace: Trace,
     only_mujoco: bool,
 }
 
 impl Environment {
-    /// Loads a task; an action is held for `action_repeat` control steps. Episodes are drawn
-    /// from `stream` of `seed`: give each environment of a run its own stream.
+    /// Makes an environment of a task. Each action is held for `action_repeat` control steps. The starts
+    /// of the episodes are drawn from `stream` of `seed`: each environment of a run needs its own
+    /// stream.
     ///
     /// # Errors
-    /// [`Error::Repeat`]; those of [`Task::model`] where set-up has not done its work.
+    /// [`Error::Repeat`]; those of [`Task::model`] where set-up is incomplete.
     pub fn new(
         task: &'static Task,
         action_repeat: u32,
@@ -101,7 +101,7 @@ impl Environment {
         self.action_repeat
     }
 
-    /// Draws a new episode and writes its first observation.
+    /// Starts a new episode and writes its first observation `[D]`.
     ///
     /// # Errors
     /// [`Error::Size`]; [`Error::NoStart`] when every start drawn collided; [`Error::Diverged`].
@@ -126,13 +126,13 @@ impl Environment {
         self.check_readings(observation, 0)
     }
 
-    /// Holds an action for the action repeat, or until the episode's time is up, and writes the
-    /// observation after it. Actions are clipped to [-1, 1]; -1 and 1 are the ends of each
-    /// actuator's range.
+    /// Makes a decision: holds an action `[A]` for the action repeat, or until the episode ends, and
+    /// writes the observation `[D]` after it. Actions are clipped to [-1, 1]; -1 and 1 are the ends of
+    /// each actuator's range.
     ///
     /// # Errors
-    /// [`Error::Size`], [`Error::NotFinite`], [`Error::NoEpisode`] before anything happened;
-    /// [`Error::Diverged`] when the simulation blew up: the episode is over, reset.
+    /// [`Error::Size`], [`Error::NotFinite`] and [`Error::NoEpisode`], with the environment unchanged;
+    /// [`Error::Diverged`] when the simulation diverged: the episode is over, and a reset starts the next.
     pub fn step(&mut self, action: &[f64], observation: &mut [f64]) -> Result<Step, Error> {
         self.check_size("the observation", observation.len(), self.task.observations.len())?;
         let made = self.step.ok_or_else(|| Error::NoEpisode { task: self.task.name.to_owned() })?;
@@ -147,8 +147,8 @@ impl Environment {
         Ok(Step { reward, terminated, truncated })
     }
 
-    /// Sum of the rewards of `steps` control steps with one action, fewer where the episode ended, and
-    /// whether it did.
+    /// Holds an action for `steps` control steps, or until the episode terminates. Returns the sum of
+    /// the rewards, and whether the episode terminated.
     pub(crate) fn hold(&mut self, action: &[f64], steps: u32) -> Result<(f64, bool), Error> {
         self.check_size("the action", action.len(), self.task.actions.len())?;
         if let Some(at) = action.iter().position(|value| !value.is_finite()) {
@@ -192,7 +192,7 @@ impl Environment {
         Ok((reward, false))
     }
 
-    /// Refuses what a user's own observation may hold; the suite's never does.
+    /// Refuses observations of users' tasks that are not finite; the suite's always are.
     fn check_readings(&mut self, observation: &[f64], made: u32) -> Result<(), Error> {
         if !self.custom {
             return Ok(());
@@ -289,9 +289,9 @@ impl Environment {
     }
 }
 
-/// Maps [-1, 1] to an actuator's range, in the order of operations of dm_control's wrapper
-/// `action_scale`: some simulations are chaotic enough to tell. The identity, to the bit, where
-/// the range is [-1, 1].
+/// Maps [-1, 1] to an actuator's range, with the order of operations of dm_control's wrapper
+/// `action_scale`: chaotic simulations amplify even rounding differences. The identity, to the bit,
+/// where the range is [-1, 1].
 fn to_control(action: f64, low: f64, high: f64) -> f64 {
     let action = action.clamp(-1.0, 1.0);
     if low == -1.0 && high == 1.0 { action } else { low + (high - low) / 2.0 * (action + 1.0) }

@@ -8,11 +8,11 @@ use crate::random::Random;
 use crate::state::{State, field::Field};
 
 impl Environment {
-    /// Goes back to a saved episode, of this or of another environment of the task.
+    /// Restores an episode saved by this or another environment of the task.
     ///
     /// # Errors
     /// [`Error::OtherTask`], [`Error::Size`], [`Error::NotFinite`], [`Error::State`] with the
-    /// environment unchanged; [`Error::Diverged`] when MuJoCo takes the state for a blow-up.
+    /// environment unchanged; [`Error::Diverged`] when MuJoCo considers the state diverged.
     pub fn restore(&mut self, state: &State) -> Result<(), Error> {
         if state.task != self.task.name {
             return Err(Error::OtherTask {
@@ -28,7 +28,7 @@ impl Environment {
         }
         let edited = self.task.model.edited_fields();
         if !state.model.keys().eq(edited) {
-            return Err(self.unfit("its edited arrays are not those of the task".into()));
+            return Err(self.unfit("its edited model arrays are not those of the task".into()));
         }
         self.check_place(&state.integration, &state.model)?;
         self.step = state.step;
@@ -40,7 +40,7 @@ impl Environment {
         Error::State { task: self.task.name.to_owned(), what }
     }
 
-    /// Whether a state fits the simulation.
+    /// Checks that a state has the simulation's sizes and finite numbers.
     pub(crate) fn check_place(
         &self,
         integration: &[f64],
@@ -56,7 +56,7 @@ impl Environment {
         Ok(())
     }
 
-    /// Sets the simulation to a state that has been checked.
+    /// Sets the simulation to a state that [`Self::check_place`] has accepted.
     pub(crate) fn place(
         &mut self,
         integration: &[f64],

@@ -1,5 +1,5 @@
-//! A task as cameras see it: a simulation with everything dm_control shows, that follows an
-//! environment and never steps by itself.
+//! Scenes for cameras: a simulation that shows everything dm_control shows. It copies the state of an
+//! environment and is never stepped.
 
 use mujoco_rs::prelude::{MjData, MjModel};
 
@@ -9,7 +9,7 @@ use crate::mujoco::model::Scenery;
 use crate::mujoco::physics::Physics;
 use crate::task::Task;
 
-/// The scene of a task.
+/// A task's simulation as cameras see it.
 #[derive(Debug)]
 pub struct Scene {
     task: &'static Task,
@@ -18,24 +18,23 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Loads the task's model with lights, sky and all, for pictures of up to `width` x `height`
-    /// pixels.
+    /// Loads the task's model with its lights and sky, for pictures of up to `width` x `height` pixels.
     ///
     /// # Errors
     /// Those of [`Task::model`].
     pub fn new(task: &'static Task, width: u32, height: u32) -> Result<Self, Error> {
         let mut model = task.model(Scenery::Full)?;
-        // MuJoCo draws into a buffer of this size and cuts off what is larger.
+        // MuJoCo draws into a buffer of this size and crops larger pictures.
         let global = &mut model.vis_mut().global;
         global.offwidth = global.offwidth.max(i32::try_from(width).unwrap_or(i32::MAX));
         global.offheight = global.offheight.max(i32::try_from(height).unwrap_or(i32::MAX));
         Ok(Self { task, physics: Physics::new(model), integration: Vec::new() })
     }
 
-    /// Takes over an environment's state and the edits of its model, target positions among them.
+    /// Copies an environment's state and the edits of its model, such as target positions.
     ///
     /// # Errors
-    /// [`Error::OtherTask`]; [`Error::State`] when the two models have come apart.
+    /// [`Error::OtherTask`]; [`Error::State`] when the two models differ.
     pub fn follow(&mut self, environment: &Environment) -> Result<(), Error> {
         if self.task.name != environment.task.name {
             return Err(Error::OtherTask {
@@ -46,9 +45,9 @@ impl Scene {
         let unfit = |what: String| Error::State { task: self.task.name.to_owned(), what };
         for &field in self.task.model.edited_fields() {
             let values = field.read(environment.physics.model());
-            field
-                .write(self.physics.model_mut(), &values)
-                .map_err(|expected| unfit(format!("{field} has {expected} values in pictures")))?;
+            field.write(self.physics.model_mut(), &values).map_err(|expected| {
+                unfit(format!("{field} has {expected} values in the scene's model"))
+            })?;
         }
         environment.physics.integration_state(&mut self.integration);
         let placed = self.physics.set_integration_state(&self.integration);
@@ -61,7 +60,7 @@ impl Scene {
         self.physics.model()
     }
 
-    /// What a renderer reads.
+    /// MuJoCo's data, for a renderer.
     pub fn data_mut(&mut self) -> &mut MjData<Box<MjModel>> {
         self.physics.data_mut()
     }

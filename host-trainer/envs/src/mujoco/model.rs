@@ -8,12 +8,12 @@ use mujoco_rs::wrappers::mj_auxiliary::MjVfs;
 
 use crate::error::Error;
 
-/// What the model shows besides what it simulates.
+/// How much of a model that only cameras see is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scenery {
-    /// Without the sky: for training.
+    /// No sky: for training.
     Bare,
-    /// With everything dm_control shows: for pictures.
+    /// Everything that dm_control shows: for pictures.
     Full,
 }
 
@@ -35,31 +35,31 @@ pub(crate) fn compile(
     MjModel::from_xml_vfs(main, &virtual_files).map_err(|error| refused(one_line(&error)))
 }
 
-/// MuJoCo's messages run over several lines.
+/// A message on one line: MuJoCo's have several.
 fn one_line(error: &dyn std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// mujoco-rs panics where the library at hand is not the one it was made for.
+/// Checks the version of libmujoco: mujoco-rs would panic where it differs from the headers'.
 fn check_version() -> Result<(), Error> {
-    // SAFETY: returns a constant.
+    // SAFETY: the function returns a constant.
     let found = unsafe { mj_version() };
     let expected = mjVERSION_HEADER as i32;
     if found == expected { Ok(()) } else { Err(Error::Version { found, expected }) }
 }
 
 /// Keeps MuJoCo from writing `MUJOCO_LOG.TXT` into the current folder and from printing warnings,
-/// which the environments read from its counters. Runs once; everything in this module that
-/// calls MuJoCo comes after it.
+/// which the environments read from its counters. Only the first call has an effect; every model is
+/// compiled after it.
 pub fn silence() {
     static ONCE: Once = Once::new();
-    // SAFETY: no thread uses MuJoCo before this call has returned: every model is loaded through
-    // `load`, and `Once` makes other threads wait.
+    // SAFETY: no thread uses MuJoCo before this call has returned: every model is compiled by
+    // `compile`, and `Once` makes other threads wait.
     ONCE.call_once(|| unsafe { set_log_handler(report) });
 }
 
 fn report(message: &MjLogMessage) {
-    // MuJoCo ends the process after an error: say why.
+    // MuJoCo ends the process after an error: the message says why.
     if message.level() == MjtLogLevel::mjLOG_ERROR {
         eprintln!("MuJoCo: {}", message.subject());
     }

@@ -5,16 +5,16 @@ use mujoco_rs::wrappers::mj_model::{MjtJoint, MjtSensor};
 
 use crate::error::Error;
 
-/// Index of a joint and addresses of its first coordinate and velocity.
+/// Addresses of a joint's first coordinate and first velocity.
 #[derive(Debug, Clone, Copy)]
 pub struct Joint {
-    /// Of its first coordinate in `qpos`.
+    /// Address of the first coordinate in `qpos`.
     pub qpos: usize,
-    /// Of its first velocity in `qvel`.
+    /// Address of the first velocity in `qvel`.
     pub dof: usize,
 }
 
-/// Looks up names in a model.
+/// The names of a compiled model.
 #[derive(Debug)]
 pub struct Names<'m> {
     /// The model.
@@ -25,7 +25,7 @@ pub struct Names<'m> {
     custom: bool,
 }
 
-/// Names in a message.
+/// Most names that a message lists.
 const LISTED: usize = 30;
 
 impl<'m> Names<'m> {
@@ -41,7 +41,7 @@ impl<'m> Names<'m> {
     fn missing(&self, kind: MjtObjBase, noun: &str, name: &str) -> Error {
         let file = self.file.clone();
         if !self.custom {
-            return Error::ModelDiffers { file, what: format!("it has no {noun} {name:?}") };
+            return Error::ModelDiffers { file, what: format!("the file has no {noun} {name:?}") };
         }
         let count = self.count(kind);
         let names = (0..count).filter_map(|id| self.model.id_to_name(kind, id));
@@ -49,7 +49,7 @@ impl<'m> Names<'m> {
         let more = names.len().saturating_sub(LISTED);
         names.truncate(LISTED);
         let has = match (names.as_slice(), more) {
-            ([], _) => format!("no {noun} in it has a name"),
+            ([], _) => format!("no {noun} of the model has a name"),
             (names, 0) => format!("it has {}", names.join(", ")),
             (names, more) => format!("it has {} and {more} more", names.join(", ")),
         };
@@ -73,7 +73,8 @@ impl<'m> Names<'m> {
     /// Index of a body.
     ///
     /// # Errors
-    /// As for all names: one that the model does not have, with those that it has.
+    /// [`Error::Own`] or [`Error::ModelDiffers`] where the model has no such name; the message lists the
+    /// names that it has.
     pub fn body(&self, name: &str) -> Result<usize, Error> {
         self.id(MjtObjBase::mjOBJ_BODY, "body", name)
     }

@@ -6,14 +6,13 @@ use mujoco_rs::prelude::{MjData, MjDataError, MjModel, MjtState};
 use mujoco_rs::wrappers::mj_data::MjtWarning;
 use mujoco_rs::wrappers::mj_model::MjtIntegrator;
 
-/// Everything that decides the future of a simulation.
+/// Selects the full state of a simulation: everything that later steps depend on.
 const INTEGRATION: u32 = MjtState::mjSTATE_INTEGRATION as u32;
 
-/// `mjDSBL_ACTUATION`.
+/// MuJoCo's flag `mjDSBL_ACTUATION`, which disables the actuators.
 const ACTUATION_OFF: i32 = 1 << 11;
 
-/// Warnings after which the simulation is no longer the one asked for: MuJoCo has reset it, or
-/// ignored the controls.
+/// Warnings after which the simulation is invalid: MuJoCo has reset it, or ignored the controls.
 const FATAL: [(MjtWarning, &str); 4] = [
     (MjtWarning::mjWARN_BADQPOS, "BADQPOS"),
     (MjtWarning::mjWARN_BADQVEL, "BADQVEL"),
@@ -24,22 +23,22 @@ const FATAL: [(MjtWarning, &str); 4] = [
 /// How one control step advances the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stepping {
-    /// dm_control's legacy step, which leaves positions, velocities and all that follows from
-    /// them of the same instant. The suite's tasks are defined by it.
+    /// dm_control's legacy step: afterwards positions, velocities and all quantities derived from
+    /// them belong to the same instant. The suite's tasks are defined by it.
     Exact,
-    /// Plain `mj_step`: what one would write first, and another trajectory. Only tests use it.
+    /// Plain `mj_step`, which gives other trajectories. Only tests use it, as a negative control.
     Plain,
 }
 
-/// A simulation with its own model, which tasks may edit. What follows from positions and velocities
-/// is read through MuJoCo's own accessors, such as `xpos()` and `sensordata()`.
+/// A simulation with its own model, which tasks may edit. Quantities derived from positions and
+/// velocities are read through MuJoCo's accessors, such as `xpos()` and `sensordata()`.
 #[derive(Debug)]
 pub struct Physics {
     data: MjData<Box<MjModel>>,
     stepping: Stepping,
 }
 
-// Derived quantities are read through MjData's own accessors.
+// Tasks read derived quantities through the accessors of MjData.
 impl Deref for Physics {
     type Target = MjData<Box<MjModel>>;
 
@@ -78,14 +77,14 @@ impl Physics {
         }
     }
 
-    /// Back to the model's default pose. Model edits stay.
+    /// Resets the simulation to the model's default pose. Edits of the model remain.
     pub(crate) fn reset(&mut self) {
         self.data.reset();
         self.settle();
     }
 
-    /// Recomputes what follows from positions and velocities, actuators off since there are no
-    /// meaningful controls yet.
+    /// Recomputes the quantities derived from positions and velocities. Actuators are disabled, since
+    /// there are no meaningful controls yet.
     pub(crate) fn settle(&mut self) {
         let flags = self.model_opt().disableflags;
         self.data.model_opt_mut().disableflags = flags | ACTUATION_OFF;
@@ -93,17 +92,17 @@ impl Physics {
         self.data.model_opt_mut().disableflags = flags;
     }
 
-    /// Positions, for starts.
+    /// The generalised positions, to be set at the start of an episode.
     pub fn qpos_mut(&mut self) -> &mut [f64] {
         self.data.qpos_mut()
     }
 
-    /// Velocities, for starts.
+    /// The generalised velocities, to be set at the start of an episode.
     pub fn qvel_mut(&mut self) -> &mut [f64] {
         self.data.qvel_mut()
     }
 
-    /// Positions, velocities, activations and controls of a keyframe.
+    /// Sets positions, velocities, activations and controls to those of a keyframe.
     pub(crate) fn take_keyframe(&mut self, id: usize) {
         let model = self.data.model();
         let row = |values: &[f64], keys: i64| {
@@ -128,19 +127,19 @@ impl Physics {
         self.data.set_time(seconds);
     }
 
-    /// Everything, for a renderer.
+    /// MuJoCo's data, for a renderer.
     pub(crate) fn data_mut(&mut self) -> &mut MjData<Box<MjModel>> {
         &mut self.data
     }
 
-    /// The model, for edits of numbers.
+    /// The model, whose numbers may be edited.
     pub(crate) fn model_mut(&mut self) -> &mut MjModel {
-        // SAFETY: the callers, all in this module's parent, write single numbers of the model;
-        // none replaces it or changes a size, an index or an address.
+        // SAFETY: the callers, all in this crate, write single numbers of the model; none
+        // replaces the model or changes a size, an index or an address.
         unsafe { self.data.model_mut() }
     }
 
-    /// The full integration state, as `mj_getState(mjSTATE_INTEGRATION)` lays it out.
+    /// Writes the full integration state in the layout of `mj_getState(mjSTATE_INTEGRATION)`.
     pub(crate) fn integration_state(&self, into: &mut Vec<f64>) {
         into.resize(self.integration_size(), 0.0);
         self.data.read_state_into(INTEGRATION, into);
@@ -154,12 +153,12 @@ impl Physics {
     pub(crate) fn set_integration_state(&mut self, state: &[f64]) -> Result<(), MjDataError> {
         self.data.reset();
         self.data.set_state(state, INTEGRATION)?;
-        // Exact stepping takes the first half of a step to have been made at this state.
+        // Exact stepping assumes that the first half of a step has been made at this state.
         self.data.step1();
         Ok(())
     }
 
-    /// MuJoCo's name of the reason why the simulation has blown up, if it has.
+    /// MuJoCo's name of the warning that shows a diverged simulation; none while it is valid.
     #[inline]
     pub(crate) fn divergence(&self) -> Option<&'static str> {
         let raised = |(warning, _): &(MjtWarning, _)| self.data.warning()[*warning as usize].number;
@@ -170,8 +169,8 @@ impl Physics {
     }
 }
 
-/// Positions of the elements of a rotation matrix in MuJoCo's nine numbers, in dm_control's
-/// names: `XZ` is the x component of the frame's z axis.
+/// Indices into MuJoCo's nine numbers of a rotation matrix, by dm_control's names: `XZ` is the x
+/// component of the frame's z axis.
 pub(crate) mod element {
     pub(crate) const XX: usize = 0;
     pub(crate) const XZ: usize = 2;
@@ -180,13 +179,13 @@ pub(crate) mod element {
     pub(crate) const ZZ: usize = 8;
 }
 
-/// Distance of two points.
+/// Euclidean distance of two points.
 pub(crate) fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
     squares.sum::<f64>().sqrt()
 }
 
-/// A point of the world, as seen from a frame with its origin at `origin`.
+/// Coordinates of a point in a frame whose origin is at `origin`; all three in world coordinates.
 pub(crate) fn into_frame(frame: &[f64; 9], origin: &[f64; 3], point: &[f64; 3]) -> [f64; 3] {
     let offset = [0, 1, 2].map(|axis| point[axis] - origin[axis]);
     [0, 1, 2].map(|axis| (0..3).map(|row| offset[row] * frame[3 * row + axis]).sum())

@@ -20,7 +20,7 @@ pub enum Field {
     GeomSize,
     /// Positions of sites in their bodies, 3 numbers each.
     SitePos,
-    /// Colours of sites, 4 numbers each: seen, never felt.
+    /// Colours of sites, 4 numbers each, which affect pictures only.
     SiteRgba,
     /// Sizes of sites, 3 numbers each.
     SiteSize,
@@ -50,7 +50,7 @@ impl Field {
         }
     }
 
-    /// The array, flat.
+    /// Reads the array, flat.
     pub(crate) fn read(self, model: &MjModel) -> Vec<f64> {
         match self {
             Self::DofDamping => model.dof_damping().to_vec(),
@@ -65,7 +65,10 @@ impl Field {
         }
     }
 
-    /// Overwrites the array; the length it has if it is another than that of `values`.
+    /// Overwrites the array.
+    ///
+    /// # Errors
+    /// The array's length, where `values` has another.
     pub(crate) fn write(self, model: &mut MjModel, values: &[f64]) -> Result<(), usize> {
         let array = match self {
             Self::DofDamping => model.dof_damping_mut(),

@@ -1,4 +1,4 @@
-//! Acrobot: a double pendulum with a motor at the elbow only swings its tip to a target above.
+//! Acrobot: a double pendulum, whose only motor is at the elbow, swings its tip up to a target.
 //!
 //! Source: `dm_control/suite/acrobot.py`.
 
@@ -15,7 +15,7 @@ use crate::mujoco::physics::{Physics, distance};
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     vec![Task {
         name: "acrobot-swingup",
@@ -36,7 +36,7 @@ pub(super) fn tasks() -> Vec<Task> {
     }]
 }
 
-/// The domain's only task.
+/// The only task of the domain.
 #[derive(Debug)]
 struct Swingup;
 
@@ -55,7 +55,7 @@ impl Domain for Swingup {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Acrobot {
     shoulder: Joint,

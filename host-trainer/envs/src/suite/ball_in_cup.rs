@@ -13,7 +13,7 @@ use crate::mujoco::physics::Physics;
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     vec![Task {
         name: "ball_in_cup-catch",
@@ -36,7 +36,7 @@ pub(super) fn tasks() -> Vec<Task> {
     }]
 }
 
-/// The domain's only task.
+/// The only task of the domain.
 #[derive(Debug)]
 struct Catch;
 
@@ -54,7 +54,7 @@ impl Domain for Catch {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct BallInCup {
     ball_x: Joint,
@@ -79,7 +79,7 @@ impl Behaviour for BallInCup {
         velocities.copy_from_slice(physics.qvel());
     }
 
-    /// 1 while the ball is inside the cup.
+    /// Reward 1 while the ball is inside the cup, else 0.
     fn reward(&self, physics: &Physics) -> f64 {
         let target = &physics.site_xpos()[self.target];
         let ball = &physics.xpos()[self.ball_body];

@@ -16,7 +16,7 @@ use crate::mujoco::physics::element::{XZ, ZZ};
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// Which of the domain's tasks.
+/// The tasks' differences: number of poles, start hanging or upright, sparse or smooth reward.
 #[derive(Debug, Clone, Copy)]
 struct Variant {
     poles: usize,
@@ -24,7 +24,7 @@ struct Variant {
     sparse: bool,
 }
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     let task = |name, poles, swing_up, sparse| {
         let variant = Variant { poles, swing_up, sparse };
@@ -69,7 +69,7 @@ fn observations(poles: usize) -> Vec<Signal> {
 impl Domain for Variant {
     const FILE: &'static str = "cartpole.xml";
 
-    /// Hangs further poles on the first and moves floor and cameras out of their way.
+    /// Attaches further poles to the first one, and moves floor and cameras out of their way.
     fn edit(&self, xml: Xml) -> Result<Xml, Error> {
         let poles = self.poles;
         if poles == 1 {
@@ -102,7 +102,7 @@ impl Domain for Variant {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Cartpole {
     variant: Variant,
@@ -168,7 +168,7 @@ impl Behaviour for Cartpole {
 }
 
 impl Cartpole {
-    /// Frames of the poles, the first one first.
+    /// Orientations of the poles, beginning with the pole on the cart.
     fn pole_frames<'p>(&self, physics: &'p Physics) -> &'p [[f64; 9]] {
         &physics.xmat()[self.first_pole..]
     }

@@ -13,13 +13,13 @@ use crate::mujoco::physics::Physics;
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// m/s from which the reward is 1.
+/// Speed in m/s from which the reward is 1.
 const RUN_SPEED: f64 = 10.0;
 
-/// Steps of the simulator in which the body falls to its feet before an episode starts.
+/// Simulator steps in which the body falls onto its feet before an episode starts.
 const SETTLING_STEPS: u32 = 200;
 
-/// Names of the legs' joints and motors, and the joints' soft limits in degrees.
+/// Names of the leg joints and their motors, and the joints' soft limits in degrees.
 const LEGS: [(&str, f64, f64); 6] = [
     ("bthigh", -30.0, 60.0),
     ("bshin", -50.0, 50.0),
@@ -29,9 +29,9 @@ const LEGS: [(&str, f64, f64); 6] = [
     ("ffoot", -28.0, 28.0),
 ];
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
-    // The body may turn over, and over again.
+    // The body may turn over several times in an episode.
     let mut observations =
         vec![Signal::new("root_z", "m", -1.0, 2.5), Signal::symmetric("root_y", "rad", 100.0)];
     observations.extend(LEGS.map(|(leg, low, high)| {
@@ -57,7 +57,7 @@ pub(super) fn tasks() -> Vec<Task> {
     }]
 }
 
-/// The domain's only task.
+/// The only task of the domain.
 #[derive(Debug)]
 struct Run;
 
@@ -69,7 +69,7 @@ impl Domain for Run {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Cheetah {
     velocity: usize,
@@ -89,7 +89,7 @@ impl Behaviour for Cheetah {
         Ok(())
     }
 
-    /// All but the horizontal position.
+    /// Writes all positions except the horizontal one, then all velocities.
     fn observe(&self, physics: &Physics, observation: &mut [f64]) {
         let positions = &physics.qpos()[1..];
         let (angles, velocities) = observation.split_at_mut(positions.len());

@@ -15,21 +15,21 @@ use crate::random::Random;
 use crate::state::field::Field;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// rad/s, backwards, from which spinning is rewarded.
+/// Backward velocity in rad/s from which spinning is rewarded.
 const SPIN_VELOCITY: f64 = 15.0;
 
-/// Damping of the hinge while spinning.
+/// Damping of the body's hinge in the spinning task.
 const SPIN_DAMPING: f64 = 0.03;
 
-/// Which of the domain's tasks.
+/// The tasks of the domain: spin the body, or turn it to a target.
 #[derive(Debug, Clone, Copy)]
 enum Variant {
     Spin,
-    /// To a target of this radius.
+    /// The radius of the target in m.
     Turn(f64),
 }
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     let mut observations = vec![
         Signal::symmetric("proximal_angle", "rad", 3.0),
@@ -39,7 +39,7 @@ pub(super) fn tasks() -> Vec<Task> {
         Signal::symmetric("proximal_velocity", "rad/s", 35.0),
         Signal::symmetric("distal_velocity", "rad/s", 35.0),
         Signal::symmetric("hinge_velocity", "rad/s", 100.0),
-        // log(1 + N).
+        // log(1 + force in N).
         Signal::new("touch_top", "1", -0.001, 12.0),
         Signal::new("touch_bottom", "1", -0.001, 12.0),
     ];
@@ -91,7 +91,7 @@ impl Domain for Variant {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Finger {
     variant: Variant,
@@ -99,8 +99,9 @@ struct Finger {
     hinge_id: usize,
     cap: usize,
     target_site: usize,
-    /// Addresses of proximal and distal angles, then of the three velocities.
+    /// Addresses of the proximal and the distal angle.
     angles: [usize; 2],
+    /// Addresses of the proximal, the distal and the hinge velocity.
     velocities: [usize; 3],
     tip: usize,
     spinner: usize,
@@ -151,13 +152,13 @@ impl Behaviour for Finger {
 }
 
 impl Finger {
-    /// x and z of a sensed position, from the spinner's hinge.
+    /// x and z of a sensed position, relative to the spinner's hinge.
     fn seen_from_spinner(&self, physics: &Physics, position: usize) -> [f64; 2] {
         let data = physics.sensordata();
         [0, 2].map(|axis| data[position + axis] - data[self.spinner + axis])
     }
 
-    /// Distance of the tip from the target's surface, negative inside.
+    /// Distance of the tip from the target's surface in m, negative inside.
     fn to_target(&self, physics: &Physics) -> f64 {
         let [tip_x, tip_z] = self.seen_from_spinner(physics, self.tip);
         let [target_x, target_z] = self.seen_from_spinner(physics, self.target);

@@ -15,10 +15,10 @@ use crate::mujoco::physics::{Physics, into_frame};
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// m of the head from which standing is rewarded fully.
+/// Height of the head in m from which standing is fully rewarded.
 const STAND_HEIGHT: f64 = 1.4;
 
-/// In the order of the model's joints.
+/// The joints, in the model's order.
 const JOINTS: [&str; 21] = [
     "abdomen_z",
     "abdomen_y",
@@ -43,7 +43,7 @@ const JOINTS: [&str; 21] = [
     "left_elbow",
 ];
 
-/// In the order of the model's motors.
+/// The motors, in the model's order.
 const MOTORS: [&str; 21] = [
     "abdomen_y",
     "abdomen_z",
@@ -68,16 +68,16 @@ const MOTORS: [&str; 21] = [
     "left_elbow",
 ];
 
-/// In the order of the observation.
+/// The bodies whose positions are observed, in the observation's order.
 const EXTREMITIES: [&str; 4] = ["left_hand", "left_foot", "right_hand", "right_foot"];
 
-/// Which of the domain's tasks: its speed in m/s, 0 to stand.
+/// The target speed of a task in m/s; 0 in the standing task.
 #[derive(Debug, Clone, Copy)]
 struct Variant {
     speed: f64,
 }
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     let task = |name, speed| Task {
         name,
@@ -130,7 +130,7 @@ impl Domain for Variant {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Humanoid {
     variant: Variant,

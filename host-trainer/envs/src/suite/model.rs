@@ -7,16 +7,16 @@ use mujoco_rs::prelude::MjModel;
 use crate::error::Error;
 use crate::mujoco::model::{Scenery, compile};
 
-/// Names the folder of the models, before any other place.
+/// Environment variable that names the folder of the models; it takes precedence over the search.
 pub const SUITE_DIR_VARIABLE: &str = "DM_CONTROL_SUITE_DIR";
 
-/// Where set-up puts the models, below the folder of the repository.
+/// Folder below the repository where set-up puts the models.
 const SUITE_DIR: &str = ".deps/dm_control/suite";
 
-/// The sky costs 11 MB an environment and is seen by cameras only.
+/// Replaces the sky, which costs 11 MB for each environment and which only cameras see.
 const EMPTY_SKY: &str = "<mujoco><asset/></mujoco>";
 
-/// The folder with dm_control's `*.xml` and `common/*.xml`.
+/// The folder that holds dm_control's `*.xml` and `common/*.xml`.
 ///
 /// # Errors
 /// [`Error::ModelsMissing`] when neither `DM_CONTROL_SUITE_DIR` names it nor a `.deps` folder
@@ -80,7 +80,8 @@ fn read(folder: &Path, name: &str) -> Result<String, Error> {
         .map_err(|source| Error::ModelUnreadable { path: path.display().to_string(), source })
 }
 
-/// A model file, edited as text: the files are pinned, so an edit that does not fit is an error.
+/// A model file that is edited as text. The files have a fixed version, so an edit that does not apply
+/// is an error.
 pub(super) struct Xml {
     file: String,
     text: String,
@@ -91,7 +92,7 @@ impl Xml {
         Self { file: file.to_owned(), text }
     }
 
-    /// Replaces the one occurrence of `from`.
+    /// Replaces the only occurrence of `from`; an error where it does not occur exactly once.
     pub(super) fn replace(mut self, from: &str, to: &str) -> Result<Self, Error> {
         match self.text.matches(from).count() {
             1 => {
@@ -105,7 +106,7 @@ impl Xml {
         }
     }
 
-    /// Removes the one piece of text from `start` to the next `end`, both included.
+    /// Removes the only piece of text from `start` to the next `end`, both included.
     pub(super) fn remove(self, start: &str, end: &str) -> Result<Self, Error> {
         let piece = self
             .text

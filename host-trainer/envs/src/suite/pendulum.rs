@@ -1,4 +1,4 @@
-//! Pendulum: swing up and balance with a torque too small to lift it at once.
+//! Pendulum: a pole is swung up and balanced by a torque that is too small to lift it directly.
 //!
 //! Source: `dm_control/suite/pendulum.py`.
 
@@ -15,10 +15,10 @@ use crate::mujoco::physics::element::{XZ, ZZ};
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// Degrees from upright that count as balanced.
+/// Largest angle from upright, in degrees, that counts as balanced.
 const ANGLE_BOUND: f64 = 8.0;
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     vec![Task {
         name: "pendulum-swingup",
@@ -37,7 +37,7 @@ pub(super) fn tasks() -> Vec<Task> {
     }]
 }
 
-/// The domain's only task.
+/// The only task of the domain.
 #[derive(Debug)]
 struct Swingup;
 
@@ -49,7 +49,7 @@ impl Domain for Swingup {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Pendulum {
     hinge: Joint,

@@ -14,12 +14,12 @@ use crate::mujoco::physics::{Physics, distance};
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     vec![Task {
         name: "point_mass-easy",
         observations: vec![
-            // Softly limited to 0.29 m; 0.1 N against a damping of 1 N s/m move it at 0.1 m/s.
+            // Soft limits at 0.29 m; 0.1 N against a damping of 1 N s/m move the mass at 0.1 m/s.
             Signal::symmetric("x", "m", 0.35),
             Signal::symmetric("y", "m", 0.35),
             Signal::symmetric("x_velocity", "m/s", 0.2),
@@ -34,7 +34,7 @@ pub(super) fn tasks() -> Vec<Task> {
     }]
 }
 
-/// The domain's only task.
+/// The only task of the domain.
 #[derive(Debug)]
 struct Easy;
 
@@ -48,7 +48,7 @@ impl Domain for Easy {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct PointMass {
     mass: usize,

@@ -18,24 +18,24 @@ use crate::mujoco::physics::element::ZZ;
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// Seconds of an episode.
+/// Length of an episode in seconds.
 const TIME_LIMIT: f64 = 20.0;
 
-/// m by which the body is lifted until it touches nothing.
+/// Step in m by which the body is lifted until it touches nothing.
 const LIFT: f64 = 0.01;
 
-/// In the order of the model's bodies and motors, which is also that of the force sensors.
+/// The legs, in the order of the model's bodies, motors and force sensors.
 const LEGS: [&str; 4] = ["front_left", "front_right", "back_right", "back_left"];
 
 const AXES: [&str; 3] = ["x", "y", "z"];
 
-/// Which of the domain's tasks: its speed in m/s.
+/// The target speed of a task in m/s.
 #[derive(Debug, Clone, Copy)]
 struct Variant {
     speed: f64,
 }
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     let motors = [("yaw", -1.0, 1.0), ("lift", -1.0, 1.1), ("extend", -0.8, 0.8)];
     let actions = of_legs(&motors, |leg, &(motor, low, high)| {
@@ -75,7 +75,7 @@ fn observations() -> Vec<Signal> {
     signals.push(Signal::direction("torso_zz"));
     signals.extend(AXES.map(|axis| Signal::symmetric(format!("torso_a{axis}"), "m/s^2", 3e3)));
     signals.extend(AXES.map(|axis| Signal::symmetric(format!("torso_w{axis}"), "rad/s", 40.0)));
-    // asinh of N and N m.
+    // asinh of the force in N or the torque in N m.
     for quantity in ["force", "torque"] {
         signals.extend(of_legs(&AXES, |leg, axis| {
             Signal::symmetric(format!("toe_{leg}_{quantity}_{axis}"), "1", 14.0)
@@ -87,7 +87,7 @@ fn observations() -> Vec<Signal> {
 impl Domain for Variant {
     const FILE: &'static str = "quadruped.xml";
 
-    /// Makes room for the distance of an episode and removes what only other tasks need.
+    /// Enlarges the floor to the distance of an episode, and removes what only other tasks need.
     fn edit(&self, xml: Xml) -> Result<Xml, Error> {
         let size = TIME_LIMIT * self.speed;
         let mut xml = xml.replace(
@@ -122,7 +122,7 @@ impl Domain for Variant {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Quadruped {
     variant: Variant,
@@ -189,7 +189,7 @@ impl Behaviour for Quadruped {
 }
 
 impl Quadruped {
-    /// Velocity of the torso, in its own frame.
+    /// Velocity of the torso in the torso's frame, in m/s.
     fn velocity<'p>(&self, physics: &'p Physics) -> &'p [f64] {
         &physics.sensordata()[self.velocimeter..self.velocimeter + 3]
     }

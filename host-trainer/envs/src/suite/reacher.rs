@@ -16,13 +16,13 @@ use crate::random::Random;
 use crate::state::field::Field;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// Which of the domain's tasks: its target's radius.
+/// The target's radius in m, by which the tasks differ.
 #[derive(Debug, Clone, Copy)]
 struct Variant {
     target_radius: f64,
 }
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     let task = |name, target_radius| Task {
         name,
@@ -59,7 +59,7 @@ impl Domain for Variant {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Reacher {
     variant: Variant,
@@ -94,7 +94,7 @@ impl Behaviour for Reacher {
 }
 
 impl Reacher {
-    /// From the finger to the target.
+    /// Vector from the finger to the target in the plane, in m.
     fn to_target(&self, physics: &Physics) -> [f64; 2] {
         let geoms = physics.geom_xpos();
         [0, 1].map(|axis| geoms[self.target][axis] - geoms[self.finger][axis])

@@ -25,7 +25,7 @@ const fn icml(decisions: u32, returns: [(f64, Option<f64>); 4]) -> [Reference; 4
     ]
 }
 
-/// All of a task of which the averages are known, and CleanRL's.
+/// Best points and averages of the four methods, and the best point of one of CleanRL's.
 const fn whole(
     [ppo, daa, states, qaa]: [(f64, f64); 4],
     (method, best): (&'static str, f64),
@@ -37,14 +37,14 @@ const fn whole(
     [ppo, daa, states, qaa, Reference { method, decisions: 8_000_000, best, average: None }]
 }
 
-/// Three methods of a task of which the best points are known.
+/// Best points of three methods, for a task whose averages are not published.
 const fn best(decisions: u32, ppo: f64, daa: f64, states: f64) -> [Reference; 3] {
     let [ppo, daa, states, _] =
         icml(decisions, [(ppo, None), (daa, None), (states, None), (f64::NAN, None)]);
     [ppo, daa, states]
 }
 
-/// Published returns of a task; none where nothing is known.
+/// Published returns of a task; empty where none are known.
 #[rustfmt::skip] // One line a task.
 pub(super) fn returns(task: &str) -> &'static [Reference] {
     match task {

@@ -90,7 +90,7 @@ impl Sigmoid {
             Self::Gaussian(value) => {
                 let x = d * (-2.0 * value.ln()).sqrt();
                 let exponent = -0.5 * (x * x);
-                // Far away exp underflows to 0, too, but takes its time.
+                // exp would underflow to 0, too, but slowly.
                 if exponent < -746.0 { 0.0 } else { exponent.exp() }
             }
             Self::Hyperbolic(value) => 1.0 / (d * (1.0 / value).acosh()).cosh(),

@@ -1,4 +1,4 @@
-//! How episodes start: dm_control's random joints, and drawing again until nothing touches.
+//! Random starts: joints drawn as dm_control draws them, again until nothing is in contact.
 
 use std::f64::consts::PI;
 
@@ -8,14 +8,14 @@ use crate::mujoco::physics::Physics;
 use crate::random::Random;
 use crate::task::Attempts;
 
-/// Attempts where dm_control would try for ever.
+/// Limit on attempts at a start without contact; dm_control tries without limit.
 pub(super) const PATIENCE: u32 = 10_000;
 
 /// Draws limited joints in their ranges, unlimited hinges in [-pi, pi), and the orientations of
 /// free joints; positions of free joints and unlimited slides stay.
 ///
-/// Source: `dm_control/suite/utils/randomizers.py`, without its cases for ball joints, which no
-/// task here has.
+/// Source: `dm_control/suite/utils/randomizers.py`, without its cases for ball joints: no
+/// task here has one.
 pub(super) fn random_joints(physics: &mut Physics, random: &mut Random) {
     for joint in 0..physics.model().jnt_type().len() {
         let model = physics.model();
@@ -27,14 +27,17 @@ pub(super) fn random_joints(physics: &mut Physics, random: &mut Random) {
         } else if kind == MjtJoint::mjJNT_HINGE {
             physics.qpos_mut()[address] = random.uniform(-PI, PI);
         } else if kind == MjtJoint::mjJNT_FREE {
-            // dm_control draws from the positive orthant and keeps it so for its benchmarks.
+            // dm_control draws from the positive orthant only, and keeps this for comparable results.
             let quaternion = [0; 4].map(|_| random.uniform(0.0, 1.0));
             physics.qpos_mut()[address + 3..address + 7].copy_from_slice(&unit(quaternion));
         }
     }
 }
 
-/// Draws until nothing is in contact.
+/// Calls `draw` until nothing is in contact.
+///
+/// # Errors
+/// [`Attempts`] after `attempts` calls.
 pub(crate) fn until_clear(
     physics: &mut Physics,
     attempts: u32,
@@ -50,7 +53,7 @@ pub(crate) fn until_clear(
     Err(Attempts(attempts))
 }
 
-/// The quaternion, normalised.
+/// The quaternion, scaled to length 1.
 pub(crate) fn unit(quaternion: [f64; 4]) -> [f64; 4] {
     let norm = quaternion.iter().map(|q| q * q).sum::<f64>().sqrt();
     quaternion.map(|q| q / norm)

@@ -15,7 +15,7 @@ use crate::mujoco::physics::element::{XX, XZ, ZZ};
 use crate::random::Random;
 use crate::task::{Attempts, Behaviour, Signal, Task};
 
-/// m of the torso from which standing is rewarded fully.
+/// Height of the torso in m from which standing is fully rewarded.
 const STAND_HEIGHT: f64 = 1.2;
 
 const BODIES: [&str; 7] =
@@ -24,13 +24,13 @@ const BODIES: [&str; 7] =
 const JOINTS: [&str; 6] =
     ["right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"];
 
-/// Which of the domain's tasks: its speed in m/s, 0 to stand.
+/// The target speed of a task in m/s; 0 in the standing task.
 #[derive(Debug, Clone, Copy)]
 struct Variant {
     speed: f64,
 }
 
-/// The domain's tasks.
+/// The tasks of the domain.
 pub(super) fn tasks() -> Vec<Task> {
     let task = |name, speed| Task {
         name,
@@ -72,7 +72,7 @@ impl Domain for Variant {
     }
 }
 
-/// The domain bound to a model.
+/// A task bound to a model: indices of what it reads.
 #[derive(Debug)]
 struct Walker {
     variant: Variant,
@@ -88,7 +88,7 @@ impl Behaviour for Walker {
 
     fn observe(&self, physics: &Physics, observation: &mut [f64]) {
         let (orientations, rest) = observation.split_at_mut(2 * BODIES.len());
-        // The first body is the world.
+        // Body 0 is the world.
         let frames = &physics.xmat()[1..];
         for (orientation, frame) in orientations.chunks_exact_mut(2).zip(frames) {
             orientation[0] = frame[XX];

@@ -1,4 +1,4 @@
-//! The two files of a task, and the twelve digits that stand for them.
+//! The two files of a user's task, and the hash that identifies them.
 
 use crate::files;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,25 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 
-/// Larger files are no task's.
+/// Limits of the files' sizes in bytes.
 const LARGEST_TOML: u64 = 1 << 20;
 const LARGEST_MJCF: u64 = 16 << 20;
 
-/// Hexadecimal digits of the hash that an image carries: 48 bits.
+/// Hexadecimal digits of the hash that an image stores: 48 bits.
 const DIGITS: usize = 12;
 
-/// The files of a task, as they were read.
+/// The files of a user's task, as they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Where the TOML lies, for messages.
+    /// Path of the TOML file, for messages.
     pub path: PathBuf,
     /// Name of the TOML file.
     pub toml_name: String,
-    /// Its text.
+    /// Text of that file.
     pub toml: String,
-    /// Name of the MJCF file, beside the TOML.
+    /// Name of the MJCF file, which lies beside the TOML.
     pub mjcf_name: String,
-    /// Its text.
+    /// Text of that file.
     pub mjcf: String,
 }
 
@@ -42,8 +42,8 @@ impl Source {
     /// Reads a task's TOML and the model that it names.
     ///
     /// # Errors
-    /// [`Error::Own`]: a file that cannot be read, a TOML without `model`, a model elsewhere than
-    /// beside the TOML or made of several files.
+    /// [`Error::Own`]: a file that cannot be read, a TOML without `model`, a model that
+    /// does not lie beside the TOML or refers to other files.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let toml = read(path, LARGEST_TOML)?;
         let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
@@ -51,9 +51,12 @@ impl Source {
         let table: toml::Table =
             toml.parse().map_err(|cause| error(path, syntax(&toml, &cause)))?;
         let Some(model) = table.get("model").and_then(toml::Value::as_str) else {
-            return Err(error(path, "model = \"FILE.xml\" is missing: the MJCF file beside it"));
+            return Err(error(
+                path,
+                "model = \"FILE.xml\" is missing: name the MJCF file beside the TOML",
+            ));
         };
-        // A copy of the two is the whole task: nothing may lie elsewhere.
+        // Runs keep copies of these two files, so the task must consist of them alone.
         if name(Path::new(model)).as_deref() != Some(model) {
             return Err(error(
                 path,
@@ -66,14 +69,14 @@ impl Source {
             return Err(error(
                 &beside,
                 format!(
-                    "it takes in another file ({other}): runs keep one file, so make it one; include files are merged, meshes and pictures replaced by primitive shapes"
+                    "it refers to another file ({other}), but runs keep one model file: merge included files into it, and replace meshes and pictures by primitive shapes"
                 ),
             ));
         }
         Ok(Self { path: path.to_owned(), toml_name, toml, mjcf_name: model.to_owned(), mjcf })
     }
 
-    /// The first digits of the SHA-256 of the two files, one after the other:
+    /// The first twelve hexadecimal digits of the SHA-256 of the TOML followed by the MJCF:
     /// `cat hover.toml hover.xml | sha256sum`.
     #[must_use]
     pub fn hash(&self) -> String {
@@ -81,13 +84,13 @@ impl Source {
         digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..DIGITS].to_owned()
     }
 
-    /// `name@hash`, the name being that of the TOML file: how runs and images call the task.
+    /// `name@hash`, where `name` is that of the TOML file: the task's name in runs and images.
     #[must_use]
     pub fn task_name(&self) -> String {
         format!("{}@{}", self.toml_name.trim_end_matches(".toml"), self.hash())
     }
 
-    /// Writes copies of both files into a folder, which is made.
+    /// Writes copies of both files into a folder, which is created where it is missing.
     ///
     /// # Errors
     /// [`Error::Own`] when it cannot be written.
@@ -98,13 +101,13 @@ impl Source {
         written.map_err(|cause| error(folder, format!("cannot write the task's files: {cause}")))
     }
 
-    /// An error in the TOML.
+    /// An error in the TOML file.
     pub(crate) fn error(&self, what: impl Into<String>) -> Error {
         error(&self.path, what)
     }
 }
 
-/// One line about text that is no TOML.
+/// One line that says where a text is not TOML, and why.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
     match error.span().and_then(|span| text.get(..span.start)) {
@@ -113,7 +116,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// What in an MJCF file refers to another: an include, or a mesh, height field or picture.
+/// The first reference of an MJCF text to another file: an include, a mesh, a height field or a picture.
 fn reference(mjcf: &str) -> Option<String> {
     let mut rest = mjcf;
     while let Some(start) = rest.find('<') {

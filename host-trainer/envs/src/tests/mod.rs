@@ -46,7 +46,7 @@ fn recorded(kind: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// An action of a policy that is none: uniform or bang-bang, held for a random while.
+/// Random actions, uniform or bang-bang, each held for a random number of decisions.
 struct Babble {
     random: Random,
     action: Vec<f64>,
