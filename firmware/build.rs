@@ -1,24 +1,24 @@
-//! Reads and checks the policy image, and turns it into a constant and a flash section.
+//! Reads and checks the policy image, and writes it as a constant and a flash section.
 //!
-//! The image is the one that `POLICY` names, else the last exported one, else an untrained one made
-//! here. A bad image stops the build with `daa-core`'s own message: what is flashed was checked.
+//! The image is the file that `POLICY` names, or the last exported image, or an untrained image that is
+//! generated here. An invalid image stops the build with the error message of `daa-core`.
 
 #[path = "build/untrained.rs"]
 mod untrained;
 
 use daa_core::image::{Image, Section};
-use daa_core::integer::WeightType;
+use daa_core::math::WeightType;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The trainer copies each image it exports to this place, relative to this package.
+/// The trainer copies each exported image to this path, relative to this package.
 const LAST_EXPORTED: &str = "../runs/latest.daa";
-/// A slot without its records, as in `memory.x`.
+/// Bytes of a slot without its records, as in `memory.x`.
 const SLOT_LEN: usize = 384 * 1024 - 256;
 
 fn main() {
-    // Here and not in `.cargo/config.toml`, where a user's RUSTFLAGS would switch them off.
+    // Not in `.cargo/config.toml`, where a user's RUSTFLAGS would replace these flags.
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     println!("cargo::rerun-if-changed=memory.x");
@@ -49,15 +49,15 @@ fn generate() -> Result<(), String> {
     }
 
     save("policy.daa", &bytes)?;
-    // `Debug` prints Rust here, once the enums' variants are in scope.
+    // The output of `Debug` is Rust code when the variants of the enums are in scope.
     let architecture = format!(
-        "{{ use daa_core::{{Activation::*, dynamics::TransitionTarget::*, integer::WeightType::*, policy::Head::*}}; {:?} }}",
+        "{{ use daa_core::{{Activation::*, model::TransitionTarget::*, math::WeightType::*, policy::Head::*}}; {:?} }}",
         image.architecture()
     );
     save("architecture.in", architecture.as_bytes())
 }
 
-/// What takes the room, and what would help.
+/// The error message for an image that is too large, with the remedy.
 fn too_large(image: &Image<'_>) -> String {
     let bytes = |sections: &[Section]| -> usize {
         sections.iter().map(|section| 4 * image.section(*section).len()).sum()
@@ -78,13 +78,13 @@ fn too_large(image: &Image<'_>) -> String {
     )
 }
 
-/// The image's bytes, and where they are from.
+/// The origin and the bytes of the image.
 fn image() -> Result<(String, Vec<u8>), String> {
     let named = env::var_os("POLICY").filter(|name| !name.is_empty());
     let path = match &named {
         Some(name) => find(Path::new(name))?,
         None => {
-            // While the file is missing, cargo asks again in every build.
+            // While the file is missing, cargo runs this script in every build.
             println!("cargo::rerun-if-changed={LAST_EXPORTED}");
             PathBuf::from(LAST_EXPORTED)
         }

@@ -21,10 +21,10 @@ SWEEP = """
 seeds = "1"
 [set]
 decisions = 61440
-trajectory_len = 256
-evaluate_every = 8
-evaluate_episodes = 2
-model_steps = 100
+rollout.length = 256
+evaluate.every = 8
+evaluate.episodes = 2
+model.steps = 100
 [grid]
 gamma = [0.9, 0.95, 0.97, 0.98, 0.99, 0.995]
 """

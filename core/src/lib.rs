@@ -1,35 +1,26 @@
 //! Policies, dynamics models and all-action advantages with one arithmetic on every machine.
 //!
-//! This crate knows no operating system, no allocator, no clock, no random source and no hardware:
-//! time, noise and bytes come in as arguments. The same functions act for the trainer on the
-//! workstation, prove themselves in the emulator, and control the actuators on the board, and they
-//! give the same bits everywhere (see [`kernel`]).
+//! This crate uses no operating system, allocator, clock, random source or hardware: time, noise and
+//! bytes are arguments. The trainer on the workstation, the emulator and the board run the same functions
+//! and compute the same bits (see [`math::kernel`]).
 //!
-//! | module | what it is |
+//! Each module imports only modules above it in this table:
+//!
+//! | module | content |
 //! |---|---|
-//! | [`kernel`] | one affine layer in one fixed order of operations |
-//! | [`integer`] | networks with integer weights |
-//! | [`mlp`] | two-hidden-layer networks over borrowed weights |
-//! | [`policy`] | observation -> normaliser -> network -> tanh -> action limits, and its Gaussian |
-//! | [`dynamics`] | transition and reward networks |
-//! | [`advantage`] | GAE, TD(lambda) and the advantages of imagined actions |
-//! | [`imagination`] | N actions, H steps through a model |
-//! | [`planner`] | the best of N actions by their advantages |
+//! | [`math`] | kernels, networks, normalisation, Gaussians, advantages |
+//! | [`policy`] | observation -> normaliser -> network -> head -> action limits |
+//! | [`model`] | the learned dynamics, rollouts through them, and planning |
+//! | [`safety`] | guards, the safety state machine, fallback controllers, the monitor of predictions |
 //! | [`image`] | the `.daa` file: writing and checked reading |
-//! | [`guard`] | what may go into a policy and what may leave it |
-//! | [`ladder`] | RUN, HOLD, FALLBACK, SAFE |
-//! | [`fallback`] | what acts while the policy is not trusted |
-//! | [`monitor`] | the dynamics' prediction error against its quantiles |
-//! | [`supervisor`] | the control tick of all these, and the loop around it |
-//! | [`fault`] | faults to be injected between plant and controller |
-//! | [`slots`] | two places for an image, and which of them acts |
-//! | [`link`] | framed messages between host and microcontroller |
-//! | [`reset`] | why the processor started |
+//! | [`update`] | A/B update of the policy: two slots in flash |
+//! | [`protocol`] | framed messages between host and microcontroller |
+//! | [`supervisor`] | the control tick, and the loop around it |
 //!
 //! The algorithm is that of Nauman & Cygan, "On All-Action Policy Gradients" (2022); equation and
 //! section numbers in these pages are that paper's.
 #![no_std]
-// Feature `asm` lets one file be: `kernel/asm.rs`.
+// Feature `asm` allows unsafe code in one file: `math/kernel/asm.rs`.
 #![deny(unsafe_code)]
 #![cfg_attr(not(feature = "asm"), forbid(unsafe_code))]
 #![deny(missing_docs)]
@@ -42,29 +33,18 @@ compile_error!(
     "policy images are little-endian and used in place: big-endian targets are not supported"
 );
 
-pub mod activation;
-pub mod advantage;
-pub mod dynamics;
-pub mod fallback;
-pub mod fault;
-pub mod guard;
+mod compat;
 pub mod image;
-pub mod imagination;
-pub mod integer;
-pub mod kernel;
-pub mod ladder;
-pub mod link;
-pub mod mlp;
-pub mod monitor;
-pub mod normaliser;
-pub mod planner;
+pub mod math;
+pub mod model;
 pub mod policy;
-pub mod reset;
-pub mod slots;
+pub mod protocol;
+pub mod safety;
 pub mod supervisor;
+pub mod update;
 
-pub use activation::Activation;
-pub use mlp::{Mlp, MlpShape, MlpSlice};
+#[doc(hidden)]
+pub use compat::*;
+pub use math::{Activation, DynMlp, Mlp, MlpShape, Normaliser};
 pub use nalgebra::SVector;
-pub use normaliser::Normaliser;
-pub use policy::{Policy, PolicySlice};
+pub use policy::{DynPolicy, Policy};

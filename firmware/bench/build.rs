@@ -2,8 +2,9 @@
 
 include!("networks.rs");
 
-use daa_core::integer::{Limits, WeightType, network_words, quantise};
-use daa_core::{Activation, MlpShape, MlpSlice};
+use daa_core::math::WeightType;
+use daa_core::math::integer::{Limits, network_words, quantise};
+use daa_core::{Activation, DynMlp, MlpShape};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -25,7 +26,7 @@ fn main() -> io::Result<()> {
         &out.join(format!("{}.i8", name(WIDE))),
         bytemuck::cast_slice(&integers(WIDE, WeightType::I8)?),
     )?;
-    // Enough for the policy and the model of any task.
+    // Enough weights for the policy and the model of every task of the suite.
     save(&out.join("pool.f32"), &weights((90, 64, 78)))?;
     save(&out.join("observation.f32"), &observation(24))
 }
@@ -34,11 +35,11 @@ fn save(path: &Path, numbers: &[f32]) -> io::Result<()> {
     fs::write(path, bytemuck::cast_slice(numbers))
 }
 
-/// A network of integers, whose limits are what it makes of the observation.
+/// An integer network, whose limits are the largest values for the observation.
 fn integers(network: (usize, usize, usize), kind: WeightType) -> io::Result<Vec<u32>> {
     let (inputs, hidden, outputs) = network;
     let (shape, weights) = (MlpShape::new(inputs, hidden, outputs), weights(network));
-    let float = MlpSlice::new(shape, &weights, Activation::Relu).map_err(io::Error::other)?;
+    let float = DynMlp::new(shape, &weights, Activation::Relu).map_err(io::Error::other)?;
     let (mut scratch, mut y) = (vec![0.0; 2 * hidden], vec![0.0; outputs]);
     let z = &observation(24)[..inputs];
     float.forward(z, &mut scratch, &mut y);

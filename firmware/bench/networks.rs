@@ -1,11 +1,11 @@
-// What is measured, for every subject alike: included by this package's build script and by the
-// command that builds the other libraries' programs.
+// The measured networks: included by this package's build script and by the command that builds the
+// programs of the other libraries.
 
 /// Inputs, hidden width and outputs of each network.
 pub const NETWORKS: [(usize, usize, usize); 4] =
     [(5, 64, 1), (17, 64, 6), (24, 64, 6), (24, 256, 6)];
 
-/// The paper's policy of cheetah run: in bytes it fits the chip.
+/// The paper's policy of cheetah run: with weights of eight bits it fits the chip.
 pub const WIDE: (usize, usize, usize) = (17, 512, 6);
 
 /// `5-64-64-1`
@@ -29,7 +29,7 @@ pub fn weights((inputs, hidden, outputs): (usize, usize, usize)) -> Vec<f32> {
     let mut noise = Noise((inputs + hidden) as u64);
     let mut weights = Vec::new();
     for (rows, columns) in [(inputs, hidden), (hidden, hidden), (hidden, outputs)] {
-        // Twice the variance of the usual start: half of the units are cut off.
+        // Twice the variance of the usual initialisation, because ReLU sets half of the units to zero.
         let bound = (6.0 / rows as f32).sqrt();
         weights.extend((0..rows * columns + columns).map(|_| bound * noise.next()));
     }

@@ -1,11 +1,11 @@
-//! An image with random weights, so that the firmware builds and boots before anything was trained.
+//! An image with random weights, so that the firmware builds and boots without a trained policy.
 
-use daa_core::dynamics::TransitionTarget;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, ImageError, ObservationSignal, Passport, Provenance,
+    ActionSignal, Architecture, Contents, ImageError, Metadata, ObservationSignal, Provenance,
     write,
 };
-use daa_core::integer::WeightType;
+use daa_core::math::WeightType;
+use daa_core::model::TransitionTarget;
 use daa_core::policy::{ActionLimits, Head};
 use daa_core::{Activation, Policy, SVector};
 
@@ -34,8 +34,8 @@ impl Noise {
     }
 }
 
-/// The image's bytes: the sizes of the default task, 0 decisions of training, golden vectors that
-/// spread over the observations' ranges.
+/// The bytes of the image: the sizes of the default task, 0 decisions of training, golden vectors all over
+/// the observations' ranges.
 pub(crate) fn image() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let architecture = Architecture {
         observations: OBS as u16,
@@ -51,7 +51,7 @@ pub(crate) fn image() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         policy_weights: WeightType::F32,
         policy_head: Head::Squash,
     };
-    let passport = passport();
+    let metadata = metadata();
     let mut noise = Noise(1);
     let mut weights = Vec::new();
     for (inputs, outputs) in architecture.policy().layers() {
@@ -59,10 +59,10 @@ pub(crate) fn image() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         weights.extend((0..inputs * outputs + outputs).map(|_| bound * noise.next()));
     }
     weights.resize(weights.len() + ACT, 0.0);
-    let golden = golden(&passport, &weights, &mut noise)?;
+    let golden = golden(&metadata, &weights, &mut noise)?;
     let contents = Contents {
         architecture,
-        passport: &passport,
+        metadata: &metadata,
         policy: &weights,
         model: None,
         golden: &golden,
@@ -73,17 +73,17 @@ pub(crate) fn image() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     Ok(buffer[..len].to_vec())
 }
 
-fn passport() -> Passport<'static> {
+fn metadata() -> Metadata<'static> {
     let signal = |(name, unit, bound): (&'static str, &'static str, f32)| ObservationSignal {
         name,
         unit,
         low: -bound,
         high: bound,
         mean: 0.0,
-        // Of a uniform distribution over the range.
+        // The standard deviation of a uniform distribution over the range.
         deviation: bound / 3f32.sqrt(),
     };
-    Passport {
+    Metadata {
         task: "cartpole-swingup",
         control_period_us: 40_000,
         observation_clip: 10.0,
@@ -105,19 +105,19 @@ fn passport() -> Passport<'static> {
 }
 
 fn golden(
-    passport: &Passport<'_>,
+    metadata: &Metadata<'_>,
     weights: &[f32],
     noise: &mut Noise,
 ) -> Result<Vec<f32>, ImageError> {
     let deviation =
-        SVector::from_iterator(passport.observations.iter().map(|signal| signal.deviation));
+        SVector::from_iterator(metadata.observations.iter().map(|signal| signal.deviation));
     let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
     let policy = Policy::<OBS, HIDDEN, ACT>::new(
         weights,
         Activation::LeakyRelu,
         SVector::zeros(),
         &deviation,
-        passport.observation_clip,
+        metadata.observation_clip,
         limits,
     )?;
     let mut golden = Vec::new();

@@ -1,7 +1,7 @@
 //! The hardware: an Adafruit Feather STM32F405 Express. Its wiring is in the README.
 //!
-//! Actuators are hobby servos or speed controllers, see `servos.rs`. A pin is without pulses from reset
-//! on, until the first accepted tick.
+//! Actuators are hobby servos or speed controllers, see `servos.rs`. From reset until the first accepted
+//! tick the pins have no pulses.
 
 mod memory;
 mod reset;
@@ -9,17 +9,17 @@ mod servos;
 
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
-use crate::slots::Store;
+use crate::update::{Check, Store};
 use crate::{events, stack};
 use core::cell::RefCell;
 use cortex_m::peripheral::{DWT, NVIC, SCB};
 use critical_section::Mutex;
-use daa_core::guard::{ActuatorRange, Command};
-use daa_core::ladder::Patience;
-use daa_core::link::Transfer;
-use daa_core::reset::ResetCause;
-use daa_core::slots::{Stage, UpdateError};
+use daa_core::protocol::ResetCause;
+use daa_core::protocol::Transfer;
+use daa_core::safety::Debounce;
+use daa_core::safety::{ActuatorRange, Command};
 use daa_core::supervisor::{self, Event};
+use daa_core::update::{Stage, UpdateError};
 use defmt_rtt as _;
 use heapless::spsc::{Consumer, Producer, Queue};
 pub use memory::Memory;
@@ -36,27 +36,27 @@ const _: () = assert!(
     "this board has four servo pins (D6, D5, D9, D10): for more actions add a timer to servos.rs"
 );
 
-/// Core clock: the fastest there is, made from the internal oscillator (1 %), so that a board with
-/// another crystal, or none, runs as well.
+/// Core clock: the fastest possible one, from the internal oscillator (1 %), so that a board with another
+/// crystal or without a crystal works too.
 const CORE_MHZ: u32 = 168;
-/// 42 MHz / 91 is 0.16 % off: most of what a serial line forgives is left to the oscillator.
+/// 42 MHz / 91 differs by 0.16 %: most of the tolerance of a serial line remains for the oscillator.
 const BAUD: u32 = 460_800;
-/// Bytes that may arrive between two looks at the link: several requests.
+/// Bytes that may arrive between two reads of the link: several requests.
 const RING: usize = 1024;
 
-/// What a servo is told: the width of its pulse in microseconds.
+/// The drive of a servo: the width of its pulse in microseconds.
 pub const ACTUATORS: [ActuatorRange; ACT] = [servos::PULSE; ACT];
 
-/// The watchdog bites after this many control periods, nominally: its oscillator is up to 47 % too
+/// The watchdog expires after this many control periods, nominally: its oscillator is up to 47 % too
 /// fast.
 const WATCHDOG_PERIODS: u32 = 12;
-const _: () = assert!(WATCHDOG_PERIODS > 2 * (Patience::DEFAULT.hold as u32 + 2));
-/// For the same reason its own time is never shorter than this, nor longer than it can count.
+const _: () = assert!(WATCHDOG_PERIODS > 2 * (Debounce::DEFAULT.hold as u32 + 2));
+/// Range of the watchdog's time: a lower bound for the same reason, an upper bound because of its counter.
 const WATCHDOG_MS: core::ops::RangeInclusive<u32> = 100..=30_000;
 
 type Bytes = Queue<u8, RING>;
 
-/// What the interrupt needs.
+/// The state of the interrupt handler.
 struct Receiver {
     usart: Rx<USART3>,
     ring: Producer<'static, u8>,
@@ -72,18 +72,19 @@ pub struct Machine {
     replies: Tx<USART3>,
     requests: Consumer<'static, u8>,
     period_us: u32,
-    store: Store,
+    store: Store<Memory>,
     reset: ResetCause,
     crashed: bool,
 }
 
 impl Machine {
-    /// Drives the servo pins low, then starts clock, cycle counter and link.
+    /// Drives the servo pins low, then starts clock, cycle counter and link. `check` decides whether an image
+    /// can run.
     ///
     /// # Panics
     /// When called twice.
     #[must_use]
-    pub fn start() -> Self {
+    pub fn start(check: Check) -> Self {
         let device = pac::Peripherals::take().expect("the machine is started once");
         let mut core = cortex_m::Peripherals::take().expect("the machine is started once");
         let mut rcc = device.RCC.constrain();
@@ -92,7 +93,7 @@ impl Machine {
         let (d9, d10) = (low(gpiob.pb8), low(gpiob.pb9));
 
         let reset = reset::cause(rcc.csr().read().bits());
-        // For the next program: flags stay until they are cleared.
+        // Clear the flags for the next program: they stay set otherwise.
         rcc.csr().modify(|_, w| w.rmvf().set_bit());
         let clocks = Config::hsi().sysclk(CORE_MHZ.MHz()).pclk1(42.MHz()).pclk2(84.MHz());
         let mut rcc = rcc.freeze(clocks);
@@ -124,18 +125,18 @@ impl Machine {
             replies,
             requests,
             period_us: 0,
-            store: Store::new(Memory::new()),
+            store: Store::new(Memory::new(), check),
             reset,
             crashed: reset.is_crash(),
         }
     }
 
     /// The slots.
-    pub fn store(&mut self) -> &mut Store {
+    pub fn store(&mut self) -> &mut Store<Memory> {
         &mut self.store
     }
 
-    /// Whether the last program crashed. Asked once: a crash is one boot's only.
+    /// Whether the last program crashed. Only the first call returns true: a crash counts for one boot.
     pub fn take_crash(&mut self) -> bool {
         core::mem::take(&mut self.crashed)
     }
@@ -146,12 +147,12 @@ impl Machine {
         self.reset
     }
 
-    /// Takes over the control period.
+    /// Sets the control period.
     pub fn set_period(&mut self, period_us: u32) {
         self.period_us = period_us;
     }
 
-    /// Starts the watchdog. The link is open already.
+    /// Starts the watchdog. The link is already open.
     ///
     /// # Errors
     /// None on this machine.
@@ -162,13 +163,13 @@ impl Machine {
         Ok(())
     }
 
-    /// Stays safe and blinks until somebody resets the board: the log keeps the reason.
+    /// Keeps the actuators safe and blinks until a reset. The log contains the reason.
     pub fn halt(&mut self, _exit: Exit) -> ! {
         supervisor::Machine::make_safe(self);
         loop {
             self.led.toggle();
             self.watchdog.feed();
-            // Shorter than the shortest watchdog.
+            // This delay is shorter than the watchdog's shortest time.
             cortex_m::asm::delay(CORE_MHZ * 60_000);
         }
     }
@@ -181,10 +182,10 @@ impl supervisor::Machine<ACT> for Machine {
         ticks()
     }
 
-    /// This machine has a clock of its own.
+    /// This machine has its own clock and ignores the plant's time.
     fn plant_time(&mut self, _time_us: Option<u32>) {}
 
-    /// It spins: asleep, this chip stops its cycle counter and the log.
+    /// Polls the link: in sleep mode the chip stops its cycle counter and the log.
     fn receive(&mut self, bytes: &mut [u8], wait: u32) -> Result<usize, Failure> {
         let begin = ticks();
         loop {
@@ -201,9 +202,9 @@ impl supervisor::Machine<ACT> for Machine {
         }
     }
 
-    /// Waits until the reply is on its way: 0.5 ms for one action.
+    /// Waits until the reply was sent: 0.5 ms for one action.
     fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
-        // Nobody notices when the cable is off but the host.
+        // When the cable is disconnected, only the host notices.
         let _ = self.replies.bwrite_all(frame);
         Ok(())
     }
@@ -229,7 +230,7 @@ impl supervisor::Machine<ACT> for Machine {
         events::log(tick, event);
     }
 
-    /// The host leaves: actuators safe, until the next one comes.
+    /// The actuators are safe until the next host connects.
     fn goodbye(&mut self) {
         defmt::info!("the host said goodbye: actuators safe");
     }
@@ -259,7 +260,7 @@ impl supervisor::Machine<ACT> for Machine {
     }
 }
 
-/// The control clock counts core cycles, 25 s until it wraps: half of that is told apart.
+/// Converts microseconds into ticks of the control clock, which counts core cycles and wraps after 25 s.
 #[must_use]
 pub const fn ticks_of(us: u32) -> u32 {
     let cycles = us.saturating_mul(CORE_MHZ);
@@ -270,7 +271,7 @@ pub const fn ticks_of(us: u32) -> u32 {
 fn USART3() {
     critical_section::with(|cs| {
         if let Some(receiver) = RECEIVER.borrow_ref_mut(cs).as_mut() {
-            // A damaged or lost byte damages its frame, which the frame's CRC shows.
+            // A damaged or lost byte is detected by the CRC of its frame.
             if let Ok(byte) = receiver.usart.read() {
                 let _ = receiver.ring.enqueue(byte);
             }
@@ -283,7 +284,7 @@ pub fn emergency_stop() {
     servos::cut();
 }
 
-/// Resets a broken program, after enough time for a debugger to fetch the last words.
+/// Resets the processor, after enough time for a debugger to read the log.
 pub fn abort(_exit: Exit) -> ! {
     cortex_m::asm::delay(CORE_MHZ * 50_000);
     SCB::sys_reset()

@@ -1,4 +1,4 @@
-//! The ways out of a broken program. Each makes the actuators safe before anything else.
+//! Handlers for a broken program: panic and exceptions. Each handler first makes the actuators safe.
 
 use crate::failure::Exit;
 use crate::machine;
@@ -13,7 +13,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     machine::abort(Exit::Panic)
 }
 
-/// `defmt::panic!` and friends print for themselves.
+/// The handler of `defmt::panic!`, which has already printed its message.
 #[defmt::panic_handler]
 fn defmt_panic() -> ! {
     machine::emergency_stop();

@@ -1,24 +1,24 @@
-//! From the images in flash to a supervised controller.
+//! Boot: chooses and checks an image in flash, and builds the supervised controller.
 
-use crate::brain::Brain;
 use crate::failure::Failure;
 use crate::machine::{self, Machine};
+use crate::networks::Networks;
 use crate::policy::{ACT, ARCHITECTURE, OBS};
-use daa_core::fallback::Rest;
 use daa_core::image::{self, Image};
-use daa_core::link::{Identity, PROTOCOL_VERSION, frame_capacity};
-use daa_core::reset::ResetCause;
-use daa_core::slots::{Probation, Slot, Stage};
+use daa_core::protocol::ResetCause;
+use daa_core::protocol::{Identity, PROTOCOL_VERSION, frame_capacity};
+use daa_core::safety::Rest;
 use daa_core::supervisor::{Session, Settings, Supervisor};
+use daa_core::update::{Slot, Stage, TrialLength};
 
-/// The loop of this firmware.
-pub type Control<'b> = Session<Brain<'b>, Rest<ACT>, OBS, ACT, { frame_capacity(OBS) }>;
+/// The control loop of this firmware.
+pub type Control<'b> = Session<Networks<'b>, Rest<ACT>, OBS, ACT, { frame_capacity(OBS) }>;
 
-/// Chooses between the slots' images, checks the one that acts, whole, and replays its golden vectors for
-/// equality of bits; a newer one is to run in shadow. Makes the loop in `place`, SAFE and not armed, and tells
-/// the machine the control period.
+/// Chooses the image that acts, checks it and replays its golden vectors for equality of bits; a newer image
+/// runs in shadow. Builds the control loop in `place`, in SAFE and not armed, and sets the machine's control
+/// period.
 ///
-/// In a place of the caller's: each move of a loop for 78 observations is another 20 KiB of stack.
+/// The caller provides `place`, because each move of a loop for 78 observations takes 20 KiB of stack.
 ///
 /// # Errors
 /// [`Failure::Image`], [`Failure::NoGoldenVectors`], [`Failure::Golden`], [`Failure::NoPolicy`].
@@ -28,15 +28,15 @@ pub fn boot<'c>(
 ) -> Result<&'c mut Control<'static>, Failure> {
     let (reset, crashed) = (machine.reset_cause(), machine.take_crash());
     let boot = machine.store().boot(crashed);
-    // Without an image that may act, the cause is that of slot A's.
+    // Without an image that may act, report why the image of slot A is refused.
     let region = machine.store().image(boot.active.unwrap_or(Slot::A));
     let (control, period_us) = act(region, reset, place)?;
     if boot.active.is_none() {
         return Err(Failure::NoPolicy);
     }
     machine.set_period(period_us);
-    if let Some(candidate) = boot.candidate
-        && !shadow(machine.store().image(candidate), reset, period_us, control)
+    if let Some(slot) = boot.trial
+        && !shadow(machine.store().image(slot), reset, period_us, control)
     {
         defmt::warn!("the new image cannot be used beside the old one: rejected");
         let _ = machine.store().keep(Stage::Rejected);
@@ -44,10 +44,10 @@ pub fn boot<'c>(
     Ok(control)
 }
 
-// Decoding a passport and making a loop each take tens of kilobytes of stack, with many observations. These are
-// functions of their own, not inlined, so that they take them one after the other, and before the loop starts.
+// With many observations, decoding the metadata and building a loop each take tens of kilobytes of stack. The
+// functions below are not inlined, so that they use the stack one after the other, before the loop starts.
 
-/// The loop with the policy of a region, and its control period.
+/// Builds the loop with the policy of a region. Returns it with its control period.
 #[inline(never)]
 fn act<'c, 'b>(
     region: &'b [u8],
@@ -67,7 +67,8 @@ fn insert<'c, 'b>(
     Ok((place.insert(Session::new(supervisor, identity)), period_us))
 }
 
-/// Lets the policy of a region run in shadow; false when it cannot, or has another period.
+/// Starts the trial of the policy of a region, in shadow. Returns false when the image is not usable or has
+/// another control period.
 #[inline(never)]
 fn shadow<'b>(
     region: &'b [u8],
@@ -88,42 +89,42 @@ fn beside<'b>(
     match supervise(image, reset) {
         Ok((supervisor, identity, same)) if same == period_us => {
             defmt::info!("image {=u32:08x} runs in shadow", identity.image_checksum);
-            control.add_candidate(supervisor, identity, Probation::DEFAULT);
+            control.add_trial(supervisor, identity, TrialLength::DEFAULT);
             true
         }
         _ => false,
     }
 }
 
-/// The CRC-32 of the image in a region, if this firmware would run it.
+/// The CRC-32 of the image in a region, or `None` when this firmware cannot run the image.
 #[inline(never)]
 pub fn usable(region: &[u8]) -> Option<u32> {
     let image = &Image::open_region(region).ok()?;
     image.check_architecture(&ARCHITECTURE).ok()?;
-    let brain = Brain::new(image).ok()?;
-    image::replay(image, brain.policy()).ok().filter(|vectors| *vectors > 0)?;
+    let networks = Networks::new(image).ok()?;
+    image::replay(image, networks.policy()).ok().filter(|vectors| *vectors > 0)?;
     Some(image.checksum())
 }
 
-type Supervised<'b> = (Supervisor<Brain<'b>, Rest<ACT>, OBS, ACT>, Identity, u32);
+type Supervised<'b> = (Supervisor<Networks<'b>, Rest<ACT>, OBS, ACT>, Identity, u32);
 
-/// A supervised policy, who it is, and its control period in microseconds.
-// By reference: each move of an image is another 5 KiB of stack.
+/// Builds a supervised policy. Returns it with its identity and its control period in microseconds.
+// The image is passed by reference: each move takes 5 KiB of stack.
 #[inline(never)]
 fn supervise<'b>(image: &Image<'b>, reset: ResetCause) -> Result<Supervised<'b>, Failure> {
     image.check_architecture(&ARCHITECTURE)?;
-    let brain = Brain::new(image)?;
-    let golden_vectors = image::replay(image, brain.policy())?;
+    let networks = Networks::new(image)?;
+    let golden_vectors = image::replay(image, networks.policy())?;
     if golden_vectors == 0 {
         return Err(Failure::NoGoldenVectors);
     }
-    let passport = image.passport();
+    let metadata = image.metadata();
     defmt::info!(
         "image {=u32:08x}: {=str}, preset {=str}, {=u64} decisions, {=usize} golden vectors equal",
         image.checksum(),
-        passport.task,
-        passport.provenance.preset,
-        passport.provenance.decisions,
+        metadata.task,
+        metadata.provenance.preset,
+        metadata.provenance.decisions,
         golden_vectors
     );
     let identity = Identity {
@@ -134,9 +135,9 @@ fn supervise<'b>(image: &Image<'b>, reset: ResetCause) -> Result<Supervised<'b>,
         golden_vectors: golden_vectors as u32,
         reset,
     };
-    let period = machine::ticks_of(passport.control_period_us);
+    let period = machine::ticks_of(metadata.control_period_us);
     let settings = Settings::new(image, period, machine::ACTUATORS)?;
     let fallback = Rest::in_the_middle(&settings.limits);
-    let supervisor = Supervisor::new(brain, fallback, settings);
-    Ok((supervisor, identity, passport.control_period_us))
+    let supervisor = Supervisor::new(networks, fallback, settings);
+    Ok((supervisor, identity, metadata.control_period_us))
 }

@@ -1,19 +1,19 @@
-//! The hardware as `qemu-system-arm -M netduinoplus2` emulates it: an STM32F405 without clocks to
-//! wait for, a watchdog or actuators. Link and log go through semihosting, into QEMU's own folder.
+//! The hardware of `qemu-system-arm -M netduinoplus2`: an STM32F405 without clock set-up, watchdog or
+//! actuators. Link and log use semihosting, in the folder in which QEMU runs.
 
 use crate::failure::{Exit, Failure};
 use crate::policy::ACT;
-use crate::slots::Store;
+use crate::update::{Check, Store};
 use crate::{events, stack};
 use core::sync::atomic::{AtomicU32, Ordering};
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::exception;
-use daa_core::guard::{ActuatorRange, Command};
-use daa_core::ladder::Patience;
-use daa_core::link::Transfer;
-use daa_core::reset::ResetCause;
-use daa_core::slots::{Stage, UpdateError};
+use daa_core::protocol::ResetCause;
+use daa_core::protocol::Transfer;
+use daa_core::safety::Debounce;
+use daa_core::safety::{ActuatorRange, Command};
 use daa_core::supervisor::{self, Event};
+use daa_core::update::{Stage, UpdateError};
 use defmt_semihosting as _;
 use semihosting::fs::{self, File};
 use semihosting::io::{Read, Write};
@@ -23,13 +23,13 @@ mod memory;
 mod watchdog;
 
 pub use memory::Memory;
-pub(crate) use watchdog::{INTERRUPT as WATCHDOG_INTERRUPT, bite};
+pub(crate) use watchdog::INTERRUPT as WATCHDOG_INTERRUPT;
 
 /// The SysTick counter has 24 bits and counts down: 780 000 instructions, fewer than a wide policy has.
 const COUNTER_BITS: u32 = 24;
 const COUNTER_MASK: u32 = (1 << COUNTER_BITS) - 1;
 
-/// How often the counter began anew.
+/// Number of times that the counter wrapped.
 static WRAPS: AtomicU32 = AtomicU32::new(0);
 
 #[exception]
@@ -37,32 +37,33 @@ fn SysTick() {
     WRAPS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What the actuators are told. The simulator behind the link takes actions as they are.
+/// The map to the actuators' units. The simulator behind the link takes actions as they are.
 pub const ACTUATORS: [ActuatorRange; ACT] = [ActuatorRange { at_low: 0.0, at_high: 1.0 }; ACT];
 
-/// Periods without a good tick until the watchdog bites, in emulated time.
+/// Periods without a good tick until the watchdog expires, in emulated time.
 const WATCHDOG_PERIODS: u32 = 8;
-const _: () = assert!(WATCHDOG_PERIODS > Patience::DEFAULT.hold as u32 + 2);
+const _: () = assert!(WATCHDOG_PERIODS > Debounce::DEFAULT.hold as u32 + 2);
 
-/// Tells the next program how this one ended: one byte, the exit code.
+/// File that tells the next program how this program ended: one byte, the exit code.
 const CRASHED: &core::ffi::CStr = c"crashed";
 
 /// The emulated machine.
 pub struct Machine {
     link: Option<(File, File)>,
-    /// The plant's time: this machine's own clock knows nothing of the simulator's.
+    /// The plant's time: this machine's own clock is independent of the simulator's clock.
     now_us: u32,
     period_us: u32,
     watchdog: watchdog::Watchdog,
-    store: Store,
+    store: Store<Memory>,
     reset: ResetCause,
     crashed: bool,
 }
 
 impl Machine {
-    /// Starts the tick counter. The simulator behind the link is the only actuator.
+    /// Starts the tick counter. `check` decides whether an image can run. The simulator behind the link is the
+    /// only actuator.
     #[must_use]
-    pub fn start() -> Self {
+    pub fn start(check: Check) -> Self {
         if let Some(mut core) = cortex_m::Peripherals::take() {
             core.SYST.set_clock_source(SystClkSource::Core);
             core.SYST.set_reload(COUNTER_MASK);
@@ -76,18 +77,18 @@ impl Machine {
             now_us: 0,
             period_us: 0,
             watchdog: watchdog::Watchdog::new(),
-            store: Store::new(Memory::open()),
+            store: Store::new(Memory::open(), check),
             reset,
             crashed: reset.is_crash(),
         }
     }
 
     /// The slots.
-    pub fn store(&mut self) -> &mut Store {
+    pub fn store(&mut self) -> &mut Store<Memory> {
         &mut self.store
     }
 
-    /// Whether the last program crashed. Asked once: a crash is one boot's only.
+    /// Whether the last program crashed. Only the first call returns true: a crash counts for one boot.
     pub fn take_crash(&mut self) -> bool {
         core::mem::take(&mut self.crashed)
     }
@@ -98,7 +99,7 @@ impl Machine {
         self.reset
     }
 
-    /// Takes over the control period.
+    /// Sets the control period.
     pub fn set_period(&mut self, period_us: u32) {
         self.period_us = period_us;
     }
@@ -138,7 +139,7 @@ impl supervisor::Machine<ACT> for Machine {
         self.now_us = time_us.unwrap_or(self.now_us.wrapping_add(self.period_us));
     }
 
-    /// There is no deadline but "at once": the simulator's clock is not this machine's.
+    /// Waits without a deadline unless `wait` is 0: the simulator's clock is not this machine's clock.
     fn receive(&mut self, bytes: &mut [u8], wait: u32) -> Result<usize, Failure> {
         let (requests, _) = self.link.as_mut().ok_or(Failure::LinkClosed)?;
         if wait == 0 {
@@ -199,11 +200,12 @@ impl supervisor::Machine<ACT> for Machine {
     }
 }
 
-/// How the last program in this folder ended, told once; without one the emulator was just switched on.
+/// The cause of the reset: how the last program in this folder ended. The file is deleted, so that the cause
+/// counts once. Without a file the emulator was switched on.
 fn reset_cause() -> ResetCause {
     let Ok(mut file) = File::open(CRASHED) else { return ResetCause::Power };
     let mut code = [Exit::Panic as u8];
-    // Of a file without a byte remains that there was a crash.
+    // An empty file counts as a panic.
     let _ = file.read(&mut code);
     drop(file);
     let _ = fs::remove_file(CRASHED);
@@ -213,7 +215,7 @@ fn reset_cause() -> ResetCause {
     }
 }
 
-/// The control clock counts microseconds.
+/// Converts microseconds into ticks of the control clock, which counts microseconds.
 #[must_use]
 pub const fn ticks_of(us: u32) -> u32 {
     us
@@ -227,12 +229,19 @@ pub fn emergency_stop() {
 /// [`Machine::halt`] for a program that is broken.
 pub fn abort(exit: Exit) -> ! {
     if matches!(exit, Exit::Panic | Exit::Fault | Exit::Watchdog) {
-        // The next program in this folder asks for the cause of its reset.
+        // The next program in this folder reads this file to find the cause of its reset.
         if let Ok(mut file) = File::create(CRASHED) {
             let _ = file.write_all(&[exit as u8]);
         }
     }
     process::exit(exit as i32)
+}
+
+/// The interrupt handler: the watchdog expired.
+pub(crate) fn bite() -> ! {
+    emergency_stop();
+    defmt::error!("watchdog: no good tick for too long");
+    abort(Exit::Watchdog)
 }
 
 /// The clock: with `-icount shift=7`, 21.504 ticks are one instruction.
@@ -242,7 +251,7 @@ pub fn ticks() -> u32 {
     loop {
         let wraps = WRAPS.load(Ordering::Relaxed);
         let counted = SYST::get_current().wrapping_neg() & COUNTER_MASK;
-        // Else it began anew in between.
+        // Otherwise the counter wrapped in between: read again.
         if wraps == WRAPS.load(Ordering::Relaxed) {
             return wraps << COUNTER_BITS | counted;
         }

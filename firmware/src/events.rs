@@ -1,6 +1,7 @@
-//! What is logged of a tick, after it. Neither log waits: RTT loses what finds no room.
+//! The log of a tick's events, written after the tick. The log never waits: RTT drops events that do not
+//! fit.
 
-use daa_core::ladder::Mode;
+use daa_core::safety::Mode;
 use daa_core::supervisor::Event;
 
 /// Logs an event of a control tick.

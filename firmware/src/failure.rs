@@ -1,11 +1,11 @@
-//! What can end a run, and with which exit code.
+//! Why a run ends, and the exit codes.
 //!
-//! In the emulator the code is QEMU's exit status. The board has nobody to exit to: it keeps the
-//! actuators safe and blinks.
+//! In the emulator the code is QEMU's exit status. The board cannot exit: it keeps the actuators safe and
+//! blinks.
 
 use daa_core::image::{GoldenMismatch, ImageError};
 
-/// How a run ends. QEMU itself ends with 1 when it cannot start.
+/// The exit code of a run. QEMU itself exits with 1 when it cannot start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -15,7 +15,7 @@ pub enum Exit {
     Image = 2,
     /// The golden vectors were not reproduced bit for bit.
     Golden = 3,
-    /// The link could not be opened, broke, or was closed without a goodbye.
+    /// The link could not be opened, failed, or was closed without a goodbye.
     Link = 4,
     /// The program panicked.
     Panic = 5,
@@ -23,26 +23,26 @@ pub enum Exit {
     Fault = 6,
     /// A check of the self-test failed.
     SelfTest = 7,
-    /// The watchdog bit: no good tick for too long.
+    /// The watchdog expired: there was no good tick for too long.
     Watchdog = 8,
 }
 
-/// Why the machine stops, and keeps its actuators safe.
+/// Why the control loop ends. The actuators are then safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The image in flash cannot be used.
     Image(ImageError),
     /// Neither slot has an image that may act.
     NoPolicy,
-    /// A new image has arrived: not a failure, but the end of this loop.
+    /// A new image was received. The loop starts again with it.
     Updated,
-    /// The image has nothing to prove itself with.
+    /// The image has no golden vectors.
     NoGoldenVectors,
-    /// This machine does not compute what the trainer computed.
+    /// This machine does not compute the bits that the trainer computed.
     Golden(GoldenMismatch),
     /// The link could not be opened.
     LinkNotOpened(&'static str),
-    /// The link broke, or the host closed it without a goodbye.
+    /// The link failed, or the host closed it without a goodbye.
     LinkClosed,
 }
 
@@ -66,7 +66,7 @@ impl core::fmt::Display for Failure {
             Self::NoPolicy => {
                 f.write_str("image refused: it was rejected on trial, and there is no other")
             }
-            Self::Updated => f.write_str("a new image"),
+            Self::Updated => f.write_str("a new image was received"),
             Self::NoGoldenVectors => f.write_str("image refused: it has no golden vectors"),
             Self::Golden(error) => write!(f, "image refused: {error}"),
             Self::LinkNotOpened(name) => write!(f, "link: {name} cannot be opened"),

@@ -1,16 +1,17 @@
-//! Everything that the control loop in `main.rs` is made of.
+//! The parts of the control loop in `main.rs`.
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
-//! | [`policy`] | the sizes that this firmware was built for, and the image that comes with it |
-//! | [`slots`] | the two places for an image in flash, and how a new one gets there |
-//! | [`controller`] | checked image in, supervised control loop out |
-//! | [`brain`] | the image's networks |
-//! | [`machine`] | all the hardware there is: `board.rs` or `emulator.rs` |
-//! | [`events`] | what is logged of a tick |
-//! | [`failure`] | what can end a run, and with which exit code |
-//! | [`stack`] | how much of it was ever used |
-//! | [`parity`] | a workload whose result in bits is compared between machines |
+//! | [`policy`] | the sizes that this firmware was built for, and the image that is flashed with it |
+//! | [`flash`] | the addresses of the two slots in flash |
+//! | [`update`] | the choice between the images of the slots, and the reception of a new image |
+//! | [`controller`] | boot: from a checked image to a supervised control loop |
+//! | [`networks`] | the networks of the image |
+//! | [`machine`] | the hardware: `board.rs` or `emulator.rs` |
+//! | [`events`] | the log of a tick's events |
+//! | [`failure`] | why a run ends, and the exit codes |
+//! | [`stack`] | the largest use of the stack |
+//! | [`parity`] | a workload whose bits are compared between machines |
 #![no_std]
 #![deny(missing_docs)]
 
@@ -25,17 +26,18 @@ compile_error!(
 
 #[cfg(all(feature = "board", not(feature = "emulator")))]
 pub mod board;
-pub mod brain;
 mod broken;
 pub mod controller;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod events;
 pub mod failure;
+pub mod flash;
+pub mod networks;
 pub mod parity;
 pub mod policy;
-pub mod slots;
 pub mod stack;
+pub mod update;
 
 #[cfg(all(feature = "board", not(feature = "emulator")))]
 pub use board as machine;

@@ -1,5 +1,5 @@
-//! Boot, then the control loop. What a tick does is in `daa_core::supervisor`: the simulation on the
-//! workstation runs the same lines.
+//! Boot, then the control loop. The control tick is in `daa_core::supervisor`; the simulation on the
+//! workstation runs the same code.
 #![no_std]
 #![no_main]
 
@@ -12,7 +12,7 @@ use firmware::machine::Machine;
 
 #[entry]
 fn main() -> ! {
-    let mut machine = Machine::start(); // From here on the actuators are safe.
+    let mut machine = Machine::start(controller::usable); // From here on the actuators are safe.
     let reset = machine.reset_cause();
     if reset.is_crash() {
         defmt::warn!("started by {}", Display2Format(&reset));

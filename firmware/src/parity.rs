@@ -1,30 +1,31 @@
-//! A workload whose result in bits is compared between machines.
+//! A workload whose bits are compared between machines.
 //!
-//! Layers of many sizes, activations after each, as one number: the self-test computes it on the
-//! microcontroller, and a test on the workstation includes this file, computes it there, and
-//! compares. Nothing here knows the machine.
+//! The workload computes layers of many sizes with activations and hashes the outputs. The self-test runs it
+//! on the microcontroller; a test on the workstation includes this file, runs it there and compares the
+//! hashes. The code does not depend on the machine.
 
-use daa_core::integer::{IntegerMlp, Limits, WeightType, network_words, quantise};
-use daa_core::kernel::{affine, affine_blocked, affine_rows};
+use daa_core::math::WeightType;
+use daa_core::math::integer::{DynIntegerMlp, Limits, network_words, quantise};
+use daa_core::math::kernel::{affine, affine_blocked, affine_rows};
 use daa_core::{Activation, MlpShape};
 
-/// Input widths: below, at and above the four rows that the workstation takes at once.
+/// Input widths: below, at and above the four rows that the workstation's loop computes at once.
 const INPUTS: [usize; 9] = [1, 2, 3, 4, 5, 6, 17, 33, 40];
 /// Output widths from 1 to this: every remainder of the blocks of 22 in Rust, three times, and of those
 /// of 16 in assembly, four times.
 const MAX_OUTPUTS: usize = 66;
 const MAX_INPUTS: usize = 40;
 
-/// What was computed.
+/// The result of the workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parity {
-    /// Number of layers, and of networks of integers.
+    /// Number of layers, and of integer networks.
     pub layers: u32,
-    /// Over the bits of all outputs, in order.
+    /// Hash of the bits of all outputs, in order.
     pub hash: u64,
 }
 
-/// A loop that does not give the bits of the definition.
+/// A layer whose loops do not give the bits of the definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// Inputs of the layer.
@@ -33,7 +34,7 @@ pub struct Mismatch {
     pub outputs: usize,
 }
 
-/// Numbers of both signs that spread over 16 powers of two, so that the order of additions shows.
+/// Numbers of both signs over 16 powers of two, so that the order of additions changes the bits.
 struct Numbers(u64);
 
 impl Numbers {
@@ -58,7 +59,7 @@ fn mix(hash: u64, values: &[f32]) -> u64 {
     })
 }
 
-/// `y_o = (((b_o + w_0o x_0) + w_1o x_1) + ...)`, to the letter.
+/// The definition of a layer: `y_o = (((b_o + w_0o x_0) + w_1o x_1) + ...)`.
 fn definition(weights: &[f32], bias: &[f32], x: &[f32], y: &mut [f32]) {
     let outputs = y.len();
     for (o, y) in y.iter_mut().enumerate() {
@@ -73,7 +74,7 @@ fn equal(a: &[f32], b: &[f32]) -> bool {
     a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
-/// Computes every layer with all loops and by definition.
+/// Computes every layer with all loops and by the definition.
 ///
 /// # Errors
 /// The first [`Mismatch`] between them.
@@ -95,12 +96,12 @@ pub fn run() -> Result<Parity, Mismatch> {
             definition(weights, bias, x, defined);
             affine_blocked(weights, bias, x, blocked);
             affine_rows(weights, bias, x, rows);
-            // With feature `asm` on the chip, this is the assembly.
+            // With feature `asm` on the chip, `affine` is the loop in assembly.
             affine(weights, bias, x, chosen);
             if ![&*blocked, &*rows, &*chosen].iter().all(|result| equal(defined, result)) {
                 return Err(Mismatch { inputs, outputs });
             }
-            // The comparison sees one wrong sum among all.
+            // Negative control: the comparison notices one wrong sum.
             bias[outputs - 1] = -bias[outputs - 1];
             affine(weights, bias, x, chosen);
             if equal(defined, chosen) {
@@ -121,12 +122,12 @@ pub fn run() -> Result<Parity, Mismatch> {
     Ok(parity)
 }
 
-/// Networks of integers: every remainder of the blocks of four outputs and four inputs.
+/// Computes integer networks: every remainder of the blocks of four outputs and four inputs.
 fn integers(numbers: &mut Numbers, parity: &mut Parity) {
     const LARGEST: MlpShape = MlpShape::new(MAX_INPUTS, 20, 9);
     let mut weights = [0.0; LARGEST.params()];
     let mut words = [0; network_words(WeightType::I16, LARGEST)];
-    let mut scratch = [0; IntegerMlp::scratch_words(LARGEST)];
+    let mut scratch = [0; DynIntegerMlp::scratch_words(LARGEST)];
     let (mut z, mut y) = ([0.0; MAX_INPUTS], [0.0; 9]);
     for (inputs, hidden) in INPUTS.into_iter().flat_map(|i| [4, 8, 20].map(|h| (i, h))) {
         for outputs in 1..=9 {
@@ -136,14 +137,14 @@ fn integers(numbers: &mut Numbers, parity: &mut Parity) {
             numbers.fill(z);
             for kind in [WeightType::I8, WeightType::I16] {
                 for activation in [Activation::Relu, Activation::LeakyRelu] {
-                    // Small limits, so that some integers reach theirs.
+                    // The limits are small, so that some integers reach them.
                     let limits = Limits { input: 20.0, hidden: [400.0, 8000.0] };
                     let words = &mut words[..network_words(kind, shape)];
                     let y = &mut y[..outputs];
                     y.fill(0.0);
                     let made = quantise(shape, kind, activation, weights, &limits, words);
                     if let (Ok(()), Ok(network)) =
-                        (made, IntegerMlp::new(shape, kind, activation, words))
+                        (made, DynIntegerMlp::new(shape, kind, activation, words))
                     {
                         network.forward(z, &mut scratch, y);
                         parity.layers += 1;

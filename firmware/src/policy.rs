@@ -12,8 +12,8 @@ pub const ACT: usize = ARCHITECTURE.actions as usize;
 /// Hidden width of the policy.
 pub const HIDDEN: usize = ARCHITECTURE.policy_hidden as usize;
 
-/// The image as it was when this firmware was built: for the programmer only, who puts it into slot A.
-/// The running code never names it: what it runs is what [`slots`](crate::slots) find.
+/// The image at the time of the build, which a programmer writes into slot A. The running code does not use
+/// this symbol: it runs the image that the boot chooses.
 #[used]
 #[unsafe(link_section = ".policy")]
 static IMAGE: Aligned<{ BYTES.len() }> = Aligned(*BYTES);

@@ -1,8 +1,9 @@
-//! How much of the stack was ever used: it is painted at start, and what lost its paint was used.
+//! The largest use of the stack: the stack is filled with a pattern at start, and words that lost the
+//! pattern were used.
 
 use cortex_m_rt::STACK_PAINT_VALUE;
 
-/// Most bytes that were ever in use, to the word.
+/// Largest number of bytes that was in use since the start, in whole words.
 #[must_use]
 pub fn high_water() -> u32 {
     unsafe extern "C" {

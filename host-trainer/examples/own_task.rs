@@ -13,9 +13,9 @@ use daa_envs::{
     own::{Behaviour, Bound, Definition},
     register,
 };
-use host_trainer::config::{Sources, resolve};
-use host_trainer::nn;
-use host_trainer::train::Trainer;
+use daa_trainer::config::{Sources, resolve};
+use daa_trainer::nn;
+use daa_trainer::train::Trainer;
 use tch::Device;
 
 const MJCF: &str = r#"

@@ -1,37 +1,52 @@
-//! Trains all-action policy gradients on the DeepMind Control Suite and exports policy images.
+//! The `host-trainer` program as a library: [`main`] for programs that register tasks or estimators of their
+//! own first, and [`session`] for runs without a command line.
 //!
-//! The algorithm is [`train`], from top to bottom. Who supplies the extra actions of each state is
-//! [`estimator`], what is done with them is [`update`]. Networks, `[S, P]` for `S` seeds at once, are
-//! [`nn`]; acting and advantages are `daa-core`'s, the code that runs on the microcontroller.
+//! Exit codes: 0 done, 1 failed (one line on standard error says why and what to do), 2 arguments not
+//! understood, 130 interrupted (what was reached is saved).
 
-pub mod bench;
-pub mod cli;
-pub mod closed_form;
-pub mod config;
-pub mod diagnose;
-pub mod doctor;
-pub mod drive;
-pub mod dynamics;
-pub mod estimator;
-pub mod experience;
-pub mod experiment;
-pub mod export;
-pub mod flash;
-pub mod inspect;
-pub mod integers;
-pub mod interchange;
-pub(crate) mod jobs;
-pub mod monitor;
-pub mod nn;
-pub mod output;
-pub mod planning;
-pub mod render;
-pub mod replay;
-pub mod report;
-pub mod rollout;
-pub mod run;
+mod commands;
+pub mod parts;
 pub mod session;
-pub mod sweep;
-pub mod train;
-pub mod update;
-pub mod variance;
+
+use anyhow::Result;
+use clap::Parser;
+use daa_trainer::nn;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Trains all-action policy gradients (DAA-PPO) on the DeepMind Control Suite and exports policies
+/// for microcontrollers.
+#[derive(Parser, Debug)]
+#[command(name = "host-trainer", version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: commands::Command,
+    /// Task file to use when the run's own copy is missing
+    #[arg(long, global = true, value_name = "TOML", hide_short_help = true)]
+    task_file: Vec<PathBuf>,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    nn::keep_freed_memory();
+    nn::use_one_thread();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    if let Some(error) = nn::torch_version_error() {
+        anyhow::bail!(error);
+    }
+    for file in &cli.task_file {
+        let _ = daa_envs::load(file)?;
+    }
+    cli.command.run()
+}

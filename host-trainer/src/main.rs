@@ -1,5 +1,5 @@
 //! The `host-trainer` program; everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    host_trainer::cli::main()
+    host_trainer::main()
 }

@@ -1,21 +1,22 @@
 //! A run from its first decision to its image: training, evaluations, checkpoints, interrupts.
 
-use crate::cli::record_latest;
-use crate::config::Config;
-use crate::export::export;
-use crate::nn::select_device;
-use crate::output;
-use crate::run::checkpoint::{self, Best, Which};
-use crate::run::directory::RunDirectory;
-use crate::run::events::Events;
-use crate::run::lock::{Lock, Owner};
-use crate::run::metrics::{Metrics, Times, mean};
-use crate::run::progress::{Progress, Show};
-use crate::train::Trainer;
-use crate::variance::advice_file::AdviceFile;
+use crate::parts::export_seed;
 use anyhow::{Context, Result, bail};
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::files::write_atomically;
+use daa_envs::output;
+use daa_formats::export::{Choice, record_latest};
+use daa_trainer::config::Config;
+use daa_trainer::metrics::Best;
+use daa_trainer::metrics::{Metrics, Times, mean};
+use daa_trainer::nn::select_device;
+use daa_trainer::run::checkpoint::{self, Which};
+use daa_trainer::run::directory::RunDirectory;
+use daa_trainer::run::lock::{Lock, Owner};
+use daa_trainer::run::sinks::advice::AdviceFile;
+use daa_trainer::run::sinks::events::Events;
+use daa_trainer::run::sinks::progress::{Progress, Show};
+use daa_trainer::train::Trainer;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -200,6 +201,9 @@ impl Session {
             config.preset,
             seeds(&config)
         ));
+        if let Some(note) = config.rounding().filter(|_| self.trainer.iteration == 0) {
+            progress.say(&note);
+        }
         let (mut saved, mut times) = (Instant::now(), Times::default());
         let mut events = Events::open(&self.directory, self.trainer.decisions())?;
         let advice = AdviceFile::open(self.directory.path(), &mut self.trainer)?;
@@ -271,8 +275,8 @@ impl Session {
     /// Evaluates every seed with the most probable actions and, as the papers do, with sampled ones.
     fn evaluate_if_due(&self, seeds: &mut [Metrics]) -> Result<()> {
         let config = self.trainer.config();
-        let due = config.evaluate_every > 0
-            && self.trainer.iteration.is_multiple_of(config.evaluate_every as u64);
+        let due = config.evaluate.every > 0
+            && self.trainer.iteration.is_multiple_of(config.evaluate.every as u64);
         if !due {
             return Ok(());
         }
@@ -295,8 +299,8 @@ impl Session {
                     evaluate(&agent, &what)?.iter().map(|episode| episode.total).collect();
                 Ok(Some(Summary::of(&returns)))
             };
-            let most_probable = run(Actions::Mean, config.evaluate_episodes)?;
-            let sampled = run(Actions::Sampled, config.sampled_episodes)?;
+            let most_probable = run(Actions::Mean, config.evaluate.episodes)?;
+            let sampled = run(Actions::Sampled, config.evaluate.sampled_episodes)?;
             metrics.evaluation_return = most_probable.map(|summary| summary.mean);
             metrics.evaluation_stderr = most_probable.map(|summary| summary.standard_error);
             metrics.sampled_return = sampled.map(|summary| summary.mean);
@@ -330,11 +334,16 @@ impl Session {
     fn finished(&self, progress: &Progress, seconds: f64, times: &Times) -> Result<()> {
         let image = self.directory.image();
         let seeds = &self.trainer.config().seeds;
-        let exported = export(&self.trainer, 0, &image)?;
+        let exported = export_seed(&self.trainer, 0, &image, Choice::default())?;
         record_latest(&image)?;
         let mut all = vec![exported.clone()];
         for (seed_index, seed) in seeds.iter().enumerate().skip(1) {
-            all.push(export(&self.trainer, seed_index, &self.directory.image_of(*seed))?);
+            all.push(export_seed(
+                &self.trainer,
+                seed_index,
+                &self.directory.image_of(*seed),
+                Choice::default(),
+            )?);
         }
         let returns: Vec<_> = all
             .iter()
@@ -391,8 +400,8 @@ fn seeds(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::{blow_up, small};
     use daa_envs::{Error, replay};
+    use daa_trainer::testing::{blow_up, small};
 
     #[test]
     fn a_run_goes_on_after_a_divergence_and_saves_its_state() {

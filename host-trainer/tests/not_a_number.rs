@@ -4,8 +4,8 @@
 
 use daa_envs::own::{Behaviour, Bound, Definition};
 use daa_envs::{Attempts, Error, Names, Physics, Random, Signal, register};
-use host_trainer::config::{Config, EstimatorKind};
-use host_trainer::run::progress::Show;
+use daa_trainer::config::{Config, EstimatorKind};
+use daa_trainer::run::sinks::progress::Show;
 use host_trainer::session::{Begun, Ending, Options, Resume, Session};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -74,20 +74,17 @@ impl Behaviour for Episode {
 }
 
 fn train(place: &Path) -> anyhow::Result<Ending> {
-    let config = Config {
+    let mut config = Config {
         task: "spoilt-puck".to_owned(),
-        estimator: EstimatorKind::Single,
         decisions: 8 * 128,
-        environments: 2,
-        trajectory_len: 64,
         action_repeat: 1,
-        epochs: 1,
-        evaluate_every: 2,
-        evaluate_episodes: 1,
-        sampled_episodes: 0,
         threads: 1,
         ..Config::default()
     };
+    config.estimator.kind = EstimatorKind::Single;
+    (config.rollout.num_envs, config.rollout.length) = (2, 64);
+    config.update.epochs = 1;
+    (config.evaluate.every, config.evaluate.episodes, config.evaluate.sampled_episodes) = (2, 1, 0);
     let options = Options {
         show: Show::Nothing,
         checkpoint_every: Duration::ZERO,

@@ -8,6 +8,17 @@ use std::process::{Child, Command, Stdio};
 
 const CAPACITY: usize = frame_capacity(5);
 
+/// The emulated microcontroller with a program, in the folder where semihosting puts the chip's files. An
+/// instruction takes 128 ns.
+#[must_use]
+pub fn emulator(folder: &Path, elf: &Path) -> Command {
+    let mut qemu = Command::new("qemu-system-arm");
+    qemu.args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null"]);
+    qemu.args(["-icount", "shift=7", "-semihosting-config", "enable=on,target=native"]);
+    qemu.arg("-kernel").arg(elf).current_dir(folder);
+    qemu
+}
+
 /// A running firmware with five observations and one action; it ends when this value does.
 pub struct Chip {
     qemu: Child,
@@ -32,11 +43,7 @@ impl Chip {
                 assert!(made.success());
             }
         }
-        let qemu = Command::new("qemu-system-arm")
-            .current_dir(folder)
-            .args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none"])
-            .args(["-serial", "null", "-icount", "shift=7", "-kernel", "firmware.elf"])
-            .args(["-semihosting-config", "enable=on,target=native"])
+        let qemu = emulator(folder, Path::new("firmware.elf"))
             .stdin(Stdio::null())
             .stdout(File::create(folder.join("log")).expect("a log"))
             .stderr(Stdio::null())

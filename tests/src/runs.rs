@@ -1,7 +1,8 @@
 //! Training runs that tests kill, and what two of them must have in common.
 
-use crate::{SMALL_RUN, host_trainer};
+use crate::{Outcome, SMALL_RUN, host_trainer};
 use std::fs;
+use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -84,23 +85,116 @@ pub fn iterations(folder: &Path, name: &str) -> u64 {
     last.unwrap_or(0)
 }
 
-/// Waits until a run that goes on has so many iterations on record; false where it ends before.
-pub fn reach(child: &mut Child, folder: &Path, name: &str, wanted: u64) -> bool {
-    let begun = Instant::now();
-    while iterations(folder, name) < wanted {
-        if child.try_wait().expect("it is our child").is_some() {
-            return false;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(240), "{name} does not come forward");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    true
+/// A training run that cannot get ahead of the test, however busy the machine is.
+///
+/// After each iteration the run prints a line of about a kilobyte into a pipe that holds one page. Before
+/// the first call of [`reach`](Self::reach) the pipe is full, so that the run stops at its first line; after
+/// the call it stops at most [`LEAD`] iterations behind the wanted one. A dropped run is killed.
+#[derive(Debug)]
+pub struct PacedRun {
+    child: Child,
+    lines: BufReader<PipeReader>,
+    /// The newest iteration whose line was read.
+    seen: u64,
 }
 
-/// Ends a process without a chance to clean up.
-pub fn kill(child: &mut Child) {
-    child.kill().expect("it is our child");
-    let _ = child.wait().expect("it is our child");
+/// Iterations on record beyond the one that a [`PacedRun`] was to reach: three lines in the pipe, one that
+/// waits to be written.
+pub const LEAD: u64 = 4;
+
+/// Bytes of a pipe of one page, the smallest that there is.
+const PAGE: usize = 4096;
+
+impl PacedRun {
+    /// Starts a run that prints JSON.
+    ///
+    /// # Panics
+    /// When the program does not start.
+    #[must_use]
+    pub fn start(mut command: Command) -> Self {
+        let (reader, mut writer) = std::io::pipe().expect("there are pipes");
+        rustix::pipe::fcntl_setpipe_size(&writer, PAGE).expect("a pipe can be one page");
+        // The last byte ends a line that holds no iteration.
+        let mut filler = [b' '; PAGE];
+        filler[PAGE - 1] = b'\n';
+        writer.write_all(&filler).expect("the pipe is empty");
+        command.arg("--json").stdout(writer);
+        let child = command.spawn().expect("the program starts");
+        // A larger buffer would let the run go on by what it holds.
+        Self { child, lines: BufReader::with_capacity(1, reader), seen: 0 }
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until an iteration is on record, with the checkpoint before it saved.
+    ///
+    /// # Panics
+    /// When the run ends before.
+    pub fn reach(&mut self, iteration: u64) {
+        while self.seen < iteration {
+            let mut line = String::new();
+            let count = self.lines.read_line(&mut line).expect("the pipe is open");
+            assert!(count > 0, "the run ended after iteration {}, not {iteration}", self.seen);
+            let line = serde_json::from_str(&line).unwrap_or(serde_json::Value::Null);
+            self.seen = line["iteration"].as_u64().unwrap_or(self.seen);
+        }
+    }
+
+    /// Ends the run without a chance to clean up.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn kill(mut self) {
+        let over = self.child.try_wait().expect("it is our child");
+        assert!(over.is_none(), "the run was over before it was killed: {over:?}");
+    }
+
+    /// Lets the run go on to its end; its exit code, and its messages where standard error is a pipe.
+    ///
+    /// # Panics
+    /// When a signal ended it.
+    pub fn end(mut self) -> Outcome {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.lines.read_to_string(&mut stdout).expect("it prints text");
+        if let Some(mut pipe) = self.child.stderr.take() {
+            pipe.read_to_string(&mut stderr).expect("it prints text");
+        }
+        let status = self.child.wait().expect("it is our child");
+        Outcome { code: status.code().expect("no signal"), stdout, stderr }
+    }
+}
+
+impl Drop for PacedRun {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Kills a run when an iteration is on record.
+///
+/// # Panics
+/// When the run ends before.
+pub fn kill_at(iteration: u64, command: Command) {
+    let mut run = PacedRun::start(command);
+    run.reach(iteration);
+    run.kill();
+}
+
+/// Waits until something holds.
+///
+/// # Panics
+/// When it does not hold after ten minutes: no machine is that busy.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(600), "not in ten minutes: {what}");
+        std::thread::sleep(Duration::from_millis(3));
+    }
 }
 
 /// A sequence of shares, 0 to 1, that is the same every time.
@@ -123,9 +217,12 @@ impl Shares {
     }
 }
 
-/// Kills a run of so many iterations exactly so many times, at moments spread from its first to its last
-/// iterations, and then lets it end. Every fourth kill falls into the start, before anything new is
-/// on record. The checkpoint that each kill left.
+/// Kills a run of so many iterations exactly so many times, at moments spread over its iterations, and then
+/// lets it end. Every fourth kill falls into the start, before anything new is saved. Returns the newest
+/// checkpoint after each kill.
+///
+/// # Panics
+/// When so many kills do not fit into so many iterations.
 #[must_use]
 pub fn interrupt(
     command: impl Fn() -> Command,
@@ -134,31 +231,23 @@ pub fn interrupt(
     iterations: u64,
     kills: u64,
 ) -> Vec<u64> {
+    let wanted = |number: u64| 1 + number * iterations * 4 / 5 / kills;
+    assert!(wanted(kills - 1) + LEAD < iterations, "the run would end before the last kill");
+    let newest = || checkpoints(folder, name).last().map_or(0, |(iteration, _)| *iteration);
     let mut shares = Shares::new(kills);
-    // Both are measured on the way, as a machine is as fast as it is.
-    let (mut start, mut iteration) = (Duration::from_millis(300), Duration::from_millis(60));
     let mut left = Vec::new();
     for number in 0..kills {
-        let before = self::iterations(folder, name);
-        let begun = Instant::now();
-        let mut child = command().spawn().expect("the program starts");
+        let mut run = PacedRun::start(command());
+        // Where the run stands after this time differs from machine to machine, and may.
+        let mut most = Duration::from_millis(60);
         if number % 4 == 3 {
-            std::thread::sleep(start.mul_f64(shares.draw()));
-        } else {
-            // The last fifth is left: however late this process wakes up, the run is not over.
-            let wanted = 1 + number * iterations * 4 / 5 / kills;
-            if wanted > before && reach(&mut child, folder, name, before + 1) {
-                start = begun.elapsed();
-                if reach(&mut child, folder, name, wanted) && wanted > before + 1 {
-                    iteration = (begun.elapsed() - start) / (wanted - before - 1) as u32;
-                }
-            }
-            std::thread::sleep(iteration.mul_f64(shares.draw()));
+            most = Duration::from_millis(300);
+        } else if wanted(number) > newest() {
+            run.reach(wanted(number));
         }
-        let over = child.try_wait().expect("it is our child");
-        assert!(over.is_none(), "{name} was over after {number} kills: {over:?}, {left:?}");
-        kill(&mut child);
-        left.push(checkpoints(folder, name).last().map_or(0, |(iteration, _)| *iteration));
+        std::thread::sleep(most.mul_f64(shares.draw()));
+        run.kill();
+        left.push(newest());
     }
     let _ = crate::succeed(&mut command());
     left

@@ -1,23 +1,19 @@
-//! Sizes and functions of the networks in an image: what a firmware is built for.
+//! Sizes and functions of the networks in an image. A firmware is built for one architecture.
 
 use super::error::{ImageError, Section};
-use crate::dynamics::TransitionTarget;
-use crate::integer::{WeightType, network_words};
+use crate::math::Activation;
+use crate::math::WeightType;
+use crate::math::integer::network_words;
+use crate::math::sizes::{MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS, MlpShape};
+use crate::model::TransitionTarget;
 use crate::policy::Head;
-use crate::{Activation, MlpShape};
 
-/// Largest number of observation signals.
-pub const MAX_OBSERVATIONS: usize = 128;
-/// Largest number of actions.
-pub const MAX_ACTIONS: usize = 32;
-/// Largest hidden width: keeps every length below 2^31 bytes on a 32-bit machine.
-pub const MAX_HIDDEN: usize = 4096;
 /// Length of the architecture block in the header.
 pub const ARCHITECTURE_BYTES: usize = 24;
-/// Where the code of the policy's head is: the last byte, which is 0 in images of older programs.
+/// Offset of the code of the policy's head: the last byte, which is 0 in images of older programs.
 const HEAD: usize = ARCHITECTURE_BYTES - 1;
 
-/// Everything that a firmware must know at compile time about an image.
+/// The properties of an image that a firmware must know at compile time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Architecture {
@@ -29,26 +25,27 @@ pub struct Architecture {
     pub policy_hidden: u16,
     /// Hidden width of the transition network; 0 when the image has no dynamics and critic.
     pub transition_hidden: u16,
-    /// Hidden width of the reward network; 0 likewise.
+    /// Hidden width of the reward network; 0 when the image has no dynamics and critic.
     pub reward_hidden: u16,
-    /// Hidden width of the critic; 0 likewise.
+    /// Hidden width of the critic; 0 when the image has no dynamics and critic.
     pub critic_hidden: u16,
-    /// Between the policy's layers.
+    /// Function between the policy's layers.
     pub policy_activation: Activation,
-    /// Between the dynamics' layers.
+    /// Function between the layers of transition and reward network.
     pub model_activation: Activation,
-    /// Between the critic's layers.
+    /// Function between the critic's layers.
     pub critic_activation: Activation,
     /// What the transition network predicts.
     pub transition_target: TransitionTarget,
-    /// Type of the policy's weights; all others are floats.
+    /// Type of the policy's weights; the weights of all other networks are floats.
     pub policy_weights: WeightType,
-    /// Behind the policy's last layer.
+    /// Function behind the policy's last layer.
     pub policy_head: Head,
 }
 
 impl Architecture {
-    /// The block's bytes: six `u16`, four codes, the type of the policy's weights, zeros, its head.
+    /// The bytes of the block: six `u16`, four codes, the type of the policy's weights, zeros, the policy's
+    /// head.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; ARCHITECTURE_BYTES] {
         let mut bytes = [0; ARCHITECTURE_BYTES];
@@ -101,8 +98,8 @@ impl Architecture {
         Ok(architecture)
     }
 
-    /// Checks that the sizes are possible: something goes in and comes out, nothing is too large,
-    /// and dynamics and critic are all there or all absent.
+    /// Checks that the sizes are possible: no size is 0 or too large, and dynamics and critic are all
+    /// present or all absent.
     ///
     /// # Errors
     /// [`ImageError::Architecture`].
@@ -123,7 +120,7 @@ impl Architecture {
     }
 
     /// FNV-1a over [`to_bytes`](Self::to_bytes). Every step of FNV-1a is a bijection of the hash,
-    /// so no single changed byte goes unnoticed.
+    /// so every change of a single byte changes the hash.
     #[must_use]
     pub fn hash(&self) -> u32 {
         hash(&self.to_bytes())
@@ -168,7 +165,7 @@ impl Architecture {
         MlpShape::new(self.observations as usize, self.critic_hidden as usize, 1)
     }
 
-    /// Words of the policy's network: parameters, or what stands for them.
+    /// Words of the policy's network: its parameters, or the words of its integer form.
     #[must_use]
     pub const fn policy_words(&self) -> usize {
         match self.policy_weights {

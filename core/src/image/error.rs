@@ -1,7 +1,7 @@
 //! Why an image is refused.
 
-use crate::integer::IntegerError;
-use crate::normaliser::NormaliserError;
+use crate::math::integer::IntegerError;
+use crate::math::normaliser::NormaliserError;
 use core::fmt;
 
 /// A run of `f32` in an image, in file order.
@@ -16,7 +16,7 @@ pub enum Section {
     Reward,
     /// Parameters of the critic.
     Critic,
-    /// Errors of the transition network at export.
+    /// Prediction errors of the transition network at export.
     Monitor,
     /// Golden observation/action pairs.
     Golden,
@@ -48,10 +48,10 @@ impl fmt::Display for Section {
 pub enum ImageError {
     /// Fewer bytes than a header.
     TooShort {
-        /// Bytes there are.
+        /// Number of bytes found.
         len: usize,
     },
-    /// The first bytes are not an image's.
+    /// The first bytes are not those of an image.
     Magic,
     /// A format version that this program does not read.
     Version {
@@ -62,43 +62,43 @@ pub enum ImageError {
     Truncated {
         /// Length that the header declares.
         declared: usize,
-        /// Bytes there are.
+        /// Number of bytes found.
         found: usize,
     },
     /// Bytes follow after the declared length.
     TrailingBytes {
         /// Length that the header declares.
         declared: usize,
-        /// Bytes there are.
+        /// Number of bytes found.
         found: usize,
     },
     /// The architecture block does not hash to the header's architecture hash.
     ArchitectureHash,
     /// The policy's integer weights cannot be used.
     Integer(IntegerError),
-    /// The CRC-32 does not hold: at least one bit was changed.
+    /// The CRC-32 does not match: at least one bit was changed.
     Checksum {
         /// The CRC in the header.
         stored: u32,
         /// The CRC of the bytes.
         computed: u32,
     },
-    /// A sound image, but of other networks than those wanted.
+    /// The image is intact, but has other networks than the wanted ones.
     OtherArchitecture {
-        /// Architecture hash that is wanted.
+        /// Wanted architecture hash.
         wanted: u32,
         /// Architecture hash of the image.
         found: u32,
     },
     /// Impossible sizes or an unknown activation, target or weight type.
     Architecture,
-    /// Passport and sections do not add up to the declared length, or reserved bytes are set.
+    /// Metadata and sections do not add up to the declared length, or reserved bytes are set.
     Layout,
     /// The bytes do not start at a multiple of four, so weights cannot be used in place.
     Misaligned,
-    /// The passport does not decode, or leaves bytes over.
-    Passport,
-    /// Not one signal in the passport for each observation and action.
+    /// The metadata cannot be decoded, or is followed by other bytes.
+    Metadata,
+    /// The number of signals in the metadata is not the number of observations and actions.
     SignalCount,
     /// A signal's limits are not finite or not ordered.
     Limits {
@@ -123,13 +123,13 @@ pub enum ImageError {
     },
     /// A residual or a level of the monitor is not positive, or the levels are not ordered.
     Monitor,
-    /// Contents to be written have a section of the wrong length.
+    /// A section to be written has the wrong length.
     SectionLength {
         /// The section.
         section: Section,
-        /// Numbers the architecture asks for.
+        /// Number of numbers that the architecture requires.
         expected: usize,
-        /// Numbers given.
+        /// Number of numbers that were given.
         found: usize,
     },
     /// The buffer to write into is too small.
@@ -146,7 +146,7 @@ impl fmt::Display for ImageError {
             Self::Version { found } => write!(
                 f,
                 "image format version {found}, but this program reads version {}: export it again",
-                super::FORMAT_VERSION
+                super::header::FORMAT_VERSION
             ),
             Self::Truncated { declared, found } => {
                 write!(f, "the image is truncated: {found} bytes of {declared}")
@@ -169,9 +169,9 @@ impl fmt::Display for ImageError {
             }
             Self::Layout => write!(f, "the image's parts do not add up to its length"),
             Self::Misaligned => write!(f, "the image does not start at a 4-byte boundary"),
-            Self::Passport => write!(f, "the image's passport does not decode"),
+            Self::Metadata => write!(f, "the image's metadata cannot be decoded"),
             Self::SignalCount => {
-                write!(f, "the passport does not name each observation and action once")
+                write!(f, "the metadata does not name each observation and action once")
             }
             Self::Limits { signal } => {
                 write!(f, "limits of signal {signal} are not finite and ordered")

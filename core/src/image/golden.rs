@@ -1,11 +1,11 @@
-//! Replaying an image's golden vectors: the proof, at every boot, that this machine computes what
-//! the trainer computed.
+//! Golden vectors: every boot replays them and proves that this machine computes the bits that the trainer
+//! computed.
 
 use super::read::Image;
-use crate::Policy;
+use crate::policy::Policy;
 use nalgebra::SVector;
 
-/// The first answer that differs.
+/// The first action that differs from a golden vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GoldenMismatch {
@@ -31,10 +31,10 @@ impl core::fmt::Display for GoldenMismatch {
 
 impl core::error::Error for GoldenMismatch {}
 
-/// Asks the policy for the action of every golden observation, and returns their number.
+/// Computes the policy's action for every golden observation, and returns the number of golden vectors.
 ///
 /// # Errors
-/// The first answer whose bits differ from the stored ones.
+/// The first action whose bits differ from the stored ones.
 pub fn replay<const OBS: usize, const HIDDEN: usize, const ACT: usize>(
     image: &Image<'_>,
     policy: &Policy<'_, OBS, HIDDEN, ACT>,

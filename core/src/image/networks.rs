@@ -1,14 +1,15 @@
-//! Typed networks over an image's sections.
+//! The networks of an image.
 
 use super::error::{ImageError, Section};
 use super::read::Image;
-use crate::dynamics::{Dynamics, Transition};
-use crate::guard::Guard;
-use crate::imagination::LearnedModel;
-use crate::integer::{FixedIntegerMlp, WeightType};
-use crate::monitor::Monitor;
-use crate::policy::{ActionLimits, Network, Policy, PolicyError};
-use crate::{Mlp, SVector};
+use crate::math::integer::IntegerMlp;
+use crate::math::{DynMlp, Mlp, WeightType};
+use crate::model::{DynDynamics, DynTransition, Dynamics, Transition};
+use crate::model::{DynLearnedModel, LearnedModel, LearnedModelInner};
+use crate::policy::{ActionLimits, DynPolicy, Network, Policy, PolicyError};
+use crate::safety::Guard;
+use crate::safety::Monitor;
+use nalgebra::SVector;
 
 impl From<PolicyError> for ImageError {
     fn from(error: PolicyError) -> Self {
@@ -28,30 +29,30 @@ impl<'b> Image<'b> {
     pub fn policy<const OBS: usize, const HIDDEN: usize, const ACT: usize>(
         &self,
     ) -> Result<Policy<'b, OBS, HIDDEN, ACT>, ImageError> {
-        let passport = self.passport();
+        let metadata = self.metadata();
         let mut limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
-        if passport.observations.len() != OBS || passport.actions.len() != ACT {
+        if metadata.observations.len() != OBS || metadata.actions.len() != ACT {
             return Err(ImageError::Layout);
         }
-        for (limits, signal) in limits.iter_mut().zip(&passport.actions) {
+        for (limits, signal) in limits.iter_mut().zip(&metadata.actions) {
             *limits = ActionLimits { low: signal.low, high: signal.high };
         }
         let (mut mean, mut deviation) =
             (SVector::<f32, OBS>::zeros(), SVector::<f32, OBS>::zeros());
         for ((mean, deviation), signal) in
-            mean.iter_mut().zip(deviation.iter_mut()).zip(&passport.observations)
+            mean.iter_mut().zip(deviation.iter_mut()).zip(&metadata.observations)
         {
             (*mean, *deviation) = (signal.mean, signal.deviation);
         }
         let activation = self.architecture().policy_activation;
-        let (clip, head) = (passport.observation_clip, self.architecture().policy_head);
+        let (clip, head) = (metadata.observation_clip, self.architecture().policy_head);
         let network = match self.architecture().policy_weights {
             WeightType::F32 => {
                 let weights = self.policy_weights();
                 let policy = Policy::new(weights, activation, mean, &deviation, clip, limits)?;
                 return Ok(policy.with_head(head));
             }
-            weights => FixedIntegerMlp::new(weights, activation, self.policy_integers())
+            weights => IntegerMlp::new(weights, activation, self.policy_integers())
                 .map_err(ImageError::Integer)?,
         };
         let network = Network::Integer(network);
@@ -75,23 +76,44 @@ impl<'b> Image<'b> {
         Ok(Some(Transition {
             network: network.map_err(|_| ImageError::Layout)?,
             target: architecture.transition_target,
-            scale: SVector::from(scale.map_err(|_| ImageError::Layout)?),
-            clip: self.passport().observation_clip,
+            scale: scale.map_err(|_| ImageError::Layout)?,
+            clip: self.metadata().observation_clip,
         }))
     }
 
-    /// The monitor over [`transition`](Self::transition)'s predictions, or `None` likewise.
+    /// The image's transition network with sizes known at run time, or `None` when the image has only a
+    /// policy.
+    ///
+    /// # Errors
+    /// [`ImageError::Layout`] when the weights do not fit the architecture, which the checks of
+    /// [`open`](Self::open) exclude.
+    pub fn dyn_transition(&self) -> Result<Option<DynTransition<'b>>, ImageError> {
+        if !self.architecture().has_model() {
+            return Ok(None);
+        }
+        let architecture = self.architecture();
+        let (shape, weights) = (architecture.transition(), self.transition_weights());
+        let network = DynMlp::new(shape, weights, architecture.model_activation);
+        Ok(Some(DynTransition {
+            network: network.map_err(|_| ImageError::Layout)?,
+            target: architecture.transition_target,
+            scale: self.transition_scale(),
+            clip: self.metadata().observation_clip,
+        }))
+    }
+
+    /// The monitor over [`transition`](Self::transition)'s predictions, or `None` when the image has only a policy.
     ///
     /// # Errors
     /// [`ImageError::Layout`] when the const parameter is not the architecture's size.
     pub fn monitor<const OBS: usize>(
         &self,
-        patience: u16,
+        debounce: u16,
     ) -> Result<Option<Monitor<OBS>>, ImageError> {
         let Some(levels) = self.monitor_levels() else { return Ok(None) };
         let residual = <[f32; OBS]>::try_from(self.monitor_residual());
         let residual = SVector::from(residual.map_err(|_| ImageError::Layout)?);
-        Ok(Some(Monitor::new(residual, levels, patience)))
+        Ok(Some(Monitor::new(residual, levels, debounce)))
     }
 
     /// The image's dynamics, critic and policy, or `None` when it has only a policy.
@@ -119,12 +141,34 @@ impl<'b> Image<'b> {
         let weights = (self.transition_weights(), self.section(Section::Reward));
         let architecture = self.architecture();
         let (activation, target) = (architecture.model_activation, architecture.transition_target);
-        let clip = self.passport().observation_clip;
+        let clip = self.metadata().observation_clip;
         let dynamics = Dynamics::new(weights, activation, target, scale, clip)
             .map_err(|_| ImageError::Layout)?;
         let critic = Mlp::new(self.section(Section::Critic), architecture.critic_activation)
             .map_err(|_| ImageError::Layout)?;
-        Ok(Some(LearnedModel { dynamics, critic, policy: self.policy()? }))
+        Ok(Some(LearnedModelInner { dynamics, critic, policy: self.policy()? }))
+    }
+
+    /// The image's dynamics and critic with sizes known at run time, around `policy`; `None` when the
+    /// image has only a policy.
+    ///
+    /// # Errors
+    /// As [`dyn_transition`](Self::dyn_transition).
+    pub fn dyn_learned_model(
+        &self,
+        policy: DynPolicy<'b>,
+    ) -> Result<Option<DynLearnedModel<'b>>, ImageError> {
+        let Some(transition) = self.dyn_transition()? else { return Ok(None) };
+        let architecture = self.architecture();
+        let network = |shape, section, activation| {
+            DynMlp::new(shape, self.section(section), activation).map_err(|_| ImageError::Layout)
+        };
+        let reward =
+            network(architecture.reward(), Section::Reward, architecture.model_activation)?;
+        let critic =
+            network(architecture.critic(), Section::Critic, architecture.critic_activation)?;
+        let dynamics = DynDynamics { transition, reward };
+        Ok(Some(LearnedModelInner { dynamics, critic, policy }))
     }
 
     /// The guard of the declared observation ranges.
@@ -132,7 +176,7 @@ impl<'b> Image<'b> {
     /// # Errors
     /// [`ImageError::SignalCount`] when `OBS` is not the number of observations.
     pub fn observation_guard<const OBS: usize>(&self) -> Result<Guard<OBS>, ImageError> {
-        guard(self.passport().observations.iter().map(|signal| (signal.low, signal.high)))
+        guard(self.metadata().observations.iter().map(|signal| (signal.low, signal.high)))
     }
 
     /// The guard of the actuators' limits.
@@ -140,7 +184,7 @@ impl<'b> Image<'b> {
     /// # Errors
     /// [`ImageError::SignalCount`] when `ACT` is not the number of actions.
     pub fn action_guard<const ACT: usize>(&self) -> Result<Guard<ACT>, ImageError> {
-        guard(self.passport().actions.iter().map(|signal| (signal.low, signal.high)))
+        guard(self.metadata().actions.iter().map(|signal| (signal.low, signal.high)))
     }
 }
 

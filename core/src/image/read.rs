@@ -1,18 +1,19 @@
-//! Checked, zero-copy reading.
+//! Checked reading of an image, without copies.
 
 use super::architecture::{self, ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
-use super::passport::Passport;
-use super::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
-use crate::integer::{IntegerMlp, WeightType};
-use crate::monitor::Levels;
+use super::header::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+use super::metadata::Metadata;
+use crate::math::WeightType;
+use crate::math::integer::DynIntegerMlp;
+use crate::safety::monitor::Levels;
 
-/// A golden pair: what the policy must answer, bit for bit.
+/// A golden vector: an observation, and the action that the policy must answer, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GoldenVector<'b> {
-    /// `[OBS]`, in the passport's units.
+    /// `[OBS]`, in the metadata's units.
     pub observation: &'b [f32],
-    /// `[ACT]`, in the passport's units.
+    /// `[ACT]`, in the metadata's units.
     pub action: &'b [f32],
 }
 
@@ -20,7 +21,7 @@ pub struct GoldenVector<'b> {
 #[derive(Clone, Debug)]
 pub struct Image<'b> {
     architecture: Architecture,
-    passport: Passport<'b>,
+    metadata: Metadata<'b>,
     sections: [&'b [f32]; Section::ALL.len()],
     checksum: u32,
     total_len: usize,
@@ -37,7 +38,7 @@ fn u32_at(bytes: &[u8; HEADER_LEN], at: usize) -> u32 {
 /// The header, once magic, version and header length hold; and the declared total length.
 fn header(bytes: &[u8]) -> Result<(&[u8; HEADER_LEN], usize), ImageError> {
     let header = bytes.first_chunk::<HEADER_LEN>();
-    // Magic first: a short file that is something else is told so.
+    // Check the magic bytes first, so that a short file of another kind gets the right error.
     let magic = bytes.get(offset::MAGIC..MAGIC.len());
     if magic.is_some_and(|magic| magic != MAGIC) {
         return Err(ImageError::Magic);
@@ -57,7 +58,7 @@ impl<'b> Image<'b> {
     /// Checks `bytes`, which must be the image and nothing else, and decodes it.
     ///
     /// Order of the checks: magic, format version, length, architecture hash, CRC-32; only then
-    /// the passport is decoded, and passport and sections are checked. Never panics. Needs no heap;
+    /// the metadata is decoded, and metadata and sections are checked. Never panics. Needs no heap;
     /// weights stay where they are.
     ///
     /// # Errors
@@ -87,18 +88,18 @@ impl<'b> Image<'b> {
 
         let architecture = Architecture::from_bytes(&block)?;
         let body = bytes.get(HEADER_LEN..).ok_or(ImageError::Layout)?;
-        let passport_len = u32_at(header, offset::PASSPORT_LEN) as usize;
-        let (passport, numbers) = split_passport(body, passport_len)?;
+        let metadata_len = u32_at(header, offset::METADATA_LEN) as usize;
+        let (metadata, numbers) = split_metadata(body, metadata_len)?;
         let golden = u32_at(header, offset::GOLDEN_COUNT) as usize;
         let sections = split_sections(numbers, &architecture, golden)?;
 
-        let (passport, rest) = postcard::take_from_bytes::<Passport<'b>>(passport)
-            .map_err(|_| ImageError::Passport)?;
+        let (metadata, rest) = postcard::take_from_bytes::<Metadata<'b>>(metadata)
+            .map_err(|_| ImageError::Metadata)?;
         if !rest.is_empty() {
-            return Err(ImageError::Passport);
+            return Err(ImageError::Metadata);
         }
-        passport.check(&architecture)?;
-        let image = Self { architecture, passport, sections, checksum: stored, total_len };
+        metadata.check(&architecture)?;
+        let image = Self { architecture, metadata, sections, checksum: stored, total_len };
         image.check_numbers()?;
         Ok(image)
     }
@@ -119,7 +120,7 @@ impl<'b> Image<'b> {
         Self::open(bytes)
     }
 
-    /// Passes an image of exactly the wanted networks.
+    /// Returns the image when it has exactly the wanted networks.
     ///
     /// # Errors
     /// [`ImageError::OtherArchitecture`].
@@ -128,8 +129,8 @@ impl<'b> Image<'b> {
         Ok(self)
     }
 
-    /// [`expect`](Self::expect) that leaves the image where it is: it is 5 KiB large, and a
-    /// microcontroller's stack is not.
+    /// [`expect`](Self::expect) without moving the image, which has 5 KiB: the stack of a microcontroller
+    /// is small.
     ///
     /// # Errors
     /// [`ImageError::OtherArchitecture`].
@@ -150,11 +151,11 @@ impl<'b> Image<'b> {
         if integers > 0 {
             let (shape, activation) =
                 (self.architecture.policy(), self.architecture.policy_activation);
-            IntegerMlp::new(shape, weights, activation, self.policy_integers())
+            DynIntegerMlp::new(shape, weights, activation, self.policy_integers())
                 .map_err(ImageError::Integer)?;
         }
         for (section, numbers) in Section::ALL.into_iter().zip(self.sections) {
-            // Any bits are integers; they were checked above.
+            // Integer weights may have any bits; they were checked above.
             let skip = if section == Section::Policy { integers } else { 0 };
             let finite = |number: &f32| number.is_finite();
             if let Some(index) = numbers.iter().skip(skip).position(|number| !finite(number)) {
@@ -178,10 +179,10 @@ impl<'b> Image<'b> {
         &self.architecture
     }
 
-    /// What the image says about itself.
+    /// The metadata of the image.
     #[must_use]
-    pub fn passport(&self) -> &Passport<'b> {
-        &self.passport
+    pub fn metadata(&self) -> &Metadata<'b> {
+        &self.metadata
     }
 
     /// CRC-32 of the image: its fingerprint in logs and replies.
@@ -203,7 +204,7 @@ impl<'b> Image<'b> {
     }
 
     /// The words of a network with integer weights, as
-    /// [`IntegerMlp::new`](crate::integer::IntegerMlp::new) takes them; empty when they are floats.
+    /// [`DynIntegerMlp::new`](crate::math::integer::DynIntegerMlp::new) takes them; empty when the weights are floats.
     #[must_use]
     pub fn policy_integers(&self) -> &'b [u32] {
         if self.architecture.policy_weights == WeightType::F32 {
@@ -220,7 +221,7 @@ impl<'b> Image<'b> {
     }
 
     /// The policy's parameters and `log_std [ACT]`, as [`Policy::new`](crate::Policy::new) takes them.
-    /// Of a network with integer weights they are no floats, see
+    /// For a network with integer weights the numbers are not floats, see
     /// [`policy_integers`](Self::policy_integers).
     #[must_use]
     pub fn policy_weights(&self) -> &'b [f32] {
@@ -248,7 +249,7 @@ impl<'b> Image<'b> {
         section.get(..usize::from(self.architecture.observations)).unwrap_or(&[])
     }
 
-    /// Levels of the monitor's score; none without a model.
+    /// Levels of the monitor's score; `None` without a model.
     #[must_use]
     pub fn monitor_levels(&self) -> Option<Levels> {
         match *self.section(Section::Monitor) {
@@ -268,17 +269,17 @@ impl<'b> Image<'b> {
     }
 }
 
-/// Passport bytes and the numbers after their zero padding.
-fn split_passport(body: &[u8], len: usize) -> Result<(&[u8], &[u8]), ImageError> {
+/// Metadata bytes and the numbers after their zero padding.
+fn split_metadata(body: &[u8], len: usize) -> Result<(&[u8], &[u8]), ImageError> {
     if len > body.len() {
         return Err(ImageError::Layout);
     }
-    let (passport, rest) = body.split_at(len);
+    let (metadata, rest) = body.split_at(len);
     let (padding, numbers) = rest.split_at_checked(padded(len) - len).ok_or(ImageError::Layout)?;
     if padding.iter().any(|byte| *byte != 0) {
         return Err(ImageError::Layout);
     }
-    Ok((passport, numbers))
+    Ok((metadata, numbers))
 }
 
 fn split_sections<'b>(
@@ -286,7 +287,7 @@ fn split_sections<'b>(
     architecture: &Architecture,
     golden: usize,
 ) -> Result<[&'b [f32]; Section::ALL.len()], ImageError> {
-    // No golden count that could fit is anywhere near this; it keeps the product below from wrapping.
+    // Larger counts can never fit; the check keeps the product below from wrapping.
     if golden > numbers.len() {
         return Err(ImageError::Layout);
     }

@@ -1,11 +1,11 @@
 //! Damage is refused, bad contents are refused, the layout is the specification's.
 #![allow(clippy::unwrap_used)]
 
+use super::header::checksum;
 use super::*;
-use crate::dynamics::TransitionTarget;
-use crate::integer::WeightType;
-use crate::policy::Head;
-use crate::{Activation, Policy};
+use crate::math::{Activation, WeightType};
+use crate::model::TransitionTarget;
+use crate::policy::{Head, Policy};
 use proptest::prelude::*;
 use std::vec::Vec;
 
@@ -24,7 +24,7 @@ const ARCHITECTURE: Architecture = Architecture {
     policy_head: Head::Squash,
 };
 
-fn passport() -> Passport<'static> {
+fn metadata() -> Metadata<'static> {
     let observation = |name, mean| ObservationSignal {
         name,
         unit: "m",
@@ -34,7 +34,7 @@ fn passport() -> Passport<'static> {
         deviation: 0.5,
     };
     let action = |name| ActionSignal { name, unit: "", low: -1.0, high: 1.0 };
-    Passport {
+    Metadata {
         task: "toy-reach",
         control_period_us: 40_000,
         observation_clip: 10.0,
@@ -89,7 +89,7 @@ impl Bytes {
 }
 
 fn build(
-    passport: &Passport<'_>,
+    metadata: &Metadata<'_>,
     edit: impl FnOnce(&mut Contents<'_>),
 ) -> Result<Bytes, ImageError> {
     let (policy, reward, critic) =
@@ -99,7 +99,7 @@ fn build(
     let golden: Vec<f32> = (0..10).map(|i| i as f32).collect();
     let mut contents = Contents {
         architecture: ARCHITECTURE,
-        passport,
+        metadata,
         policy: &policy,
         model: Some(Model {
             transition_scale: &transition[..3],
@@ -117,7 +117,7 @@ fn build(
 }
 
 fn sound() -> Bytes {
-    build(&passport(), |_| {}).unwrap()
+    build(&metadata(), |_| {}).unwrap()
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn what_is_written_is_read() {
     let bytes = sound();
     let image = Image::open(bytes.as_slice()).unwrap();
     assert_eq!(*image.architecture(), ARCHITECTURE);
-    assert_eq!(*image.passport(), passport());
+    assert_eq!(*image.metadata(), metadata());
     assert_eq!(image.policy_weights(), ramp(Section::Policy));
     assert_eq!(image.section(Section::Critic), ramp(Section::Critic));
     assert_eq!(
@@ -306,21 +306,21 @@ fn units_levels_and_places_that_cannot_be_are_refused_even_with_a_repaired_check
 }
 
 #[test]
-fn a_passport_that_a_control_loop_cannot_rely_on_is_refused() {
-    let refuse = |edit: &dyn Fn(&mut Passport<'static>)| {
-        let mut passport = passport();
-        edit(&mut passport);
-        build(&passport, |_| {}).map(|_| ()).unwrap_err()
+fn a_metadata_that_a_control_loop_cannot_rely_on_is_refused() {
+    let refuse = |edit: &dyn Fn(&mut Metadata<'static>)| {
+        let mut metadata = metadata();
+        edit(&mut metadata);
+        build(&metadata, |_| {}).map(|_| ()).unwrap_err()
     };
-    use crate::normaliser::NormaliserError as N;
+    use crate::math::normaliser::NormaliserError as N;
     assert_eq!(refuse(&|p| p.control_period_us = 0), ImageError::Period);
     assert_eq!(refuse(&|p| p.observations[1].low = 5.0), ImageError::Limits { signal: 1 });
     assert_eq!(refuse(&|p| p.actions[1].high = f32::NAN), ImageError::Limits { signal: 4 });
     let deviation = ImageError::Normaliser(N::DeviationNotPositive { index: 2 });
     assert_eq!(refuse(&|p| p.observations[2].deviation = 0.0), deviation);
     assert_eq!(refuse(&|p| p.observation_clip = -1.0), ImageError::Normaliser(N::ClipNotPositive));
-    assert_eq!(refuse(&|p| p.gamma = f32::NAN), ImageError::Passport);
-    assert_eq!(refuse(&|p| p.reward_scale = 0.0), ImageError::Passport);
+    assert_eq!(refuse(&|p| p.gamma = f32::NAN), ImageError::Metadata);
+    assert_eq!(refuse(&|p| p.reward_scale = 0.0), ImageError::Metadata);
     assert_eq!(
         refuse(&|p| {
             p.actions.pop();
@@ -331,14 +331,14 @@ fn a_passport_that_a_control_loop_cannot_rely_on_is_refused() {
 
 #[test]
 fn contents_of_the_wrong_size_and_small_buffers_are_refused() {
-    let error = build(&passport(), |c| c.policy = &c.policy[1..]).map(|_| ()).unwrap_err();
+    let error = build(&metadata(), |c| c.policy = &c.policy[1..]).map(|_| ()).unwrap_err();
     let expected = ARCHITECTURE.section_len(Section::Policy, 0);
     assert_eq!(
         error,
         ImageError::SectionLength { section: Section::Policy, expected, found: expected - 1 }
     );
-    assert!(build(&passport(), |c| c.model = None).is_err());
-    let bytes = build(&passport(), |c| {
+    assert!(build(&metadata(), |c| c.model = None).is_err());
+    let bytes = build(&metadata(), |c| {
         c.model = None;
         c.architecture = Architecture {
             transition_hidden: 0,
@@ -349,11 +349,11 @@ fn contents_of_the_wrong_size_and_small_buffers_are_refused() {
     });
     assert!(bytes.is_ok());
     let policy = ramp(Section::Policy);
-    let passport = passport();
+    let metadata = metadata();
     let architecture =
         Architecture { transition_hidden: 0, reward_hidden: 0, critic_hidden: 0, ..ARCHITECTURE };
     let contents =
-        Contents { architecture, passport: &passport, policy: &policy, model: None, golden: &[] };
+        Contents { architecture, metadata: &metadata, policy: &policy, model: None, golden: &[] };
     let mut words = [0u32; 1024];
     let buffer = bytemuck::cast_slice_mut(&mut words);
     let len = write(&contents, buffer).unwrap();
@@ -364,10 +364,10 @@ fn contents_of_the_wrong_size_and_small_buffers_are_refused() {
 
 #[test]
 fn golden_vectors_are_compared_in_bits() {
-    let passport = passport();
+    let metadata = metadata();
     let policy = ramp(Section::Policy);
     let observation = [1.0, -2.0, 0.5];
-    let mean = passport.observations.iter().map(|s| s.mean).collect::<Vec<_>>();
+    let mean = metadata.observations.iter().map(|s| s.mean).collect::<Vec<_>>();
     let (mean, deviation) =
         (crate::SVector::from_column_slice(&mean), crate::SVector::from([0.5; 3]));
     let limits = [crate::policy::ActionLimits { low: -1.0, high: 1.0 }; 2];
@@ -379,7 +379,7 @@ fn golden_vectors_are_compared_in_bits() {
     let check = |golden: &[f32]| {
         // The contents' lifetime is chosen by `build`: hand the vector over as a leak of the test.
         let golden: &'static [f32] = golden.to_vec().leak();
-        let bytes = build(&passport, |c| c.golden = golden).unwrap();
+        let bytes = build(&metadata, |c| c.golden = golden).unwrap();
         let image = Image::open(bytes.as_slice()).unwrap();
         replay(&image, &image.policy::<3, 4, 2>().unwrap())
     };
@@ -401,7 +401,7 @@ fn a_transposed_layer_behind_a_repaired_checksum_fails_the_golden_vectors() {
         .unwrap()
         .mode(&crate::SVector::from(observation));
     let golden: &'static [f32] = [&observation[..], action.as_slice()].concat().leak();
-    let image = build(&passport(), |c| (c.policy, c.golden) = (policy, golden)).unwrap();
+    let image = build(&metadata(), |c| (c.policy, c.golden) = (policy, golden)).unwrap();
     let check = |bytes: &Bytes| {
         let image = Image::open(bytes.as_slice()).unwrap();
         replay(&image, &image.policy::<3, 4, 2>().unwrap())
@@ -472,8 +472,8 @@ fn the_hex_dump_of_the_specification_is_this_image() {
     // 2 observations, 1 action, 3 hidden units: nothing square. Weights are 1, 2, 3, ... / 8.
     let expected: Vec<f32> = (1..=26).map(|i| i as f32 / 8.0).collect();
     assert_eq!(image.policy_weights(), expected);
-    assert_eq!(image.passport().task, "toy-push");
-    assert_eq!(image.passport().observations[1].name, "speed");
+    assert_eq!(image.metadata().task, "toy-push");
+    assert_eq!(image.metadata().observations[1].name, "speed");
     assert_eq!(image.golden().len(), 1);
     let policy = image.policy::<2, 3, 1>().unwrap();
     assert_eq!(replay(&image, &policy), Ok(1));
@@ -481,7 +481,7 @@ fn the_hex_dump_of_the_specification_is_this_image() {
     let golden: Vec<f32> = image.section(Section::Golden).to_vec();
     let contents = Contents {
         architecture: *image.architecture(),
-        passport: image.passport(),
+        metadata: image.metadata(),
         policy: &expected,
         model: None,
         golden: &golden,
@@ -494,7 +494,7 @@ fn the_hex_dump_of_the_specification_is_this_image() {
 
 #[test]
 fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() {
-    use crate::integer::{FixedIntegerMlp, Limits, quantise};
+    use crate::math::integer::{IntegerMlp, Limits, quantise};
     for kind in [WeightType::I8, WeightType::I16] {
         let architecture = Architecture {
             policy_activation: Activation::LeakyRelu,
@@ -510,7 +510,7 @@ fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() 
         let mut section: Vec<f32> = bytemuck::cast_slice(&words).to_vec();
         section.extend_from_slice(log_std);
         let section: &'static [f32] = section.leak();
-        let bytes = build(&passport(), |c| {
+        let bytes = build(&metadata(), |c| {
             c.policy = section;
             c.architecture = architecture;
         })
@@ -520,15 +520,15 @@ fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() 
         assert_eq!(image.log_std(), log_std);
         let policy = image.policy::<3, 4, 2>().unwrap();
         let z = crate::SVector::from([0.5, -1.0, 0.25]);
-        let network = FixedIntegerMlp::<3, 4, 2>::new(kind, activation, &words).unwrap();
+        let network = IntegerMlp::<3, 4, 2>::new(kind, activation, &words).unwrap();
         assert_eq!(policy.network().forward(&z), network.forward(&z));
-        // The first bias, behind header, passport and inverse unit.
+        // The first bias, behind header, metadata and inverse unit.
         let numbers = 4 * Section::ALL.iter().map(|s| image.section(*s).len()).sum::<usize>();
         let bias = bytes.1 - numbers + 4;
         let large = i32::MAX.to_le_bytes();
         let changed = bytes.with(|b| b[bias..bias + 4].copy_from_slice(&large)).repaired();
         let error = Image::open(changed.as_slice()).map(|_| ()).unwrap_err();
-        let cause = crate::integer::IntegerError::Overflow { layer: 0, output: 0 };
+        let cause = crate::math::integer::IntegerError::Overflow { layer: 0, output: 0 };
         assert_eq!(error, ImageError::Integer(cause));
     }
 }
@@ -536,7 +536,7 @@ fn a_policy_of_integers_is_read_back_and_a_sum_that_could_overflow_is_refused() 
 #[test]
 fn the_head_is_read_back_and_reaches_the_policy() {
     let squash = sound();
-    let clip = build(&passport(), |c| c.architecture.policy_head = Head::Clip).unwrap();
+    let clip = build(&metadata(), |c| c.architecture.policy_head = Head::Clip).unwrap();
     assert_eq!((squash.as_slice()[47], clip.as_slice()[47]), (0, 1));
     let action = |bytes: &Bytes| {
         let image = Image::open(bytes.as_slice()).unwrap();
@@ -561,7 +561,7 @@ proptest! {
         });
         if let Ok(image) = Image::open(changed.repaired().as_slice()) {
             prop_assert!(image.log_std().iter().all(|w| w.is_finite()));
-            prop_assert!(image.passport().observations.iter().all(|s| s.deviation > 0.0 && s.low < s.high));
+            prop_assert!(image.metadata().observations.iter().all(|s| s.deviation > 0.0 && s.low < s.high));
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Writing: used on the workstation, but in need of nothing that the microcontroller lacks.
+//! Writing an image. The workstation uses it; it would run on the microcontroller too.
 
 use super::architecture::{ARCHITECTURE_BYTES, Architecture};
 use super::error::{ImageError, Section};
-use super::passport::Passport;
-use super::{FORMAT_VERSION, HEADER_LEN, Image, MAGIC, checksum, offset, padded};
+use super::header::{FORMAT_VERSION, HEADER_LEN, MAGIC, checksum, offset, padded};
+use super::metadata::Metadata;
+use super::read::Image;
 
-/// Bytes set aside for the passport by [`Contents::capacity`].
-pub const PASSPORT_CAPACITY: usize = 32 * 1024;
+/// Bytes reserved for the metadata by [`Contents::capacity`].
+pub const METADATA_CAPACITY: usize = 32 * 1024;
 
 /// Dynamics and critic to be written.
 #[derive(Clone, Copy, Debug)]
@@ -20,17 +21,17 @@ pub struct Model<'a> {
     /// Parameters of the critic.
     pub critic: &'a [f32],
     /// `[OBS]` root mean squares of the transition network's errors, then the two
-    /// [levels](crate::monitor::Levels) of the monitor.
+    /// [levels](crate::safety::monitor::Levels) of the monitor.
     pub monitor: &'a [f32],
 }
 
-/// Everything that goes into an image.
+/// The contents of an image to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct Contents<'a> {
     /// Sizes and functions of the networks.
     pub architecture: Architecture,
-    /// What the image says about itself.
-    pub passport: &'a Passport<'a>,
+    /// The metadata.
+    pub metadata: &'a Metadata<'a>,
     /// Parameters of the policy, then `log_std [ACT]`.
     pub policy: &'a [f32],
     /// Dynamics and critic, exactly when the architecture has them.
@@ -47,7 +48,7 @@ impl Contents<'_> {
             .into_iter()
             .map(|section| self.architecture.section_len(section, self.golden_count()))
             .sum();
-        HEADER_LEN + PASSPORT_CAPACITY + 4 * numbers
+        HEADER_LEN + METADATA_CAPACITY + 4 * numbers
     }
 
     fn golden_count(&self) -> usize {
@@ -61,16 +62,16 @@ impl Contents<'_> {
 /// length. `buffer` must be 4-byte aligned.
 ///
 /// # Errors
-/// [`ImageError::SectionLength`] or [`ImageError::BufferTooSmall`], or what reading back finds:
-/// nothing that [`Image::open`] would refuse is ever called written.
+/// [`ImageError::SectionLength`] or [`ImageError::BufferTooSmall`], or the error of reading the image
+/// back: an image that [`Image::open`] refuses is not returned.
 pub fn write(contents: &Contents<'_>, buffer: &mut [u8]) -> Result<usize, ImageError> {
     contents.architecture.check()?;
     let golden_count = contents.golden_count();
     let body = buffer.get_mut(HEADER_LEN..).ok_or(ImageError::BufferTooSmall)?;
-    let passport_len =
-        postcard::to_slice(contents.passport, body).map_err(|_| ImageError::BufferTooSmall)?.len();
-    let mut end = HEADER_LEN + padded(passport_len);
-    buffer.get_mut(HEADER_LEN + passport_len..end).ok_or(ImageError::BufferTooSmall)?.fill(0);
+    let metadata_len =
+        postcard::to_slice(contents.metadata, body).map_err(|_| ImageError::BufferTooSmall)?.len();
+    let mut end = HEADER_LEN + padded(metadata_len);
+    buffer.get_mut(HEADER_LEN + metadata_len..end).ok_or(ImageError::BufferTooSmall)?.fill(0);
 
     let none =
         Model { transition_scale: &[], transition: &[], reward: &[], critic: &[], monitor: &[] };
@@ -107,7 +108,7 @@ pub fn write(contents: &Contents<'_>, buffer: &mut [u8]) -> Result<usize, ImageE
     put(offset::ARCHITECTURE_HASH, &contents.architecture.hash().to_le_bytes());
     let architecture: [u8; ARCHITECTURE_BYTES] = contents.architecture.to_bytes();
     put(offset::ARCHITECTURE, &architecture);
-    put(offset::PASSPORT_LEN, &(passport_len as u32).to_le_bytes());
+    put(offset::METADATA_LEN, &(metadata_len as u32).to_le_bytes());
     put(offset::GOLDEN_COUNT, &(golden_count as u32).to_le_bytes());
     let crc = checksum(image);
     image[offset::CRC..offset::CRC + 4].copy_from_slice(&crc.to_le_bytes());

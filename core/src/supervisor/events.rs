@@ -1,40 +1,40 @@
-//! What the tick has to tell, kept until there is time to log it.
+//! Events of the control ticks, stored until there is time to log them.
 
-use crate::ladder::Edge;
-use crate::link::Refusal;
-use crate::slots::Stage;
+use crate::protocol::Refusal;
+use crate::safety::state::Edge;
+use crate::update::Stage;
 use heapless::Deque;
 
-/// Something that happened in a tick.
+/// An event of a control tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event {
-    /// Another mode.
+    /// The mode changed.
     Edge(Edge),
     /// The monitor's error was above its warning level for too long.
     Warning {
-        /// The error.
+        /// The monitor's score.
         score: f32,
     },
     /// A message was refused.
     Refused {
-        /// Of the request, 0 when it could not be read.
+        /// The request's sequence number, 0 when it could not be read.
         sequence: u32,
-        /// Why.
+        /// Why the message was refused.
         reason: Refusal,
     },
-    /// A new policy came further, or was rejected.
+    /// A new policy reached the next stage, or was rejected.
     Policy {
         /// CRC-32 of its image.
         checksum: u32,
-        /// How far.
+        /// The stage that the policy reached.
         stage: Stage,
     },
 }
 
-/// A bounded ring of events, with the control tick of each. Writing never waits: what does not fit is
-/// counted and lost.
+/// A bounded ring of events, with the control tick of each. Writing never waits: events that do not fit
+/// are dropped and counted.
 #[derive(Clone, Debug)]
 pub struct Events<const CAPACITY: usize> {
     ring: Deque<(u32, Event), CAPACITY>,
@@ -48,7 +48,7 @@ impl<const CAPACITY: usize> Events<CAPACITY> {
         Self { ring: Deque::new(), dropped: 0 }
     }
 
-    /// Keeps an event if there is room.
+    /// Stores an event, or drops and counts it when the ring is full.
     pub fn push(&mut self, tick: u32, event: Event) {
         if self.ring.push_back((tick, event)).is_err() {
             self.dropped = self.dropped.saturating_add(1);
@@ -60,7 +60,7 @@ impl<const CAPACITY: usize> Events<CAPACITY> {
         self.ring.pop_front()
     }
 
-    /// Events that found no room, ever.
+    /// Number of dropped events since the start.
     #[must_use]
     pub fn dropped(&self) -> u32 {
         self.dropped

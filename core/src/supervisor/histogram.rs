@@ -1,8 +1,8 @@
-//! Counts of numbers of any size in constant memory.
+//! A histogram of integers of any size, in constant memory.
 
 /// Steps within a power of two.
 const STEPS: u32 = 8;
-/// 0..8 exactly, then 8 steps for each of the 29 remaining powers of two.
+/// One bin for each of 0..8, then 8 bins for each of the 29 remaining powers of two.
 const BINS: usize = 8 + 29 * STEPS as usize;
 
 /// 240 bins, each at most an eighth wider than its lower end.
@@ -44,7 +44,7 @@ impl Histogram {
         }
     }
 
-    /// An upper bound for `part` in `whole` of all numbers; 0 when there are none.
+    /// An upper bound of the quantile `part / whole` of all numbers; 0 without numbers.
     pub(super) fn quantile(&self, part: u32, whole: u32) -> u32 {
         let wanted = (u64::from(self.total) * u64::from(part)).div_ceil(u64::from(whole.max(1)));
         let mut sum = 0;

@@ -1,15 +1,15 @@
-//! From bytes to the newest request.
+//! The inbox: turns received bytes into requests.
 
-use crate::link::{FrameError, FrameReader, Refusal, Request, Sequence, Transfer};
-use crate::planner::Plan;
+use crate::model::Plan;
+use crate::protocol::{FrameError, FrameReader, Refusal, Request, Sequence, Transfer};
 use core::ops::Range;
 use heapless::Vec;
 use nalgebra::SVector;
 
-/// Bytes taken from the link at once.
+/// Largest number of bytes taken from the link at once.
 const BATCH: usize = 512;
 
-/// What the host wants, as far as it can be known without the policy.
+/// A request of the host, checked as far as that is possible without the policy.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming<const OBS: usize> {
     /// [`Request::Hello`].
@@ -17,11 +17,11 @@ pub enum Incoming<const OBS: usize> {
     /// Readings that are not yet guarded: a [`Request::Decide`] of the right length, or a
     /// [`Request::Sample`].
     Readings {
-        /// Of the request.
+        /// The request's sequence number.
         sequence: u32,
-        /// The plant's time, when it was told.
+        /// The plant's time, when the request contains it.
         time_us: Option<u32>,
-        /// `[OBS]`, in the passport's units; `None` was not read.
+        /// `[OBS]`, in the units of the image's metadata; `None` for a signal that was not read.
         signals: [Option<f32>; OBS],
     },
     /// [`Request::Measure`], of the right length.
@@ -42,23 +42,24 @@ pub enum Incoming<const OBS: usize> {
     Transfer(Transfer),
     /// [`Request::Goodbye`].
     Goodbye,
-    /// No usable request.
+    /// A message that is not a usable request.
     Refused {
-        /// Of the request, 0 when it could not be read.
+        /// The request's sequence number, 0 when it could not be read.
         sequence: u32,
-        /// Why.
+        /// Why the message was refused.
         reason: Refusal,
     },
 }
 
-/// Received bytes, read into requests. `CAPACITY` is [`frame_capacity`](crate::link::frame_capacity).
+/// Collects received bytes and reads requests from them. `CAPACITY` is
+/// [`frame_capacity`](crate::protocol::frame_capacity).
 #[derive(Clone, Debug)]
 pub struct Inbox<const OBS: usize, const CAPACITY: usize> {
     reader: FrameReader<CAPACITY>,
     sequence: Sequence,
     bytes: [u8; BATCH],
     unread: Range<usize>,
-    /// Already read, but behind readings that had to be handled first.
+    /// A request that was read after readings that must be handled first.
     next: Option<Incoming<OBS>>,
 }
 
@@ -75,12 +76,12 @@ impl<const OBS: usize, const CAPACITY: usize> Inbox<OBS, CAPACITY> {
         }
     }
 
-    /// The newest request, asking `receive` for bytes once when there is none at hand. Of readings of
-    /// all signals that have arrived together only the newest count: those that they overtake get no
+    /// Returns the newest request. Calls `receive` for bytes once when no request is stored. When several
+    /// readings of all signals have arrived together, only the newest counts: the older readings get no
     /// answer.
     ///
     /// # Errors
-    /// Those of `receive`.
+    /// The errors of `receive`.
     pub fn newest<E>(
         &mut self,
         receive: impl FnOnce(&mut [u8]) -> Result<usize, E>,
@@ -164,7 +165,7 @@ impl<const OBS: usize, const CAPACITY: usize> Default for Inbox<OBS, CAPACITY> {
     }
 }
 
-/// Whether readings replace all earlier ones.
+/// Whether a request contains readings of all signals, so that it replaces earlier readings.
 fn is_whole<const OBS: usize>(incoming: &Incoming<OBS>) -> bool {
     matches!(incoming, Incoming::Readings { signals, .. } if signals.iter().all(Option::is_some))
 }

@@ -1,359 +1,42 @@
-//! One control tick, whole and pure, and the loop around it.
+//! The control tick, and the loop around it.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | this one | the tick: guard in, monitor, policy, guard out, ladder |
+//! | `tick` | the control tick: guard, monitor, policy, guard, safety state machine |
 //! | `session` | the loop: wait, tick, actuate, feed the watchdog, reply |
-//! | `candidate` | a new policy beside the old one: shadow, trial, confirmation |
-//! | `inbox` | bytes in, the newest request out |
-//! | `period`, `histogram` | when a tick is due, and how late they were |
-//! | `settings` | every number of a controller |
-//! | `events` | what happened, kept until there is time to log it |
+//! | `networks`, `machine` | the networks and the hardware, as the loop uses them |
+//! | `trial` | the trial of a new policy: shadow, trial, confirmation |
+//! | `inbox` | received bytes become requests |
+//! | `period`, `histogram` | when a tick is due, and how late the ticks were |
+//! | `settings` | the settings of a controller |
+//! | `events` | events, stored until there is time to log them |
 //!
-//! The firmware and its simulation on the workstation run this very code; they differ in their
-//! [`Machine`] alone.
+//! The firmware and its simulation on the workstation run the same code; only their [`Machine`]
+//! differs.
 
-mod candidate;
 mod events;
 mod histogram;
 mod inbox;
+mod machine;
+mod networks;
 mod period;
 mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tick;
+mod trial;
 
+pub use crate::protocol::Timing;
+#[doc(hidden)]
+pub use MONITOR_DEBOUNCE as MONITOR_PATIENCE; // compat
+#[doc(hidden)]
+pub use Networks as Brain; // compat
 pub use events::{Event, Events};
 pub use inbox::{Inbox, Incoming};
-pub use period::{Pace, Period, Timing};
-pub use session::{Machine, Session};
-pub use settings::{MONITOR_PATIENCE, Settings};
-
-use crate::fallback::Fallback;
-use crate::guard::{Command, Fault, Output, Signals};
-use crate::ladder::{Edge, Health, Ladder, Mode, Reason};
-use crate::link::{Refusal, Status};
-use crate::monitor::{Monitor, Verdict};
-use crate::planner::{Plan, Planned};
-use nalgebra::SVector;
-
-/// Events that may wait to be logged.
-pub const EVENTS: usize = 32;
-
-/// What decides, and what predicts.
-pub trait Brain<const OBS: usize, const ACT: usize> {
-    /// The policy's most probable action, in the passport's units.
-    fn act(&self, observation: &SVector<f32, OBS>) -> SVector<f32, ACT>;
-    /// The normalised observation.
-    fn normalise(&self, observation: &SVector<f32, OBS>) -> SVector<f32, OBS>;
-    /// The next normalised observation, for an action in -1..1; none without a model.
-    fn predict(
-        &self,
-        z: &SVector<f32, OBS>,
-        action: &SVector<f32, ACT>,
-    ) -> Option<SVector<f32, OBS>>;
-    /// The policy's network alone, to be measured.
-    fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT>;
-    /// Plans like this from now on, if it can.
-    fn plan(&mut self, _plan: Plan) -> Option<Planned> {
-        None
-    }
-    /// How planning goes.
-    fn planned(&self) -> Option<Planned> {
-        None
-    }
-}
-
-/// What the actuators are to do after a tick.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Actuation<const ACT: usize> {
-    /// Follow this command.
-    Follow(Command<ACT>),
-    /// Go on with the last one.
-    Keep,
-    /// Be safe.
-    Safe,
-}
-
-/// What a tick decided.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outcome<const ACT: usize> {
-    /// For the actuators.
-    pub actuation: Actuation<ACT>,
-    /// The mode in which the tick ended.
-    pub mode: Mode,
-    /// Whether the tick passed its checks, or the actuators are safe: only then is the watchdog fed.
-    pub good: bool,
-}
-
-/// Guards, policy, fallback, monitor and ladder. Holds all the state that a tick has.
-#[derive(Clone, Debug)]
-pub struct Supervisor<B, F, const OBS: usize, const ACT: usize> {
-    brain: B,
-    fallback: F,
-    settings: Settings<OBS, ACT>,
-    signals: Signals<OBS>,
-    output: Output<ACT>,
-    ladder: Ladder,
-    period: Period,
-    events: Events<EVENTS>,
-    /// Why the present mode was entered.
-    reason: Reason,
-    /// The observation of this tick, until [`reflect`](Self::reflect).
-    observed: Option<SVector<f32, OBS>>,
-    stop: bool,
-    warned: bool,
-    warnings: u32,
-}
-
-impl<B, F, const OBS: usize, const ACT: usize> Supervisor<B, F, OBS, ACT>
-where
-    B: Brain<OBS, ACT>,
-    F: Fallback<OBS, ACT>,
-{
-    /// SAFE, not armed, without any data.
-    #[must_use]
-    pub fn new(brain: B, fallback: F, settings: Settings<OBS, ACT>) -> Self {
-        Self {
-            brain,
-            fallback,
-            signals: Signals::new(),
-            output: Output::new(settings.limits, settings.step, settings.actuators),
-            ladder: Ladder::new(settings.patience),
-            period: Period::new(settings.pace),
-            events: Events::new(),
-            reason: Reason::Boot,
-            observed: None,
-            stop: false,
-            warned: false,
-            warnings: 0,
-            settings,
-        }
-    }
-
-    /// The readings: whoever receives them puts them here.
-    pub fn signals(&mut self) -> &mut Signals<OBS> {
-        &mut self.signals
-    }
-
-    /// The supervisor of the period.
-    pub fn period(&mut self) -> &mut Period {
-        &mut self.period
-    }
-
-    /// The numbers.
-    #[must_use]
-    pub fn settings(&self) -> &Settings<OBS, ACT> {
-        &self.settings
-    }
-
-    /// Who acts.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.ladder.mode()
-    }
-
-    /// Why.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    /// The last command's action; none while the actuators are safe.
-    #[must_use]
-    pub fn output(&self) -> Option<SVector<f32, ACT>> {
-        self.output.last()
-    }
-
-    /// Keeps an event for the log.
-    pub fn note(&mut self, event: Event) {
-        self.events.push(self.period.ticks(), event);
-    }
-
-    /// The monitor's last score, when there is a monitor.
-    #[must_use]
-    pub fn score(&self) -> Option<f32> {
-        self.settings.monitor.as_ref().map(Monitor::score)
-    }
-
-    /// The oldest event that was not yet taken.
-    pub fn event(&mut self) -> Option<(u32, Event)> {
-        self.events.pop()
-    }
-
-    /// Mode, counters and timing.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        Status {
-            mode: self.mode(),
-            armed: self.ladder.armed(),
-            reason: self.reason,
-            timing: self.period.timing(),
-            warnings: self.warnings,
-            dropped_events: self.events.dropped(),
-        }
-    }
-
-    /// The observation of the last tick, until [`reflect`](Self::reflect).
-    #[must_use]
-    pub fn observed(&self) -> Option<SVector<f32, OBS>> {
-        self.observed
-    }
-
-    /// Goes on where another one stops, which must have the same control period: with its readings, phase,
-    /// mode, last command, counters and events. Predictions are not carried on.
-    pub fn take_over(&mut self, from: &Self) {
-        self.signals = from.signals;
-        self.ladder = from.ladder;
-        self.period = from.period.clone();
-        self.events = from.events.clone();
-        self.output.resume(from.output.last());
-        (self.reason, self.stop, self.warnings) = (from.reason, from.stop, from.warnings);
-        (self.warned, self.observed) = (false, None);
-        if let Some(monitor) = &mut self.settings.monitor {
-            monitor.reset();
-        }
-    }
-
-    /// Lets clean ticks lead out of SAFE. Readings, phase and predictions from before do not count.
-    pub fn arm(&mut self) {
-        if self.ladder.mode() == Mode::Safe {
-            self.ladder.arm();
-            self.signals.clear();
-            self.period.restart();
-            self.output.release();
-            self.stop = false;
-            if let Some(monitor) = &mut self.settings.monitor {
-                monitor.reset();
-            }
-        }
-    }
-
-    /// The next tick makes the actuators safe.
-    pub fn disarm(&mut self) {
-        self.stop = true;
-    }
-
-    /// Guard, policy, guard: what a decision costs, without its consequences. Never panics.
-    ///
-    /// # Errors
-    /// [`Refusal::Observation`], [`Refusal::Action`].
-    pub fn decide(&self, observation: &SVector<f32, OBS>) -> Result<SVector<f32, ACT>, Refusal> {
-        self.settings.ranges.check(observation).map_err(Refusal::Observation)?;
-        let action = self.brain.act(observation);
-        self.output.check(&action).map_err(Refusal::Action)?;
-        Ok(action)
-    }
-
-    /// The brain.
-    #[must_use]
-    pub fn brain(&self) -> &B {
-        &self.brain
-    }
-
-    /// The brain, to be told how to plan.
-    pub fn brain_mut(&mut self) -> &mut B {
-        &mut self.brain
-    }
-
-    /// One control tick: guard in, monitor, policy, guard out, ladder. Never panics, never waits.
-    // A symbol of its own: a test follows every branch from it in the linked firmware.
-    #[inline(never)]
-    pub fn tick(&mut self, now: u32) -> Outcome<ACT> {
-        let observation = self.read(now);
-        let verdict = self.compare(observation.as_ref().ok());
-        let decision = observation.map_err(Reason::Observation).and_then(|observation| {
-            let action = self.brain.act(&observation);
-            self.output.check(&action).map(|()| action).map_err(Reason::Action)
-        });
-        let health = match decision {
-            _ if core::mem::take(&mut self.stop) => Health::Stop(Reason::Disarmed),
-            Err(reason) => Health::Skip(reason),
-            Ok(_) if self.period.too_late() => Health::Distrust(Reason::Late),
-            Ok(_) if verdict == Verdict::Alarm => Health::Distrust(Reason::Monitor),
-            Ok(_) => Health::Clean,
-        };
-        let running = self.ladder.mode() == Mode::Run && health == Health::Clean;
-        let fallback = if running { None } else { self.fall_back(observation.as_ref().ok()) };
-        if let Some(edge) = self.ladder.tick(health, fallback.is_some()) {
-            self.change(edge);
-        }
-        self.observed = observation.ok();
-        self.actuate(decision.ok(), fallback)
-    }
-
-    /// The rest of the tick, for which the actuators need not wait: predicts the next observation.
-    #[inline(never)]
-    pub fn reflect(&mut self) {
-        let Some(monitor) = &mut self.settings.monitor else { return };
-        let (Some(observed), Some(command)) = (self.observed.take(), self.output.last()) else {
-            return monitor.forget();
-        };
-        let mut action = command;
-        for (action, limits) in action.iter_mut().zip(&self.settings.limits) {
-            let (centre, half) =
-                (0.5 * (limits.low + limits.high), 0.5 * (limits.high - limits.low));
-            *action = (*action - centre) / half;
-        }
-        match self.brain.predict(&self.brain.normalise(&observed), &action) {
-            Some(predicted) => monitor.expect(predicted),
-            None => monitor.forget(),
-        }
-    }
-
-    fn read(&mut self, now: u32) -> Result<SVector<f32, OBS>, Fault> {
-        let observation = self.signals.read(now, &self.settings.max_age)?;
-        self.settings.ranges.check(&observation)?;
-        Ok(observation)
-    }
-
-    fn compare(&mut self, observation: Option<&SVector<f32, OBS>>) -> Verdict {
-        let Some(monitor) = &mut self.settings.monitor else { return Verdict::Unknown };
-        let Some(observation) = observation else {
-            monitor.forget();
-            return Verdict::Unknown;
-        };
-        let verdict = monitor.observe(&self.brain.normalise(observation));
-        let warn = matches!(verdict, Verdict::Warn | Verdict::Alarm);
-        if warn && !self.warned {
-            let score = monitor.score();
-            self.warnings = self.warnings.saturating_add(1);
-            self.events.push(self.period.ticks(), Event::Warning { score });
-        }
-        self.warned = warn;
-        verdict
-    }
-
-    fn fall_back(&mut self, observation: Option<&SVector<f32, OBS>>) -> Option<SVector<f32, ACT>> {
-        self.fallback.command(observation).filter(|action| self.output.check(action).is_ok())
-    }
-
-    fn change(&mut self, edge: Edge) {
-        self.reason = edge.reason;
-        self.events.push(self.period.ticks(), Event::Edge(edge));
-    }
-
-    fn actuate(
-        &mut self,
-        policy: Option<SVector<f32, ACT>>,
-        fallback: Option<SVector<f32, ACT>>,
-    ) -> Outcome<ACT> {
-        let mode = self.ladder.mode();
-        let chosen = match mode {
-            Mode::Run => policy,
-            Mode::Fallback => fallback,
-            Mode::Hold => return Outcome { actuation: Actuation::Keep, mode, good: false },
-            Mode::Safe => None,
-        };
-        let command = chosen.and_then(|action| self.output.command(&action).ok());
-        let actuation = match command {
-            Some(command) => Actuation::Follow(command),
-            // In SAFE. The other modes are entered with a checked command only.
-            None => {
-                self.output.release();
-                Actuation::Safe
-            }
-        };
-        Outcome { actuation, mode, good: true }
-    }
-}
+pub use machine::Machine;
+pub use networks::Networks;
+pub use period::{Pace, Period};
+pub use session::Session;
+pub use settings::{MONITOR_DEBOUNCE, Settings};
+pub use tick::{Actuation, EVENTS, Outcome, Supervisor};

@@ -1,47 +1,32 @@
-//! When the next tick is due, and how late the ticks were. Ticks of the clock wrap.
+//! The control period: when a control tick is due, and how late the ticks were. Clock ticks wrap.
 
 use super::histogram::Histogram;
+use crate::protocol::Timing;
 
-/// What is expected of the control period, in ticks of a clock.
+/// The control period and its tolerances, in clock ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Time between two control ticks.
     pub period: u32,
-    /// A tick may come earlier by this when its observation does, and waits for it as long.
+    /// A tick may be earlier by this when its observation is, and waits this long for a late observation.
     pub grace: u32,
-    /// A tick that comes later than the period by more than this is late.
+    /// A tick is late when the time since the last tick exceeds the period by more than this.
     pub tolerance: u32,
     /// Late ticks are counted over this many ticks, at most 32.
     pub window: u32,
-    /// More late ticks in the window than this are too many.
+    /// Largest number of late ticks in the window that is still accepted.
     pub max_late: u32,
 }
 
 impl Pace {
-    /// A quarter of a period of grace, half a period of tolerance, 4 late ticks of 32.
+    /// A grace of a quarter of the period, a tolerance of half the period, at most 4 late ticks of 32.
     #[must_use]
     pub const fn new(period: u32) -> Self {
         Self { period, grace: period / 4, tolerance: period / 2, window: 32, max_late: 4 }
     }
 }
 
-/// What is known of the timing of all ticks since arming.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Timing {
-    /// Control ticks.
-    pub ticks: u32,
-    /// Those that were late.
-    pub late: u32,
-    /// Whole periods in which there was no tick. They are not made up for.
-    pub missed: u32,
-    /// Largest lateness, in ticks of the clock.
-    pub worst: u32,
-    /// 99.9 % of the ticks were at most this late, to the next of 8 steps within a power of two.
-    pub p999: u32,
-}
-
-/// Supervises the period.
+/// The schedule of the control ticks, and statistics of their lateness.
 #[derive(Clone, Debug)]
 pub struct Period {
     pace: Pace,
@@ -56,20 +41,20 @@ pub struct Period {
 }
 
 impl Period {
-    /// Before the first tick.
+    /// The schedule before the first tick.
     #[must_use]
     pub const fn new(pace: Pace) -> Self {
         let histogram = Histogram::new();
         Self { pace, last: None, recent: 0, ticks: 0, late: 0, missed: 0, worst: 0, histogram }
     }
 
-    /// The next tick starts a new series: time before it is nobody's lateness.
+    /// Starts a new series of ticks: the time before the next tick does not count as lateness.
     pub fn restart(&mut self) {
         (self.last, self.recent) = (None, 0);
     }
 
-    /// The tick that is due at `now`, given whether a new observation waits; it is then taken as
-    /// done. However much time has passed, there is one tick and not two: what was missed is counted.
+    /// Whether a tick is due at `now`; if so, the tick counts as done. `fresh` tells whether a new
+    /// observation waits. After a stall there is one tick: missed periods are counted, not repeated.
     #[must_use]
     pub fn due(&mut self, now: u32, fresh: bool) -> bool {
         if !self.is_due(now, fresh) {
@@ -79,14 +64,14 @@ impl Period {
         true
     }
 
-    /// Whether a tick is due: the first with the first observation, which sets the phase.
+    /// Whether a tick is due. The first observation makes the first tick due and sets the phase.
     #[must_use]
     pub fn is_due(&self, now: u32, fresh: bool) -> bool {
         if self.started() { self.wait(now, fresh) == 0 } else { fresh }
     }
 
-    /// Ticks of the clock from `now` until a tick is due, given whether a new observation waits; a
-    /// period before the first one.
+    /// Clock ticks from `now` until a tick is due; one period before the first tick. `fresh` tells whether
+    /// a new observation waits.
     #[must_use]
     pub fn wait(&self, now: u32, fresh: bool) -> u32 {
         let Pace { period, grace, .. } = self.pace;
@@ -122,17 +107,17 @@ impl Period {
         (self.recent << (32 - window)).count_ones() > self.pace.max_late
     }
 
-    /// Number of control ticks so far: the time of events.
+    /// Number of control ticks so far: the time stamp of events.
     #[must_use]
     pub(super) fn ticks(&self) -> u32 {
         self.ticks
     }
 
-    /// The counters.
+    /// Statistics of the lateness.
     #[must_use]
     pub fn timing(&self) -> Timing {
         let Self { ticks, late, missed, worst, .. } = *self;
-        // The histogram's bin may reach beyond what was ever seen.
+        // The upper end of the histogram's bin may exceed the largest lateness.
         let p999 = self.histogram.quantile(999, 1000).min(worst);
         Timing { ticks, late, missed, worst, p999 }
     }

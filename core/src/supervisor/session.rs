@@ -1,100 +1,46 @@
-//! The loop: wait, tick, actuate, feed the watchdog, reply, log.
+//! The control loop: wait, tick, actuate, feed the watchdog, reply, log.
 
-use super::candidate::Candidate;
-use super::{Actuation, Brain, Event, Inbox, Incoming, Supervisor};
-use crate::fallback::Fallback;
-use crate::guard::Command;
+use super::events::Event;
+use super::inbox::{Inbox, Incoming};
+use super::machine::Machine;
+use super::networks::Networks;
+use super::tick::{Actuation, Supervisor};
+use super::trial::Trial;
 use crate::image::MAX_ACTIONS;
-use crate::ladder::Mode;
-use crate::link::{
+use crate::protocol::{
     Identity, Measurement, Policies, Refusal, Reply, Transfer, encode, frame_capacity,
 };
-use crate::slots::{Probation, Stage, UpdateError};
+use crate::safety::{Fallback, Mode};
+use crate::update::{Stage, TrialLength, UpdateError};
 use core::hint::black_box;
 use nalgebra::SVector;
 
-/// Everything the loop asks of the hardware, or of what takes its place.
-pub trait Machine<const ACT: usize> {
-    /// Why the loop cannot go on.
-    type Error;
-
-    /// The control clock: wrapping ticks.
-    fn now(&self) -> u32;
-    /// A host told the plant's time, or that one control period of it has passed. Only a machine
-    /// whose clock is the plant's listens.
-    fn plant_time(&mut self, time_us: Option<u32>);
-    /// Waits for bytes and returns their number: 0 after at most `wait` ticks, at once when that is 0.
-    ///
-    /// # Errors
-    /// When there will be no more.
-    fn receive(&mut self, bytes: &mut [u8], wait: u32) -> Result<usize, Self::Error>;
-    /// Sends a frame.
-    ///
-    /// # Errors
-    /// When there is nobody to send to.
-    fn send(&mut self, frame: &[u8]) -> Result<(), Self::Error>;
-    /// Lets the actuators follow a command.
-    fn actuate(&mut self, command: &Command<ACT>);
-    /// Makes the actuators safe.
-    fn make_safe(&mut self);
-    /// Feeds the watchdog.
-    fn feed(&mut self);
-    /// Logs an event without waiting for anybody.
-    fn log(&mut self, tick: u32, event: &Event);
-    /// The host has left.
-    fn goodbye(&mut self);
-    /// The clock of [`Measurement`].
-    fn cycles(&self) -> u32;
-    /// Its ticks since `begin`.
-    fn cycles_since(&self, begin: u32) -> u32;
-    /// Most bytes of stack that were ever in use.
-    fn stack_high_water(&self) -> u32;
-    /// Takes a new image, and returns how much of it has arrived. Called in SAFE only.
-    ///
-    /// # Errors
-    /// [`UpdateError`].
-    fn transfer(&mut self, _transfer: &Transfer) -> Result<u32, UpdateError> {
-        Err(UpdateError::Unsupported)
-    }
-    /// There is a new image: the loop is to be started again with it.
-    ///
-    /// # Errors
-    /// The end of this loop.
-    fn restart(&mut self) -> Result<(), Self::Error> {
-        Ok(())
-    }
-    /// Keeps what became of the candidate beyond the next reset; false when that failed.
-    fn keep(&mut self, _stage: Stage) -> bool {
-        true
-    }
-}
-
-/// A supervisor and its link. `CAPACITY` is [`frame_capacity`] of `OBS`.
+/// A supervisor and its link to the host. `CAPACITY` is [`frame_capacity`] of `OBS`.
 #[derive(Clone, Debug)]
 pub struct Session<B, F, const OBS: usize, const ACT: usize, const CAPACITY: usize> {
     supervisor: Supervisor<B, F, OBS, ACT>,
     inbox: Inbox<OBS, CAPACITY>,
     identity: Identity,
-    /// A reading came since the last tick.
+    /// Whether a reading arrived since the last tick.
     fresh: bool,
-    /// The request that the next tick answers.
+    /// The sequence number of the request that the next tick answers.
     asked: Option<u32>,
-    /// Messages handled since the tick was due.
+    /// Number of messages handled since a tick became due.
     overdue: u8,
-    /// The other policy, while a new one proves itself.
-    candidate: Option<Candidate<B, F, OBS, ACT>>,
+    /// The policy that does not act, during a trial.
+    trial: Option<Trial<B, F, OBS, ACT>>,
 }
 
-/// Messages that may still be handled when a tick is due.
+/// Largest number of messages that are handled before a tick that is due.
 const MAX_OVERDUE: u8 = 8;
 
 impl<B, F, const OBS: usize, const ACT: usize, const CAPACITY: usize>
     Session<B, F, OBS, ACT, CAPACITY>
 where
-    B: Brain<OBS, ACT>,
+    B: Networks<OBS, ACT>,
     F: Fallback<OBS, ACT>,
 {
-    /// Before the first message.
+    /// A session before the first message.
     #[must_use]
     pub fn new(supervisor: Supervisor<B, F, OBS, ACT>, identity: Identity) -> Self {
         const { assert!(CAPACITY >= frame_capacity(OBS), "a frame of all observations fits") };
@@ -105,38 +51,38 @@ where
             fresh: false,
             asked: None,
             overdue: 0,
-            candidate: None,
+            trial: None,
         }
     }
 
-    /// Lets a new policy prove itself: in shadow first. It must have the same control period.
+    /// Starts the trial of a new policy, in shadow. The new policy must have the same control period.
     #[must_use]
-    pub fn with_candidate(
+    pub fn with_trial(
         mut self,
         supervisor: Supervisor<B, F, OBS, ACT>,
         identity: Identity,
-        probation: Probation,
+        length: TrialLength,
     ) -> Self {
-        self.add_candidate(supervisor, identity, probation);
+        self.add_trial(supervisor, identity, length);
         self
     }
 
-    /// [`with_candidate`](Self::with_candidate) without a move.
-    pub fn add_candidate(
+    /// [`with_trial`](Self::with_trial) without a move.
+    pub fn add_trial(
         &mut self,
         supervisor: Supervisor<B, F, OBS, ACT>,
         identity: Identity,
-        probation: Probation,
+        length: TrialLength,
     ) {
-        self.candidate = Some(Candidate::new(supervisor, identity, probation));
+        self.trial = Some(Trial::new(supervisor, identity, length));
     }
 
-    /// Who acts, and how far a new one has come.
+    /// The acting policy, and the state of a trial.
     #[must_use]
     pub fn policies(&self) -> Policies {
         let acting = self.identity.image_checksum;
         let alone = Policies { acting, other: None, stage: Stage::Confirmed, passed: 0 };
-        self.candidate.as_ref().map_or(alone, |candidate| candidate.policies(&self.identity))
+        self.trial.as_ref().map_or(alone, |trial| trial.policies(&self.identity))
     }
 
     /// The controller.
@@ -145,7 +91,7 @@ where
         &self.supervisor
     }
 
-    /// For ever.
+    /// Runs the loop until the machine reports an error.
     ///
     /// # Errors
     /// [`Machine::Error`].
@@ -158,18 +104,18 @@ where
         }
     }
 
-    /// One message, or one control tick when it is due and no message is left: a tick after a stall
-    /// sees what came meanwhile.
+    /// Handles one message, or does one control tick when a tick is due and no message is left: after a
+    /// stall the tick uses the readings that arrived meanwhile.
     ///
     /// # Errors
     /// [`Machine::Error`].
     pub fn step<M: Machine<ACT>>(&mut self, machine: &mut M) -> Result<(), M::Error> {
         let due = self.supervisor.period().is_due(machine.now(), self.fresh);
         let wait = self.supervisor.period().wait(machine.now(), self.fresh);
-        // A link that never falls silent does not keep the tick waiting.
-        let patient = !due || self.overdue < MAX_OVERDUE;
+        // A link that is never silent must not delay the tick for ever.
+        let may_receive = !due || self.overdue < MAX_OVERDUE;
         let wait = if due { 0 } else { wait.max(1) };
-        let incoming = match patient {
+        let incoming = match may_receive {
             true => self.inbox.newest(|bytes| machine.receive(bytes, wait))?,
             false => None,
         };
@@ -183,7 +129,7 @@ where
                 self.overdue = 0;
                 self.control(machine, now)?;
             }
-            // Nobody drives: a program that hangs is not noticed by the actuators.
+            // The actuators are safe, so a late tick does no harm: keep the watchdog fed.
             None if self.supervisor.mode() == Mode::Safe => machine.feed(),
             None => {}
         }
@@ -213,18 +159,18 @@ where
         }
         let observed = self.supervisor.observed();
         self.supervisor.reflect();
-        if let Some(candidate) = &mut self.candidate {
+        if let Some(trial) = &mut self.trial {
             let (acting, identity) = (&mut self.supervisor, &mut self.identity);
-            if !candidate.watch(acting, identity, observed.as_ref(), machine) {
-                self.candidate = None;
+            if !trial.watch(acting, identity, observed.as_ref(), machine) {
+                self.trial = None;
             }
         }
         Ok(())
     }
 
-    /// All that the actuators wait for: the tick, what it tells them, the watchdog. Returns the mode, and what
-    /// the tick cost.
-    // A symbol of its own, as the tick.
+    /// The part of the loop that the actuators wait for: the tick, its command, the watchdog. Returns the
+    /// mode, and the duration of the tick.
+    // Not inlined, as the tick.
     #[inline(never)]
     fn drive<M: Machine<ACT>>(&mut self, machine: &mut M, now: u32) -> (Mode, u32) {
         let begin = machine.cycles();
@@ -257,7 +203,7 @@ where
                     }
                 }
                 if self.fresh || self.supervisor.period().started() {
-                    // The tick answers.
+                    // The tick sends the answer.
                     self.asked = Some(sequence);
                     return Ok(());
                 }
@@ -276,8 +222,8 @@ where
                 self.disarm(machine);
                 Reply::Status(self.supervisor.status())
             }
-            Incoming::Plan(plan) => Reply::Planned(self.supervisor.brain_mut().plan(plan)),
-            Incoming::Planned => Reply::Planned(self.supervisor.brain().planned()),
+            Incoming::Plan(plan) => Reply::Planned(self.supervisor.networks_mut().plan(plan)),
+            Incoming::Planned => Reply::Planned(self.supervisor.networks().planned()),
             Incoming::Policies => Reply::Policies(self.policies()),
             Incoming::Transfer(transfer) => {
                 let result = self.transfer(machine, &transfer);
@@ -316,15 +262,15 @@ where
         if self.supervisor.mode() != Mode::Safe {
             return Err(UpdateError::NotSafe);
         }
-        if let Some(candidate) = &self.candidate {
-            if candidate.stage() == Stage::Trial {
+        if let Some(trial) = &self.trial {
+            if trial.stage() == Stage::Trial {
                 return Err(UpdateError::OnTrial);
             }
-            // Its memory may be erased now.
-            self.candidate = None;
+            // The update erases the slot of the policy in shadow.
+            self.trial = None;
         }
         let result = machine.transfer(transfer);
-        // Nobody drives, and a host that sends piece after piece leaves no other moment.
+        // The actuators are safe. A host that sends piece after piece leaves no other moment to feed.
         machine.feed();
         result
     }
@@ -334,16 +280,16 @@ where
         Reply::Refused { sequence, reason }
     }
 
-    /// The cost of a decision, of its network and of a prediction.
+    /// Measures a decision, the policy's network and a prediction.
     fn measure<M: Machine<ACT>>(
         &self,
         machine: &M,
         observation: &SVector<f32, OBS>,
     ) -> Result<Measurement, Refusal> {
-        let brain = self.supervisor.brain();
-        // Once before, so that what is measured never depends on what ran last.
+        let networks = self.supervisor.networks();
+        // Decide once before, so that the measurement does not depend on what ran before.
         let action = self.supervisor.decide(observation)?;
-        let z = brain.normalise(observation);
+        let obs = networks.normalise(observation);
         let cost = |work: &dyn Fn()| {
             let begin = machine.cycles();
             work();
@@ -352,13 +298,13 @@ where
         Ok(Measurement {
             empty: cost(&|| {}),
             network: cost(&|| {
-                black_box(brain.network(black_box(&z)));
+                black_box(networks.network(black_box(&obs)));
             }),
             decision: cost(&|| {
                 let _ = black_box(self.supervisor.decide(black_box(observation)));
             }),
             prediction: cost(&|| {
-                black_box(brain.predict(&brain.normalise(black_box(observation)), &action));
+                black_box(networks.predict(&networks.normalise(black_box(observation)), &action));
             }),
             stack_high_water: machine.stack_high_water(),
         })
@@ -372,7 +318,7 @@ fn send<const ACT: usize, M: Machine<ACT>>(
     let mut buffer = [0; frame_capacity(MAX_ACTIONS)];
     match encode(reply, &mut buffer) {
         Ok(frame) => machine.send(frame),
-        // No reply is longer than the buffer.
+        // Unreachable: no reply is longer than the buffer.
         Err(_) => Ok(()),
     }
 }

@@ -2,21 +2,21 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::fallback::LinearFeedback;
-use crate::guard::{ActuatorRange, Fault, Guard};
-use crate::ladder::Patience;
-use crate::link::{FrameReader, Identity, Reply, Request, Transfer, encode, frame_capacity};
-use crate::monitor::Levels;
 use crate::policy::ActionLimits;
-use crate::slots::{Probation, Stage, UpdateError};
+use crate::protocol::{FrameReader, Identity, Reply, Request, Transfer, encode, frame_capacity};
+use crate::safety::LinearFeedback;
+use crate::safety::monitor::Levels;
+use crate::safety::{ActuatorRange, Command, Debounce, Fault, Guard, Mode, Monitor, Reason};
+use crate::update::{Stage, TrialLength, UpdateError};
+use nalgebra::SVector;
 use std::collections::VecDeque;
 use std::vec::Vec;
 
 const CAPACITY: usize = frame_capacity(2);
 const PERIOD: u32 = 1000;
 
-mod candidate;
 mod promises;
+mod trial;
 
 /// action = gain x, as far as x; the plant's next x is x + action / 10.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Proportional {
     }
 }
 
-impl Brain<2, 1> for Proportional {
+impl Networks<2, 1> for Proportional {
     fn act(&self, observation: &SVector<f32, 2>) -> SVector<f32, 1> {
         self.calls.set(self.calls.get() + 1);
         let bad = self.bad.get() || observation[0] > self.fails_above;
@@ -59,7 +59,7 @@ fn settings() -> Settings<2, 1> {
         step: [f32::INFINITY],
         actuators: [ActuatorRange { at_low: -1.0, at_high: 1.0 }],
         pace: Pace::new(PERIOD),
-        patience: Patience { hold: 2, recover: 3, ..Patience::default() },
+        debounce: Debounce { hold: 2, recover: 3, ..Debounce::default() },
         monitor: Some(Monitor::new(SVector::from([0.01, 0.01]), levels, 3)),
     }
 }
@@ -73,12 +73,12 @@ fn feedback() -> LinearFeedback<2, 1> {
 
 fn identity(image_checksum: u32) -> Identity {
     Identity {
-        protocol: crate::link::PROTOCOL_VERSION,
+        protocol: crate::protocol::PROTOCOL_VERSION,
         observations: 2,
         actions: 1,
         image_checksum,
         golden_vectors: 1,
-        reset: crate::reset::ResetCause::Power,
+        reset: crate::protocol::ResetCause::Power,
     }
 }
 
@@ -324,7 +324,7 @@ fn a_policy_that_gives_no_number_falls_back_and_returns_after_clean_ticks() {
         if robot.step(&mut bench).is_err() {
             break;
         }
-        robot.supervisor().brain().bad.set((4..8).contains(&(bench.now / PERIOD)));
+        robot.supervisor().networks().bad.set((4..8).contains(&(bench.now / PERIOD)));
     }
     let bad = Reason::Action(Fault::NotFinite { channel: 0 });
     assert_eq!(
@@ -362,7 +362,7 @@ fn a_plant_that_does_not_do_what_was_predicted_warns_then_falls_back_and_recover
             (Mode::Fallback, Mode::Run, Reason::Recovered),
         ]
     );
-    // Without a model nobody notices: the negative control.
+    // Negative control: without a model the fault is not noticed.
     let blind = Settings { monitor: None, ..settings() };
     let (mut robot, mut bench) = (self::robot(blind), script(0, &observations));
     play(&mut robot, &mut bench, 0);

@@ -10,12 +10,12 @@ mod support;
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use daa_core::integer::{FixedIntegerMlp, WeightType};
+use daa_core::math::{IntegerMlp, WeightType};
 use daa_core::{Activation, Mlp, SVector};
 use semihosting::process;
 use support::{numbers, report, ticks, words};
 
-/// A function of its own name for each network, and the measurement of all of them.
+/// Defines one named function for each network, and a function that measures all of them.
 macro_rules! networks {
     ($($function:ident $file:literal $inputs:literal $hidden:literal $outputs:literal $activation:ident)*) => {
         $(
@@ -52,17 +52,17 @@ networks! {
     forward_f32_24_256_256_6 "24-256-256-6.f32" 24 256 6 Relu
 }
 
-/// The same for integer weights.
+/// Defines the same for integer weights.
 macro_rules! integers {
     ($run:ident: $($function:ident $file:literal $kind:ident $inputs:literal $hidden:literal $outputs:literal)*) => {
         $(
             #[unsafe(no_mangle)]
             #[inline(never)]
             fn $function(
-                network: &FixedIntegerMlp<'_, $inputs, $hidden, $outputs>,
+                network: &IntegerMlp<'_, $inputs, $hidden, $outputs>,
                 z: &SVector<f32, $inputs>,
             ) -> SVector<f32, $outputs> {
-                // Functions of equal code would become one, with one name: three instructions.
+                // Otherwise the compiler would merge functions of equal code. Costs three instructions.
                 black_box(WeightType::$kind);
                 network.forward(z)
             }
@@ -71,7 +71,7 @@ macro_rules! integers {
         fn $run(observation: &[f32]) {
             $(
                 let stream = words(numbers!($file));
-                let network = FixedIntegerMlp::new(WeightType::$kind, Activation::Relu, stream);
+                let network = IntegerMlp::new(WeightType::$kind, Activation::Relu, stream);
                 if let Ok(network) = network {
                     let z = SVector::from_iterator(observation.iter().copied());
                     let mut y = SVector::zeros();
@@ -94,22 +94,22 @@ integers! { integers:
     forward_i16_24_256_256_6 "24-256-256-6.i16" I16 24 256 6
 }
 
-// A policy of the paper's width. Without assembly it takes longer than the clock counts.
+// A policy of the paper's width. Without assembly the measurement would exceed the clock's range.
 #[cfg(feature = "asm")]
 integers! { wide: forward_i8_17_512_512_6 "17-512-512-6.i8" I8 17 512 6 }
 
-/// As a policy calls it, without the caller's room.
+/// The forward pass as a policy calls it, without the caller's room.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn policy_f32_17_64_64_6(network: &Mlp<'_, 17, 64, 6>, x: &SVector<f32, 17>) -> SVector<f32, 6> {
     network.forward(x)
 }
 
-/// The same for leaky ReLU, the released code's choice.
+/// The same with leaky ReLU, the activation of the paper's released code.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn leaky_f32_17_64_64_6(network: &Mlp<'_, 17, 64, 6>, x: &SVector<f32, 17>) -> SVector<f32, 6> {
-    // Functions of equal code would become one, with one name: an instruction or two.
+    // Otherwise the compiler would merge functions of equal code. Costs one or two instructions.
     black_box(Activation::LeakyRelu);
     network.forward(x)
 }

@@ -1,10 +1,10 @@
-//! What the programs of this package share: numbers in flash, the clock, the report.
+//! Shared code of this package's programs: numbers in flash, the clock, the report.
 
 use core::mem::size_of_val;
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use semihosting::{print, println, process};
 
-/// Numbers of a file, aligned.
+/// The bytes of a file with numbers, aligned.
 #[repr(C, align(16))]
 pub(crate) struct Numbers<const LEN: usize>(pub(crate) [u8; LEN]);
 
@@ -28,7 +28,7 @@ pub(crate) fn floats(bytes: &'static [u8]) -> &'static [f32] {
 
 pub(crate) use numbers;
 
-/// The same bits as integers.
+/// The same bits, as integers.
 #[allow(dead_code, reason = "not every program has networks of integers")]
 pub(crate) fn words(numbers: &'static [f32]) -> &'static [u32] {
     // SAFETY: both are four bytes without meaning of their own, aligned alike.
@@ -38,7 +38,7 @@ pub(crate) fn words(numbers: &'static [f32]) -> &'static [u32] {
 /// The SysTick counter has 24 bits and counts down.
 const COUNTER_MASK: u32 = 0x00FF_FFFF;
 
-/// Ticks that `run` takes.
+/// Clock ticks that `run` takes.
 pub(crate) fn ticks(run: impl FnOnce()) -> u32 {
     let begin = SYST::get_current();
     run();

@@ -1,30 +1,30 @@
-//! Checks on the emulated machine itself, with their results as text on standard error.
+//! Self-test on the emulated machine, with results as text on standard error.
 //!
-//! 1. `parity`: the kernel's loops agree in bits, and with which hash (see [`firmware::parity`]).
+//! 1. `parity`: the kernel's loops agree in bits; prints their hash (see [`firmware::parity`]).
 //! 2. `image`: every single-bit flip and every truncation of an image is refused.
-//! 3. `network`: instructions of whole networks, to be run with `-icount shift=7`.
+//! 3. `network`: instructions of whole networks; needs `-icount shift=7`.
 #![no_std]
 #![no_main]
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use daa_core::dynamics::TransitionTarget;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, Image, ImageError, ObservationSignal, Passport,
+    ActionSignal, Architecture, Contents, Image, ImageError, Metadata, ObservationSignal,
     Provenance, write,
 };
-use daa_core::integer::WeightType;
+use daa_core::math::WeightType;
+use daa_core::model::TransitionTarget;
 use daa_core::policy::Head;
-use daa_core::slots::{RECORD_BYTES, Slot};
+use daa_core::update::{RECORD_BYTES, Slot};
 use daa_core::{Activation, Mlp, SVector};
 use firmware::failure::Exit;
 use firmware::machine::{Machine, ticks, ticks_since};
-use firmware::{parity, slots, stack};
+use firmware::{flash, parity, stack};
 use semihosting::eprintln;
 
 #[entry]
 fn main() -> ! {
-    let mut machine = Machine::start();
+    let mut machine = Machine::start(|_| None);
     let passed = kernel() && refusals();
     network::<5, 64, 1>();
     network::<17, 64, 6>();
@@ -47,7 +47,7 @@ fn kernel() -> bool {
     }
 }
 
-/// Room for the small image, aligned like flash.
+/// A buffer for the small image, aligned like flash.
 #[repr(C, align(4))]
 struct Buffer([u8; 1024]);
 
@@ -66,7 +66,7 @@ fn refusals() -> bool {
         buffer.0[bit / 8] ^= 1 << (bit % 8);
         match Image::open(&buffer.0[..len]) {
             Ok(_) => {
-                eprintln!("FAILED: bit {bit} was flipped and nobody noticed");
+                eprintln!("FAILED: bit {bit} was flipped and the image was accepted");
                 return false;
             }
             Err(ImageError::Checksum { .. }) => checksum += 1,
@@ -76,15 +76,15 @@ fn refusals() -> bool {
         flips += 1;
     }
     eprintln!("image: {flips} single-bit flips of {len} bytes refused, {checksum} by the CRC");
-    let flash = slots::bytes(Slot::A).get(RECORD_BYTES..).unwrap_or(&[]);
-    let flashed = match Image::open_region(flash) {
+    let slot = flash::bytes(Slot::A).get(RECORD_BYTES..).unwrap_or(&[]);
+    let flashed = match Image::open_region(slot) {
         Ok(image) => image.total_len(),
         Err(error) => {
             eprintln!("FAILED: the image in flash: {error}");
             return false;
         }
     };
-    every_truncation(&buffer.0[..len]) && every_truncation(&flash[..flashed])
+    every_truncation(&buffer.0[..len]) && every_truncation(&slot[..flashed])
 }
 
 fn every_truncation(image: &[u8]) -> bool {
@@ -100,7 +100,7 @@ fn every_truncation(image: &[u8]) -> bool {
     true
 }
 
-/// Two observations, one action, nothing square, one golden vector.
+/// Writes an image with two observations, one action, no square layer and one golden vector.
 fn small_image(buffer: &mut [u8]) -> Result<usize, ImageError> {
     let architecture = Architecture {
         observations: 2,
@@ -124,7 +124,7 @@ fn small_image(buffer: &mut [u8]) -> Result<usize, ImageError> {
         mean: 0.0,
         deviation: 0.5,
     };
-    let passport = Passport {
+    let metadata = Metadata {
         task: "self-test",
         control_period_us: 40_000,
         observation_clip: 10.0,
@@ -147,7 +147,7 @@ fn small_image(buffer: &mut [u8]) -> Result<usize, ImageError> {
     write(
         &Contents {
             architecture,
-            passport: &passport,
+            metadata: &metadata,
             policy: &policy,
             model: None,
             golden: &golden,

@@ -1,11 +1,13 @@
-//! The slots' flash, through the controller's registers (RM0090, section 3).
+//! The flash of the slots, driven through the registers of the flash controller (RM0090, section 3).
 //!
-//! While a sector is erased, one to two seconds, nothing can be read from flash: the code that waits lies
-//! in RAM, feeds the watchdog, and no interrupt is taken. Bytes that arrive meanwhile are lost: the host
+//! Erasing a sector takes one to two seconds, in which flash cannot be read. The code that waits lies in
+//! RAM and feeds the watchdog, and interrupts are off. Bytes that arrive meanwhile are lost, so the host
 //! waits for its answer.
 
-use crate::slots::{bytes, place};
-use daa_core::slots::{Flash, Slot};
+use crate::flash::slots;
+use embedded_storage::nor_flash::{
+    ErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
 
 const KEYR: *mut u32 = 0x4002_3C04 as *mut u32;
 const SR: *mut u32 = 0x4002_3C0C as *mut u32;
@@ -35,11 +37,17 @@ const SECTOR: usize = 128 * 1024;
 /// Sector 5 is the first of 128 KiB.
 const FIRST_LARGE: usize = 0x0802_0000;
 
-/// The controller said no.
+/// The flash controller reported an error, or the range is not in the slots.
 #[derive(Clone, Copy, Debug)]
 pub struct Failed;
 
-/// Both slots.
+impl NorFlashError for Failed {
+    fn kind(&self) -> NorFlashErrorKind {
+        NorFlashErrorKind::Other
+    }
+}
+
+/// The flash of both slots.
 pub struct Memory {
     _only: (),
 }
@@ -61,7 +69,7 @@ fn unlocked(work: impl FnOnce() -> u32) -> Result<(), Failed> {
             SR.write_volatile(SR_ALL);
             let status = work();
             CR.write_volatile(CR_LOCK);
-            // What the cache remembers is not there any more.
+            // The data cache holds the old contents: reset it.
             let access = ACR.read_volatile() & !ACR_DCEN;
             ACR.write_volatile(access);
             ACR.write_volatile(access | ACR_DCRST);
@@ -72,8 +80,8 @@ fn unlocked(work: impl FnOnce() -> u32) -> Result<(), Failed> {
     })
 }
 
-/// Starts what the control register says, waits for its end, and returns the status. In RAM, and without a
-/// call to anything in flash.
+/// Starts the operation in the control register, waits for its end, and returns the status. The function
+/// lies in RAM and calls no function in flash.
 #[inline(never)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data.flash_erase")]
@@ -89,43 +97,76 @@ extern "C" fn flash_erase(control: u32) -> u32 {
     }
 }
 
-impl Flash for Memory {
+impl ErrorType for Memory {
     type Error = Failed;
+}
 
-    fn bytes(&self, slot: Slot) -> &[u8] {
-        bytes(slot)
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        slots()
+    }
+}
+
+impl ReadNorFlash for Memory {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failed> {
+        let stored = slots().get(offset as usize..).and_then(|rest| rest.get(..bytes.len()));
+        bytes.copy_from_slice(stored.ok_or(Failed)?);
+        Ok(())
     }
 
+    fn capacity(&self) -> usize {
+        slots().len()
+    }
+}
+
+impl NorFlash for Memory {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = SECTOR;
+
     /// Sectors that are blank already stay as they are.
-    fn erase(&mut self, slot: Slot) -> Result<(), Failed> {
-        for (i, sector) in bytes(slot).chunks(SECTOR).enumerate() {
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
+        let (from, to) = (from as usize, to as usize);
+        let range = || slots().get(from..to).ok_or(Failed);
+        for (i, sector) in range()?.chunks(SECTOR).enumerate() {
             if sector.iter().all(|byte| *byte == 0xFF) {
                 continue;
             }
-            let number = (5 + (place(slot).start + i * SECTOR - FIRST_LARGE) / SECTOR) as u32;
+            let address = slots().as_ptr().addr() + from + i * SECTOR;
+            let number = (5 + (address - FIRST_LARGE) / SECTOR) as u32;
             unlocked(|| flash_erase(CR_PSIZE | CR_SER | number << CR_SNB))?;
         }
-        match bytes(slot).iter().all(|byte| *byte == 0xFF) {
+        match range()?.iter().all(|byte| *byte == 0xFF) {
             true => Ok(()),
             false => Err(Failed),
         }
     }
 
-    fn write(&mut self, slot: Slot, word: usize, value: u32) -> Result<(), Failed> {
-        let place = place(slot);
-        if word >= place.len() / 4 {
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Failed> {
+        let offset = offset as usize;
+        let (words, rest) = bytes.as_chunks::<4>();
+        if !offset.is_multiple_of(4) || !rest.is_empty() || offset + bytes.len() > slots().len() {
             return Err(Failed);
         }
-        let target = core::ptr::with_exposed_provenance_mut::<u32>(place.start + 4 * word);
-        // 16 microseconds, during which the core waits for its next instruction.
-        unlocked(|| {
-            // SAFETY: a word of a slot that nobody reads now; the controller is unlocked.
-            unsafe {
-                CR.write_volatile(CR_PSIZE | CR_PG);
-                target.write_volatile(value);
-                while SR.read_volatile() & SR_BSY != 0 {}
-                SR.read_volatile()
-            }
-        })
+        let start = slots().as_ptr().expose_provenance() + offset;
+        for (i, word) in words.iter().enumerate() {
+            let target = core::ptr::with_exposed_provenance_mut::<u32>(start + 4 * i);
+            let value = u32::from_le_bytes(*word);
+            // 16 microseconds, during which the core waits for its next instruction.
+            unlocked(|| {
+                // SAFETY: a word of a slot that no code reads now; the controller is unlocked.
+                unsafe {
+                    CR.write_volatile(CR_PSIZE | CR_PG);
+                    target.write_volatile(value);
+                    while SR.read_volatile() & SR_BSY != 0 {}
+                    SR.read_volatile()
+                }
+            })?;
+        }
+        Ok(())
     }
 }
+
+/// Bits of a written word can be cleared by another write.
+impl MultiwriteNorFlash for Memory {}

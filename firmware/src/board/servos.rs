@@ -1,7 +1,7 @@
 //! The four servo pins. A pulse of 1 to 2 ms at 50 Hz carries an action from its lowest to its
-//! highest value; no pulse at all is what servos and speed controllers treat as safe.
+//! highest value; servos and speed controllers treat the absence of pulses as safe.
 
-use daa_core::guard::ActuatorRange;
+use daa_core::safety::ActuatorRange;
 use stm32f4xx_hal::gpio::{Output, Pin, PinState};
 use stm32f4xx_hal::pac::{self, TIM3, TIM4};
 use stm32f4xx_hal::prelude::*;
@@ -13,10 +13,10 @@ pub(super) const SERVOS: usize = 4;
 
 /// The timers count microseconds.
 const PERIOD_US: u32 = 20_000;
-/// From one end of a servo's way to the other.
+/// Pulse widths at the two ends of a servo's range.
 pub(super) const PULSE: ActuatorRange = ActuatorRange { at_low: 1000.0, at_high: 2000.0 };
 
-/// The pins before there are pulses: low outputs.
+/// The pins as low outputs, before pulses start.
 pub(super) struct Pins {
     pub(super) d6: Pin<'C', 6, Output>,
     pub(super) d5: Pin<'C', 7, Output>,
@@ -33,7 +33,7 @@ pub(super) struct Servos {
 }
 
 impl Servos {
-    /// Hands the pins to the timers, without pulses.
+    /// Connects the pins to the timers, without pulses.
     pub(super) fn new(pins: Pins, tim3: TIM3, tim4: TIM4, rcc: &mut Rcc) -> Self {
         let (_, (c1, c2, ..)) = tim3.pwm_us(PERIOD_US.micros(), rcc);
         let (_, (_, _, c3, c4)) = tim4.pwm_us(PERIOD_US.micros(), rcc);
@@ -51,12 +51,12 @@ impl Servos {
         servos
     }
 
-    /// From the next period on, pulses of this width.
+    /// Sets the pulse width, from the next period on.
     pub(super) fn follow(&mut self, servo: usize, width_us: f32) {
         self.set(servo, width_us as u16);
     }
 
-    /// From the next period on, no pulses.
+    /// Stops the pulses, from the next period on.
     pub(super) fn stop(&mut self) {
         (0..SERVOS).for_each(|servo| self.set(servo, 0));
     }
@@ -71,9 +71,9 @@ impl Servos {
     }
 }
 
-/// No pulses from this instant on, whatever state the program is in: the pins become low outputs.
+/// Stops the pulses at once, in any state of the program: the pins become low outputs.
 pub(super) fn cut() {
-    // SAFETY: only for a program that is broken: nothing else runs, and nothing will go on.
+    // SAFETY: only a broken program calls this function: no other code runs, or will run afterwards.
     let (gpiob, gpioc) = unsafe { (pac::GPIOB::steal(), pac::GPIOC::steal()) };
     gpiob.bsrr().write(|w| w.br8().reset().br9().reset());
     gpiob.moder().modify(|_, w| w.moder8().output().moder9().output());

@@ -1,10 +1,9 @@
-//! QEMU emulates no watchdog: a timer's interrupt stands in for it, in emulated time, which stands
-//! still while the program waits for its host.
+//! The watchdog of the emulated machine. QEMU emulates no watchdog: the interrupt of a timer replaces it, in
+//! emulated time, which stops while the program waits for its host.
 
-use super::{Exit, abort, emergency_stop};
 use cortex_m::peripheral::NVIC;
 
-/// TIM2's registers that are needed: control, interrupt enable, status, events, counter, reload.
+/// Registers of TIM2: control, interrupt enable, status, events, prescaler, reload.
 const TIM2: usize = 0x4000_0000;
 const CR1: usize = TIM2;
 const DIER: usize = TIM2 + 0x0C;
@@ -16,7 +15,7 @@ const ARR: usize = TIM2 + 0x2C;
 /// QEMU's timer counts at 1 GHz before its prescaler.
 const TIMER_MHZ: u32 = 1000;
 
-/// TIM2 in the vector table of this chip.
+/// Number of TIM2 in the vector table of this chip.
 pub(crate) const INTERRUPT: i16 = 28;
 
 #[derive(Clone, Copy)]
@@ -30,11 +29,11 @@ unsafe impl cortex_m::interrupt::InterruptNumber for Tim2 {
 }
 
 fn write(register: usize, value: u32) {
-    // SAFETY: a register of a timer that nothing else touches.
+    // SAFETY: a register of a timer that no other code uses.
     unsafe { (register as *mut u32).write_volatile(value) }
 }
 
-/// The stand-in.
+/// The timer that replaces a watchdog.
 pub(super) struct Watchdog {
     running: bool,
 }
@@ -44,7 +43,7 @@ impl Watchdog {
         Self { running: false }
     }
 
-    /// From now on it wants to be fed every `us` microseconds.
+    /// Starts the watchdog: it must be fed every `us` microseconds.
     pub(super) fn start(&mut self, us: u32) {
         write(PSC, TIMER_MHZ - 1);
         write(ARR, us.max(1));
@@ -59,16 +58,9 @@ impl Watchdog {
 
     pub(super) fn feed(&mut self) {
         if self.running {
-            // An update event starts the count again.
+            // An update event restarts the count.
             write(EGR, 1);
             write(SR, 0);
         }
     }
-}
-
-/// The interrupt.
-pub(crate) fn bite() -> ! {
-    emergency_stop();
-    defmt::error!("watchdog: no good tick for too long");
-    abort(Exit::Watchdog)
 }

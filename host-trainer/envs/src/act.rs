@@ -22,7 +22,7 @@
 //! # }
 //! ```
 
-use daa_core::PolicySlice;
+use daa_core::DynPolicy;
 use rand::Rng;
 
 use crate::agent::Agent;
@@ -33,7 +33,7 @@ use crate::streams::fill_normal;
 /// A policy with the memory that acting needs.
 #[derive(Debug)]
 pub struct Actor<'a> {
-    policy: PolicySlice<'a>,
+    policy: DynPolicy<'a>,
     scratch: Vec<f32>,
     noise: Vec<f32>,
 }

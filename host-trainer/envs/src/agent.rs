@@ -1,9 +1,10 @@
 //! An agent: one seed's policy on the CPU, computed by `daa_core` as on the microcontroller.
 
 use crate::running_stats::ObservationScale;
-use daa_core::integer::{IntegerMlp, WeightType};
-use daa_core::policy::{ActionLimits, Head, NetworkSlice, PolicyError};
-use daa_core::{Activation, MlpShape, MlpSlice, Normaliser, PolicySlice};
+use daa_core::math::WeightType;
+use daa_core::math::integer::DynIntegerMlp;
+use daa_core::policy::{ActionLimits, DynNetwork, Head, PolicyError};
+use daa_core::{Activation, DynMlp, DynPolicy, MlpShape, Normaliser};
 
 /// A policy that owns its weights and observation statistics.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,18 +44,18 @@ impl Agent {
     ///
     /// # Errors
     /// [`PolicyError`] where the sizes of the parts contradict each other.
-    pub fn policy<'a>(&'a self, inverse: &'a mut [f32]) -> Result<PolicySlice<'a>, PolicyError> {
+    pub fn policy<'a>(&'a self, inverse: &'a mut [f32]) -> Result<DynPolicy<'a>, PolicyError> {
         let scale = &self.scale;
         let normaliser = Normaliser::new(&scale.mean, &scale.deviation, scale.clip, inverse)?;
         let words = self.weights.len().saturating_sub(self.shape.output);
         let (network, log_std) = self.weights.split_at(words);
         let network = match self.weight_type {
-            WeightType::F32 => MlpSlice::new(self.shape, network, self.activation)?.into(),
+            WeightType::F32 => DynMlp::new(self.shape, network, self.activation)?.into(),
             kind => {
                 let words = bytemuck::cast_slice(network);
-                NetworkSlice::from(IntegerMlp::new(self.shape, kind, self.activation, words)?)
+                DynNetwork::from(DynIntegerMlp::new(self.shape, kind, self.activation, words)?)
             }
         };
-        Ok(PolicySlice::new(network, log_std, normaliser, &self.limits)?.with_head(self.head))
+        Ok(DynPolicy::new(network, log_std, normaliser, &self.limits)?.with_head(self.head))
     }
 }

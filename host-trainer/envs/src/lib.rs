@@ -8,7 +8,8 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `files`, `nearest`, `parallel` | files, suggestions for misspelt words, threads |
+//! | `files`, `output` | files that users name; standard output |
+//! | `nearest`, `parallel` | suggestions for misspelt words; threads |
 //! | `random`, `streams` | random numbers |
 //! | `state`, `error` | a saved episode as data; what can go wrong |
 //! | `mujoco` | models compiled, names looked up, simulations stepped as dm_control does |
@@ -30,6 +31,7 @@ pub mod evaluate;
 pub mod files;
 mod mujoco;
 mod nearest;
+pub mod output;
 pub mod parallel;
 mod random;
 mod registry;

@@ -101,7 +101,7 @@ impl ObservationScale {
         for ((z, x), (mean, inverse)) in
             z.iter_mut().zip(observation).zip(self.mean.iter().zip(&self.inverse_deviation))
         {
-            *z = daa_core::guard::limit((x - mean) * inverse, -self.clip, self.clip);
+            *z = daa_core::math::limit((x - mean) * inverse, -self.clip, self.clip);
         }
     }
 }

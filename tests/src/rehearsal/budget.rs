@@ -1,24 +1,24 @@
 //! What is cut off a documented command, so that it takes a second.
 
-use super::{Program, Step};
+use super::step::{Program, Step};
 
 /// Settings of a run that takes a second: two iterations, and everything in them.
 const SMALL: [&str; 15] = [
     "decisions=512",
-    "environments=2",
-    "trajectory_len=128",
-    "minibatch=64",
-    "epochs=1",
-    "actor_hidden=16",
-    "critic_hidden=16",
-    "transition_hidden=16",
-    "reward_hidden=16",
-    "model_start=0",
-    "model_first_steps=4",
-    "model_steps=2",
-    "evaluate_every=1",
-    "evaluate_episodes=1",
-    "sampled_episodes=1",
+    "rollout.num_envs=2",
+    "rollout.length=128",
+    "update.minibatch_size=64",
+    "update.epochs=1",
+    "actor.hidden=16",
+    "critic.hidden=16",
+    "model.transition_hidden=16",
+    "model.reward_hidden=16",
+    "model.start=0",
+    "model.first_steps=4",
+    "model.steps=2",
+    "evaluate.every=1",
+    "evaluate.episodes=1",
+    "evaluate.sampled_episodes=1",
 ];
 
 /// Arguments with a value put in, or changed where it is there.
@@ -53,7 +53,11 @@ impl Budget {
         if self.has("--decisions") {
             self.set("--decisions", &decisions["decisions=".len()..]);
         }
-        let settings = SMALL.iter().flat_map(|setting| ["--set", setting]).map(str::to_owned);
+        // A value without effect is refused.
+        let has_model = !["single", "rewind", "q_network"].iter().any(|kind| self.has(kind));
+        let kept = SMALL.iter().filter(|setting| has_model || !setting.starts_with("model."));
+        let settings: Vec<String> =
+            kept.flat_map(|setting| ["--set", setting]).map(str::to_owned).collect();
         let _ = self.0.splice(at..at, settings);
         self
     }

@@ -1,6 +1,6 @@
 //! The commands that are not run, each with the reason.
 
-use super::begins;
+use super::step::begins;
 
 /// A command that is not run here.
 pub(super) struct Exception {
@@ -44,7 +44,7 @@ pub(super) const LEFT: [Exception; 15] = [
     exception(
         &["cargo", "embed"],
         "",
-        "needs a board; `tests/tests/firmware.rs` checks Embed.toml",
+        "needs a board; `tests/tests/chip/firmware.rs` checks Embed.toml",
     ),
     exception(&["cargo", "fmt"], "", "`.ci/run` does"),
     exception(&["cargo", "install"], "", "fetches and compiles for half an hour"),
@@ -55,17 +55,21 @@ pub(super) const LEFT: [Exception; 15] = [
     ),
     exception(&["cargo", "run"], "fuzz-seeds", "writes into the repository"),
     exception(&["cargo", "test"], "", "a test that runs tests; the files it names are checked"),
-    exception(&["mkfifo"], "", "`tests/tests/emulator.rs` makes them"),
+    exception(&["mkfifo"], "", "`tests/tests/chip/emulator.rs` makes them"),
     exception(&["pip"], "", "changes the user's Python"),
     exception(&["probe-rs"], "", "needs a board"),
     exception(
         &["python3"],
         "",
-        "needs Ray or the reference packages; `tests/tests/sweep.rs` runs the adapter",
+        "needs Ray or the reference packages; `tests/tests/training/sweep.rs` runs the adapter",
     ),
     exception(&["qemu-system-arm"], "", "`cargo xtask emulate` starts it like this"),
     exception(&["sbatch"], "", "needs Slurm"),
-    exception(&["tensorboard"], "", "stays open; `tests/tests/report.rs` reads its files back"),
+    exception(
+        &["tensorboard"],
+        "",
+        "stays open; `tests/tests/command_line/report.rs` reads its files back",
+    ),
 ];
 
 impl Exception {

@@ -28,7 +28,7 @@ use report::Report;
 
 /// How long one side may outlive the other, which has hung up on it: on a busy machine it still says why it
 /// ends, and one that hangs is not waited for.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(120);
 
 /// Bytes of anything that is read whole.
 const LARGEST: u64 = 1 << 30;

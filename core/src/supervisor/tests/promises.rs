@@ -53,9 +53,9 @@ fn tick(controller: &mut Controller, channel: usize, reading: Reading, now: u32)
     if let Some((value, age)) = reading {
         controller.signals().set(channel, value, now.wrapping_sub(age));
     }
-    let before = controller.brain().calls.get();
+    let before = controller.networks().calls.get();
     let mode = controller.tick(now).mode;
-    (mode, controller.brain().calls.get() - before)
+    (mode, controller.networks().calls.get() - before)
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn without_ranges_and_ages_the_same_readings_are_taken() {
 #[derive(Debug)]
 struct Puppet(Cell<[f32; 2]>);
 
-impl Brain<1, 2> for Puppet {
+impl Networks<1, 2> for Puppet {
     fn act(&self, _: &SVector<f32, 1>) -> SVector<f32, 2> {
         self.0.get().into()
     }
@@ -127,16 +127,16 @@ fn second(answer: [f32; 2], step: f32) -> Actuation<2> {
         step: [step; 2],
         actuators: [ActuatorRange { at_low: 1000.0, at_high: 2000.0 }; 2],
         pace: Pace::new(PERIOD),
-        patience: Patience::default(),
+        debounce: Debounce::default(),
         monitor: None,
     };
-    let nobody = |_: Option<&SVector<f32, 1>>| None;
-    let mut controller = Supervisor::new(Puppet([0.0; 2].into()), nobody, settings);
+    let no_command = |_: Option<&SVector<f32, 1>>| None;
+    let mut controller = Supervisor::new(Puppet([0.0; 2].into()), no_command, settings);
     controller.arm();
     controller.signals().set(0, 0.0, 0);
     let zero = Command { action: [0.0; 2].into(), drive: [1500.0; 2].into() };
     assert_eq!(controller.tick(0).actuation, Actuation::Follow(zero));
-    controller.brain().0.set(answer);
+    controller.networks().0.set(answer);
     controller.signals().set(0, 0.0, PERIOD);
     let outcome = controller.tick(PERIOD);
     assert_eq!(outcome.good, outcome.actuation != Actuation::Keep);
@@ -193,7 +193,7 @@ const INPUTS: [Input; 6] = [
 ];
 
 fn feed(controller: &mut Controller, input: Input, now: u32) -> Outcome<1> {
-    controller.brain().bad.set(matches!(input, Input::BadAction));
+    controller.networks().bad.set(matches!(input, Input::BadAction));
     match input {
         Input::Disarm => controller.disarm(),
         Input::Arm => controller.arm(),
@@ -208,12 +208,12 @@ fn feed(controller: &mut Controller, input: Input, now: u32) -> Outcome<1> {
 
 #[test]
 fn whatever_happens_only_arming_leads_out_of_safe_and_every_edge_is_told_once() {
-    let short = Patience { hold: 1, fallback: 2, resume: 1, recover: 2, arm: 1 };
-    let patience = Settings { patience: short, ..settings() };
+    let short = Debounce { hold: 1, fallback: 2, resume: 1, recover: 2, arm: 1 };
+    let debounce = Settings { debounce: short, ..settings() };
     let depth = 7;
     let mut seen = std::collections::BTreeSet::new();
     for number in 0..INPUTS.len().pow(depth) {
-        let mut controller = controller(patience.clone());
+        let mut controller = controller(debounce.clone());
         let (mut rest, mut may_run) = (number, false);
         for i in 0..depth {
             let input = INPUTS[rest % INPUTS.len()];
@@ -258,7 +258,7 @@ fn whatever_happens_only_arming_leads_out_of_safe_and_every_edge_is_told_once() 
 }
 
 #[test]
-fn a_log_that_nobody_reads_changes_nothing_and_its_losses_are_counted() {
+fn a_log_that_is_not_read_changes_nothing_and_its_losses_are_counted() {
     let (mut read, mut unread) = (controller(settings()), controller(settings()));
     let mut told = 0;
     for controller in [&mut read, &mut unread] {

@@ -1,4 +1,4 @@
-//! All loops of the kernel, those in assembly included, against its definition, in bits.
+//! Compares all loops of the kernel, including those in assembly, with its definition, in bits.
 #![no_std]
 #![no_main]
 

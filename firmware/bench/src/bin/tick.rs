@@ -1,7 +1,6 @@
-//! A whole tick of each size of policy, through the loop that the firmware runs: the bytes of a request
-//! in, guard, monitor, policy, guard, ladder, actuators, the bytes of a reply out, and the prediction
-//! for the next tick. What is left out is what has no instructions of its own here: waiting, the
-//! actuators' own registers, the watchdog's, and the log.
+//! A whole control tick for each size of policy, with the firmware's loop: receive the bytes of a request,
+//! guard, monitor, policy, guard, safety state machine, actuators, send the bytes of a reply, and predict the
+//! next observation. Not included: waiting, the registers of actuators and watchdog, and the log.
 
 #![no_std]
 #![no_main]
@@ -11,16 +10,16 @@ mod support;
 
 use core::convert::Infallible;
 use cortex_m_rt::entry;
-use daa_core::dynamics::{Transition, TransitionTarget};
-use daa_core::fallback::Rest;
-use daa_core::guard::{ActuatorRange, Command, Guard};
-use daa_core::ladder::{Mode, Patience};
-use daa_core::link::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
-use daa_core::monitor::{Levels, Monitor};
+use daa_core::model::{Transition, TransitionTarget};
 use daa_core::policy::ActionLimits;
-use daa_core::reset::ResetCause;
+use daa_core::protocol::ResetCause;
+use daa_core::protocol::{Identity, PROTOCOL_VERSION, Request, encode, frame_capacity};
+use daa_core::safety::Rest;
+use daa_core::safety::monitor::{Levels, Monitor};
+use daa_core::safety::{ActuatorRange, Command, Guard};
+use daa_core::safety::{Debounce, Mode};
 use daa_core::supervisor::{
-    Brain, Event, MONITOR_PATIENCE, Machine, Pace, Session, Settings, Supervisor,
+    self, Event, MONITOR_DEBOUNCE, Machine, Pace, Session, Settings, Supervisor,
 };
 use daa_core::{Activation, Mlp, Policy, SVector};
 use semihosting::process;
@@ -29,10 +28,10 @@ use support::{numbers, report, ticks};
 const HIDDEN: usize = 64;
 const PERIOD: u32 = 1000;
 const CAPACITY: usize = frame_capacity(78);
-/// Ticks before the measured one: the ladder is in RUN, the monitor has a prediction to compare.
+/// Ticks before the measured tick: then the mode is RUN, and the monitor has a prediction.
 const BEFORE: u32 = 3;
 
-/// As the firmware's: a policy and the model that predicts its consequences.
+/// A policy, and the model that predicts the consequences of its actions, as in the firmware.
 struct Networks<const OBS: usize, const ACT: usize, const IN: usize> {
     policy: Policy<'static, OBS, HIDDEN, ACT>,
     transition: Transition<'static, OBS, IN, HIDDEN>,
@@ -50,14 +49,14 @@ impl<const OBS: usize, const ACT: usize, const IN: usize> Networks<OBS, ACT, IN>
             transition: Transition {
                 network: Mlp::new(model, leaky).ok()?,
                 target: TransitionTarget::Difference,
-                scale: ones,
+                scale: ones.into(),
                 clip: 10.0,
             },
         })
     }
 }
 
-impl<const OBS: usize, const ACT: usize, const IN: usize> Brain<OBS, ACT>
+impl<const OBS: usize, const ACT: usize, const IN: usize> supervisor::Networks<OBS, ACT>
     for Networks<OBS, ACT, IN>
 {
     #[inline(never)]
@@ -72,18 +71,18 @@ impl<const OBS: usize, const ACT: usize, const IN: usize> Brain<OBS, ACT>
     #[inline(never)]
     fn predict(
         &self,
-        z: &SVector<f32, OBS>,
+        obs: &SVector<f32, OBS>,
         action: &SVector<f32, ACT>,
     ) -> Option<SVector<f32, OBS>> {
-        Some(self.transition.step(z, action))
+        Some(self.transition.step(obs, action))
     }
 
-    fn network(&self, z: &SVector<f32, OBS>) -> SVector<f32, ACT> {
-        self.policy.network().forward(z)
+    fn network(&self, obs: &SVector<f32, OBS>) -> SVector<f32, ACT> {
+        self.policy.network().forward(obs)
     }
 }
 
-/// A cable on which one frame waits, and a clock.
+/// A link with one waiting frame, and a clock.
 struct Wire {
     now: u32,
     frame: [u8; CAPACITY],
@@ -128,9 +127,11 @@ impl<const ACT: usize> Machine<ACT> for Wire {
 
 type Robot<B, const OBS: usize, const ACT: usize> = Session<B, Rest<ACT>, OBS, ACT, CAPACITY>;
 
-fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Robot<B, OBS, ACT> {
+fn robot<B: supervisor::Networks<OBS, ACT>, const OBS: usize, const ACT: usize>(
+    networks: B,
+) -> Robot<B, OBS, ACT> {
     let limits = [ActionLimits { low: -1.0, high: 1.0 }; ACT];
-    // Weights at random predict nothing: levels that they do not reach.
+    // Random weights predict badly: the levels are too high to be reached.
     let levels = Levels { warn: 1e30, alarm: 1e30 };
     let settings = Settings {
         ranges: Guard::new([(-100.0, 100.0); OBS]),
@@ -139,8 +140,8 @@ fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Ro
         step: [f32::INFINITY; ACT],
         actuators: [ActuatorRange { at_low: -1.0, at_high: 1.0 }; ACT],
         pace: Pace::new(PERIOD),
-        patience: Patience::DEFAULT,
-        monitor: Some(Monitor::new(SVector::from([1.0; OBS]), levels, MONITOR_PATIENCE)),
+        debounce: Debounce::DEFAULT,
+        monitor: Some(Monitor::new(SVector::from([1.0; OBS]), levels, MONITOR_DEBOUNCE)),
     };
     let identity = Identity {
         protocol: PROTOCOL_VERSION,
@@ -151,28 +152,28 @@ fn robot<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(brain: B) -> Ro
         reset: ResetCause::Power,
     };
     let fallback = Rest::in_the_middle(&limits);
-    Session::new(Supervisor::new(brain, fallback, settings), identity)
+    Session::new(Supervisor::new(networks, fallback, settings), identity)
 }
 
 fn put<const OBS: usize>(wire: &mut Wire, request: &Request<OBS>) {
     wire.waiting = encode(request, &mut wire.frame).map_or(0, |frame| frame.len());
 }
 
-/// The next period begins with an observation.
+/// Starts the next period with an observation.
 fn observe<const OBS: usize>(wire: &mut Wire, sequence: u32, observation: &[f32]) {
     wire.now += PERIOD;
     let observation = observation.iter().copied().cycle().take(OBS).collect();
     put::<OBS>(wire, &Request::Decide { sequence, observation });
 }
 
-/// Runs a brain until it is in its stride, and then the measured tick.
-fn measure<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(
-    brain: B,
+/// Runs a controller until its mode is RUN, and then measures a tick.
+fn measure<B: supervisor::Networks<OBS, ACT>, const OBS: usize, const ACT: usize>(
+    networks: B,
     observation: &[f32],
     (name, tick): (&str, fn(&mut Robot<B, OBS, ACT>, &mut Wire)),
 ) {
     let mut wire = Wire { now: 0, frame: [0; CAPACITY], waiting: 0, replied: 0, actuated: 0 };
-    let mut robot = robot(brain);
+    let mut robot = robot(networks);
     put::<OBS>(&mut wire, &Request::Arm);
     let Ok(()) = robot.step(&mut wire);
     for sequence in 0..BEFORE {
@@ -186,16 +187,16 @@ fn measure<B: Brain<OBS, ACT>, const OBS: usize, const ACT: usize>(
     let supervisor = robot.supervisor();
     let runs = supervisor.mode() == Mode::Run && wire.actuated == BEFORE + 1;
     let compared = supervisor.score().is_some_and(|score| score > 0.0);
-    // What it says is checked elsewhere; here, that it ran and says something.
+    // The content of the reply is checked elsewhere; here, that the tick ran and sent a reply.
     report(name, ticks, &[f32::from(runs), f32::from(compared), wire.replied as f32]);
 }
 
 macro_rules! ticks {
-    ($brain:ty: $function:ident $observations:literal $actions:literal) => {
+    ($networks:ty: $function:ident $observations:literal $actions:literal) => {
         #[unsafe(no_mangle)]
         #[inline(never)]
-        fn $function(robot: &mut Robot<$brain, $observations, $actions>, wire: &mut Wire) {
-            // The message, then the tick that it is the occasion of.
+        fn $function(robot: &mut Robot<$networks, $observations, $actions>, wire: &mut Wire) {
+            // The message, then the tick that it makes due.
             let Ok(()) = robot.step(wire);
             let Ok(()) = robot.step(wire);
         }
@@ -210,24 +211,24 @@ macro_rules! sizes {
         })*
 
         fn run(pool: &'static [f32], observation: &[f32]) {
-            $(if let Some(brain) = Networks::new(pool) {
-                measure(brain, observation, (stringify!($function), $function));
+            $(if let Some(networks) = Networks::new(pool) {
+                measure(networks, observation, (stringify!($function), $function));
             })*
         }
     };
 }
 
-/// A policy of the paper's width in bytes, without a model: as floats none fits beside it. Without
-/// assembly it takes longer than the clock counts.
+/// A policy of the paper's width with weights of eight bits, without a model: a model with float weights does
+/// not fit beside it. Without assembly the measurement would exceed the clock's range.
 #[cfg(feature = "asm")]
 mod wide {
     use super::*;
-    use daa_core::integer::{FixedIntegerMlp, WeightType};
+    use daa_core::math::{IntegerMlp, WeightType};
     use daa_core::policy::Network;
 
     struct Wide(Policy<'static, 17, 512, 6>);
 
-    impl Brain<17, 6> for Wide {
+    impl supervisor::Networks<17, 6> for Wide {
         #[inline(never)]
         fn act(&self, observation: &SVector<f32, 17>) -> SVector<f32, 6> {
             self.0.mode(observation)
@@ -241,16 +242,15 @@ mod wide {
             None
         }
 
-        fn network(&self, z: &SVector<f32, 17>) -> SVector<f32, 6> {
-            self.0.network().forward(z)
+        fn network(&self, obs: &SVector<f32, 17>) -> SVector<f32, 6> {
+            self.0.network().forward(obs)
         }
     }
 
     ticks! { Wide: tick_17_512_6 17 6 }
 
     pub(super) fn run(network: &'static [f32], observation: &[f32]) {
-        let network =
-            FixedIntegerMlp::new(WeightType::I8, Activation::Relu, support::words(network));
+        let network = IntegerMlp::new(WeightType::I8, Activation::Relu, support::words(network));
         let limits = [ActionLimits { low: -1.0, high: 1.0 }; 6];
         let policy = network.ok().and_then(|network| {
             let network = Network::Integer(network);
@@ -263,7 +263,7 @@ mod wide {
     }
 }
 
-// Observations and actions of the tasks.
+// Observations and actions of the suite's tasks.
 sizes! {
     tick_3_1 3 1
     tick_4_2 4 2

@@ -1,0 +1,231 @@
+//! Drives the simulator with a microcontroller, real or emulated, and holds every action against the
+//! workstation's, bit by bit.
+
+use crate::link::{Link, vector};
+use crate::planning;
+use anyhow::{Context, Result, bail};
+use daa_core::advantage::Discount;
+use daa_core::ladder::Mode;
+use daa_core::link::{PROTOCOL_VERSION, Reply, Request};
+use daa_core::planner::{Plan, Planned};
+use daa_envs as task;
+use daa_envs::evaluate::{Actions, Evaluation, run_episode};
+use daa_formats::image::{AlignedImage, action_repeat, agent_of};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What to drive with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The image that the microcontroller runs.
+    pub image: PathBuf,
+    /// Where requests go: a FIFO, or a serial port.
+    pub request: PathBuf,
+    /// Where replies come from: a FIFO, or the same serial port.
+    pub reply: PathBuf,
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Episode `i` starts from stream `i` of this seed.
+    pub seed: u64,
+    /// Clock ticks of one instruction: 21.504 in the emulator with `-icount shift=7`, where the core
+    /// runs at 168 MHz and an instruction takes 128 ns; 1 on a board, where they are cycles.
+    pub ticks_per_instruction: f64,
+    /// How the controller plans; [`Plan::NONE`] leaves it to the policy.
+    pub plan: Plan,
+}
+
+/// One episode, driven twice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EpisodeReport {
+    /// Return with the workstation's actions.
+    pub host_return: f64,
+    /// Return with the microcontroller's.
+    pub mcu_return: f64,
+    /// Decisions whose action differs in any bit.
+    pub differing_actions: usize,
+    /// Decisions that were not the policy's there: the ladder had left RUN.
+    pub outside_run: usize,
+    /// Decisions of the episode.
+    pub decisions: usize,
+    /// Mean over the decisions, from the decoded observation to the limited action.
+    pub instructions_per_decision: f64,
+}
+
+/// Cost of one call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cost {
+    /// Instructions, the reading of the clock subtracted.
+    pub instructions: u64,
+    /// Multiply-adds of the policy's network.
+    pub multiply_adds: usize,
+}
+
+/// Everything `drive` finds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Episode by episode.
+    pub episodes: Vec<EpisodeReport>,
+    /// The policy's network alone.
+    pub network: Cost,
+    /// A whole decision: guard, normaliser, network, tanh, limits, guard.
+    pub decision: Cost,
+    /// Instructions of the monitor's prediction.
+    pub prediction_instructions: u64,
+    /// Most bytes of stack that were ever in use.
+    pub stack_high_water_bytes: u32,
+    /// Golden vectors that were equal in bits at boot.
+    pub golden_vectors: u32,
+    /// When it plans: what the microcontroller says about it.
+    pub planned: Option<Planned>,
+    /// Most instructions of a plan.
+    pub plan_instructions: Option<u64>,
+    /// The control period.
+    pub period_us: u32,
+}
+
+/// Errors of an episode: of the simulator or of the link.
+struct DriveError(anyhow::Error);
+
+impl From<task::Error> for DriveError {
+    fn from(error: task::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Drives whole episodes.
+///
+/// # Errors
+/// When the image is refused, the microcontroller runs another one, refuses an observation or hangs
+/// up, or the simulator fails.
+pub fn run(
+    options: &Options,
+    mut shown: impl FnMut(usize, &EpisodeReport) -> Result<()>,
+) -> Result<Report> {
+    let file = AlignedImage::read(&options.image)?;
+    let image = file.open().with_context(|| options.image.display().to_string())?;
+    let passport = image.passport();
+    let task = task::find_near(passport.task, &options.image)?;
+    let agent = agent_of(&image);
+    let action_repeat = action_repeat(&image, task)?;
+    let what = Evaluation {
+        task,
+        action_repeat,
+        actions: Actions::Mean,
+        episodes: options.episodes,
+        seed: options.seed,
+        threads: 1,
+    };
+
+    let mut link = Link::open(&options.request, &options.reply)?;
+    let identity = link.hello()?;
+    if identity.protocol != PROTOCOL_VERSION {
+        bail!(
+            "the firmware speaks protocol {}, this program {PROTOCOL_VERSION}: build it again",
+            identity.protocol
+        );
+    }
+    if identity.image_checksum != image.checksum() {
+        bail!(
+            "the microcontroller runs image {:08x}, not {:08x}: flash this one",
+            identity.image_checksum,
+            image.checksum()
+        );
+    }
+    link.arm()?;
+    let mut inverse = vec![0.0; agent.shape.input];
+    let policy = agent.policy(&mut inverse)?;
+    let model = match options.plan.candidates {
+        0 => None,
+        _ => Some(planning::model(&image, policy)?),
+    };
+    let discount = Discount { gamma: passport.gamma, lambda: passport.lambda };
+    let middle: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
+    let measured = link.measure(&middle)?;
+    let instructions = |ticks: u32| {
+        (f64::from(ticks.saturating_sub(measured.empty)) / options.ticks_per_instruction).round()
+    };
+
+    if model.is_some() {
+        link.plan(&Request::Plan(options.plan))?;
+    }
+    let mut here = Planned::default();
+    let mut z = vec![0.0; agent.shape.input];
+    let (mut scratch, mut sequence) = (vec![0.0; policy.scratch_len()], 0u32);
+    let mut episodes = Vec::new();
+    for index in 0..options.episodes {
+        let mut on_host = |observation: &[f32], action: &mut [f32]| {
+            match &model {
+                Some(model) if options.plan.acts => {
+                    agent.scale.normalise(observation, &mut z);
+                    let (plan, here) = (&options.plan, &mut here);
+                    planning::plan(model, &z, plan, discount, here, action);
+                    policy.command(action);
+                }
+                _ => policy.mode(observation, &mut scratch, action),
+            }
+            Ok::<(), DriveError>(())
+        };
+        let host = run_episode(&what, index, &mut on_host).map_err(|DriveError(error)| error)?;
+        let (mut differing, mut outside_run, mut spent) = (0, 0, 0.0);
+        if index > 0 {
+            link.begin_again()?;
+        }
+        let mcu = run_episode(&what, index, |observation, action| {
+            on_host(observation, action)?;
+            sequence = sequence.wrapping_add(1);
+            let request =
+                Request::Decide { sequence, observation: vector(observation).map_err(DriveError)? };
+            match link.ask(&request).map_err(DriveError)? {
+                Reply::Action { sequence: of, action: theirs, ticks, mode }
+                    if of == sequence && theirs.len() == action.len() =>
+                {
+                    differing += usize::from(
+                        theirs.iter().zip(&*action).any(|(a, b)| a.to_bits() != b.to_bits()),
+                    );
+                    outside_run += usize::from(mode != Mode::Run);
+                    spent += instructions(ticks);
+                    action.copy_from_slice(&theirs);
+                    Ok(())
+                }
+                Reply::Refused { reason, .. } => {
+                    Err(DriveError(anyhow::anyhow!("the microcontroller refused: {reason}")))
+                }
+                other => {
+                    Err(DriveError(anyhow::anyhow!("an unexpected reply to Decide: {other:?}")))
+                }
+            }
+        })
+        .map_err(|DriveError(error)| error)?;
+        let decisions = mcu.actions.len() / agent.shape.output;
+        let report = EpisodeReport {
+            host_return: host.total,
+            mcu_return: mcu.total,
+            differing_actions: differing,
+            outside_run,
+            decisions,
+            instructions_per_decision: spent / decisions as f64,
+        };
+        shown(index, &report)?;
+        episodes.push(report);
+    }
+    let planned = match model {
+        Some(_) => Some(link.plan(&Request::Planned)?),
+        None => None,
+    };
+    let last = link.measure(&middle)?;
+    link.send(&Request::Goodbye)?;
+    let multiply_adds = image.architecture().policy().multiply_adds();
+    let cost = |ticks: u32| Cost { instructions: instructions(ticks) as u64, multiply_adds };
+    Ok(Report {
+        episodes,
+        network: cost(measured.network),
+        decision: cost(measured.decision),
+        prediction_instructions: instructions(measured.prediction) as u64,
+        stack_high_water_bytes: last.stack_high_water,
+        golden_vectors: identity.golden_vectors,
+        planned,
+        plan_instructions: planned
+            .map(|planned| (f64::from(planned.most) / options.ticks_per_instruction) as u64),
+        period_us: passport.control_period_us,
+    })
+}

@@ -1,0 +1,259 @@
+//! Policies in safetensors files, known by the names of their tensors.
+//!
+//! | from | layers | last layer | activation | head |
+//! |---|---|---|---|---|
+//! | Stable-Baselines3 PPO, A2C | `mlp_extractor.policy_net.N` | `action_net` | tanh | clip |
+//! | Stable-Baselines3 SAC | `actor.latent_pi.N` | `actor.mu` | relu | squash |
+//! | Stable-Baselines3 TD3, DDPG | `actor.mu.N` | the last of them | relu | squash |
+//! | CleanRL PPO | `actor_mean.N` | the last of them | tanh | clip |
+//! | CleanRL SAC | `fcN` | `fc_mean` | relu | squash, `action_scale`, `action_bias` |
+//! | CleanRL TD3, DDPG | `fcN` | `fc_mu` | relu | squash, `action_scale`, `action_bias` |
+//! | this program | `actor.N` | the last of them | in the file | in the file |
+//!
+//! `.weight` is `[out, in]`, `.bias` is `[out]`.
+
+use super::normaliser::Statistics;
+use crate::steps::{Dense, Step};
+use anyhow::{Context, Result, bail};
+use daa_core::Activation;
+use daa_core::policy::Head;
+use safetensors::{Dtype, SafeTensors};
+use std::collections::HashMap;
+
+/// How a program names the tensors of its policies.
+struct Scheme {
+    from: &'static str,
+    /// Before the number of a layer.
+    trunk: &'static str,
+    /// The last layer, where it has a name of its own.
+    last: Option<&'static str>,
+    log_std: Option<&'static str>,
+    activation: Option<Activation>,
+    head: Head,
+    /// Tanh's range: factor and middle.
+    range: Option<(&'static str, &'static str)>,
+}
+
+const CLEANRL_RANGE: Option<(&str, &str)> = Some(("action_scale", "action_bias"));
+
+const SCHEMES: [Scheme; 7] = [
+    Scheme {
+        from: "Stable-Baselines3 PPO or A2C",
+        trunk: "mlp_extractor.policy_net.",
+        last: Some("action_net"),
+        log_std: Some("log_std"),
+        activation: Some(Activation::Tanh),
+        head: Head::Clip,
+        range: None,
+    },
+    Scheme {
+        from: "Stable-Baselines3 SAC",
+        trunk: "actor.latent_pi.",
+        last: Some("actor.mu"),
+        log_std: None,
+        activation: Some(Activation::Relu),
+        head: Head::Squash,
+        range: None,
+    },
+    Scheme {
+        from: "Stable-Baselines3 TD3 or DDPG",
+        trunk: "actor.mu.",
+        last: None,
+        log_std: None,
+        activation: Some(Activation::Relu),
+        head: Head::Squash,
+        range: None,
+    },
+    Scheme {
+        from: "CleanRL PPO",
+        trunk: "actor_mean.",
+        last: None,
+        log_std: Some("actor_logstd"),
+        activation: Some(Activation::Tanh),
+        head: Head::Clip,
+        range: None,
+    },
+    Scheme {
+        from: "CleanRL SAC",
+        trunk: "fc",
+        last: Some("fc_mean"),
+        log_std: None,
+        activation: Some(Activation::Relu),
+        head: Head::Squash,
+        range: CLEANRL_RANGE,
+    },
+    Scheme {
+        from: "CleanRL TD3 or DDPG",
+        trunk: "fc",
+        last: Some("fc_mu"),
+        log_std: None,
+        activation: Some(Activation::Relu),
+        head: Head::Squash,
+        range: CLEANRL_RANGE,
+    },
+    Scheme {
+        from: "host-trainer",
+        trunk: "actor.",
+        last: None,
+        log_std: Some("log_std"),
+        activation: None,
+        head: Head::Squash,
+        range: None,
+    },
+];
+
+/// What a file is known to hold.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The program that named the tensors.
+    pub(super) from: &'static str,
+    /// From the normalised observation to the action.
+    pub(super) steps: Vec<Step>,
+    pub(super) log_std: Option<Vec<f32>>,
+    /// The normaliser's statistics, where they lie in the same file.
+    pub(super) statistics: Option<Statistics>,
+}
+
+/// Choices that the user made and no tensor tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Choices {
+    pub(super) activation: Option<Activation>,
+    pub(super) head: Option<Head>,
+}
+
+/// A safetensors file: its header's lengths and offsets have been checked.
+pub(super) struct File<'a> {
+    tensors: SafeTensors<'a>,
+    about: HashMap<String, String>,
+}
+
+impl<'a> File<'a> {
+    /// # Errors
+    /// When the bytes are no whole safetensors file.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
+        let (_, header) = SafeTensors::read_metadata(bytes).context("no whole safetensors file")?;
+        let about = header.metadata().clone().unwrap_or_default();
+        let tensors = SafeTensors::deserialize(bytes).context("no whole safetensors file")?;
+        Ok(Self { tensors, about })
+    }
+
+    /// Shape and numbers of a tensor; none where it is not in the file.
+    pub(super) fn tensor(&self, name: &str) -> Result<Option<(Vec<usize>, Vec<f64>)>> {
+        let Ok(view) = self.tensors.tensor(name) else { return Ok(None) };
+        let bytes = view.data();
+        let values: Vec<f64> = match view.dtype() {
+            Dtype::F32 => {
+                bytes.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
+            }
+            Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+            other => bail!("tensor {name} is of type {other:?}: save it as float32"),
+        };
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            bail!("tensor {name} holds {} at {at}", values[at]);
+        }
+        Ok(Some((view.shape().to_vec(), values)))
+    }
+
+    /// A tensor's numbers, whatever its shape.
+    pub(super) fn vector(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        Ok(self.tensor(name)?.map(|(_, values)| values))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.tensors.names()
+    }
+
+    /// `{trunk}{N}` of the layers, in order.
+    fn trunk(&self, scheme: &Scheme) -> Vec<String> {
+        let number = |name: &str| -> Option<u32> {
+            name.strip_prefix(scheme.trunk)?.strip_suffix(".weight")?.parse().ok()
+        };
+        let mut numbers: Vec<u32> = self.names().into_iter().filter_map(number).collect();
+        numbers.sort_unstable();
+        numbers.iter().map(|number| format!("{}{number}", scheme.trunk)).collect()
+    }
+
+    /// The policy, by the first scheme that names it.
+    ///
+    /// # Errors
+    /// Names what the file lacks, or the tensors that it has where no scheme fits.
+    pub(super) fn policy(&self, choices: Choices) -> Result<Found> {
+        for scheme in &SCHEMES {
+            let mut layers = self.trunk(scheme);
+            if layers.is_empty() {
+                continue;
+            }
+            if let Some(last) = scheme.last {
+                if self.tensors.tensor(&format!("{last}.weight")).is_err() {
+                    continue;
+                }
+                layers.push(last.to_owned());
+            }
+            return self.by(scheme, &layers, choices).context(scheme.from);
+        }
+        let mut names = self.names();
+        names.sort_unstable();
+        let more = if names.len() > 8 { ", …" } else { "" };
+        names.truncate(8);
+        bail!(
+            "no policy is known by these names: {}{more} (docs/interchange.md lists those that are)",
+            names.join(", ")
+        )
+    }
+
+    fn by(&self, scheme: &Scheme, layers: &[String], choices: Choices) -> Result<Found> {
+        let told = |key: &str| {
+            let value = self.about.get(key)?;
+            serde_json::from_value(serde_json::Value::String(value.clone())).ok()
+        };
+        let activation = choices.activation.or(scheme.activation).or_else(|| told("activation"));
+        let activation = activation.context("the file does not say which: add --activation")?;
+        let head = match (choices.head, self.about.get("head").map(String::as_str)) {
+            (Some(head), _) => head,
+            (None, Some("clip")) if scheme.activation.is_none() => Head::Clip,
+            (None, _) => scheme.head,
+        };
+        let mut steps = Vec::new();
+        for (i, layer) in layers.iter().enumerate() {
+            if i > 0 {
+                steps.push(Step::Function(activation));
+            }
+            steps.push(Step::Dense(self.dense(layer)?));
+        }
+        if head == Head::Squash {
+            steps.push(Step::Function(Activation::Tanh));
+        }
+        if let Some((scale, bias)) = scheme.range
+            && let (Some(scale), Some(bias)) = (self.vector(scale)?, self.vector(bias)?)
+        {
+            steps.extend([Step::Scale(scale), Step::Shift(bias)]);
+        }
+        let log_std = match scheme.log_std {
+            Some(name) => self.vector(name)?,
+            None => None,
+        };
+        let log_std = log_std.map(|values| values.into_iter().map(|v| v as f32).collect());
+        Ok(Found { from: scheme.from, steps, log_std, statistics: Statistics::in_file(self)? })
+    }
+
+    fn dense(&self, layer: &str) -> Result<Dense> {
+        let (shape, weights) =
+            self.tensor(&format!("{layer}.weight"))?.context("the layer has no weights")?;
+        let [outputs, inputs] = shape[..] else {
+            bail!("tensor {layer}.weight has shape {shape:?}, not [out, in]: no linear layer");
+        };
+        let bias = self.vector(&format!("{layer}.bias"))?.unwrap_or_else(|| vec![0.0; outputs]);
+        if inputs == 0 || outputs == 0 || bias.len() != outputs {
+            bail!("tensor {layer}.bias has {} numbers for {outputs} outputs", bias.len());
+        }
+        let columns = 0..inputs;
+        let weights =
+            columns.flat_map(|i| weights.iter().skip(i).step_by(inputs)).map(|w| *w as f32);
+        let bias = bias.into_iter().map(|bias| bias as f32).collect();
+        let dense = Dense { inputs, outputs, weights: weights.collect(), bias };
+        if !dense.weights.iter().chain(&dense.bias).all(|value| value.is_finite()) {
+            bail!("a weight of {layer} is too large for float32");
+        }
+        Ok(dense)
+    }
+}

@@ -1,0 +1,114 @@
+//! Statistics of observations that came with a policy: of Stable-Baselines3's `VecNormalize`, of
+//! Gymnasium's `NormalizeObservation`, or our own.
+//!
+//! `z = clamp((observation - mean) / sqrt(var + epsilon), -clip, clip)`
+
+use super::layouts::File;
+use crate::steps::Step;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// Both programs' default.
+const EPSILON: f64 = 1e-8;
+/// Likewise.
+const CLIP: f64 = 10.0;
+
+/// Statistics, ready to be applied.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Statistics {
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
+    clip: f64,
+}
+
+/// A file of statistics; `obs_rms` may be an object of its own, as in `VecNormalize`.
+#[derive(Debug, Deserialize)]
+struct Json {
+    #[serde(flatten)]
+    flat: Moments,
+    obs_rms: Option<Moments>,
+    #[serde(alias = "clip")]
+    clip_obs: Option<f64>,
+    epsilon: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Moments {
+    mean: Option<Vec<f64>>,
+    var: Option<Vec<f64>>,
+}
+
+impl Statistics {
+    fn new(mean: Vec<f64>, var: &[f64], epsilon: Option<f64>, clip: Option<f64>) -> Result<Self> {
+        let epsilon = epsilon.unwrap_or(EPSILON);
+        let deviation: Vec<f64> = var.iter().map(|var| (var + epsilon).sqrt()).collect();
+        Self::of(mean, deviation, clip.unwrap_or(CLIP))
+    }
+
+    fn of(mean: Vec<f64>, deviation: Vec<f64>, clip: f64) -> Result<Self> {
+        if mean.len() != deviation.len() {
+            bail!("{} means, but {} variances", mean.len(), deviation.len());
+        }
+        let usable = |deviation: &f64| deviation.is_finite() && *deviation > 0.0;
+        if let Some(i) = deviation.iter().position(|deviation| !usable(deviation)) {
+            bail!("the variance of observation {i} is not positive and finite");
+        }
+        if let Some(i) = mean.iter().position(|mean| !mean.is_finite()) {
+            bail!("the mean of observation {i} is not finite");
+        }
+        Ok(Self { mean, deviation, clip })
+    }
+
+    /// Of a JSON or safetensors file.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self> {
+        if bytes.first().is_some_and(|byte| *byte == b'{' || byte.is_ascii_whitespace()) {
+            let json: Json = serde_json::from_slice(bytes).context("not the JSON of statistics")?;
+            let moments = json.obs_rms.unwrap_or(json.flat);
+            let (Some(mean), Some(var)) = (moments.mean, moments.var) else {
+                bail!("there is no mean and var: write {{\"mean\": […], \"var\": […]}}");
+            };
+            return Self::new(mean, &var, json.epsilon, json.clip_obs);
+        }
+        Self::in_file(&File::read(bytes)?)?
+            .context("there are no tensors obs_rms.mean and obs_rms.var (or mean and var)")
+    }
+
+    /// Those among a file's tensors, if there are any.
+    pub(super) fn in_file(file: &File<'_>) -> Result<Option<Self>> {
+        let one = |name: &str| -> Result<Option<f64>> {
+            Ok(file.vector(name)?.and_then(|values| values.first().copied()))
+        };
+        let ours = ("observation.mean", "observation.deviation");
+        if let (Some(mean), Some(deviation)) = (file.vector(ours.0)?, file.vector(ours.1)?) {
+            let clip = one("observation.clip")?.unwrap_or(CLIP);
+            return Self::of(mean, deviation, clip).map(Some);
+        }
+        for prefix in ["obs_rms.", ""] {
+            let (mean, var) = (format!("{prefix}mean"), format!("{prefix}var"));
+            if let (Some(mean), Some(var)) = (file.vector(&mean)?, file.vector(&var)?) {
+                return Self::new(mean, &var, one("epsilon")?, one("clip_obs")?).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same with another clip.
+    pub(super) fn clipped_at(self, clip: Option<f64>) -> Self {
+        Self { clip: clip.unwrap_or(self.clip), ..self }
+    }
+
+    /// Number of observations.
+    pub(super) fn len(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// What they do to an observation. Rounded first, as the image will hold them: an observation has no
+    /// more digits either.
+    pub(super) fn steps(&self) -> [Step; 3] {
+        [
+            Step::Shift(self.mean.iter().map(|mean| -f64::from(*mean as f32)).collect()),
+            Step::Divide(self.deviation.iter().map(|d| f64::from(*d as f32)).collect()),
+            Step::Clamp { low: vec![-self.clip], high: vec![self.clip] },
+        ]
+    }
+}

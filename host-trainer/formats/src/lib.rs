@@ -1,0 +1,24 @@
+//! A policy as bytes: the image, and the formats of other programs.
+//!
+//! [`export`] writes an image from the parts of a trained policy; ONNX, safetensors and C headers are made
+//! from an image, which was checked when it was written. [`import`] reads ONNX and safetensors as steps
+//! and fits them to an image, which is compared with the steps.
+
+mod c_header;
+pub mod export;
+mod files;
+mod golden;
+pub mod image;
+pub mod import;
+pub mod inspect;
+mod layers;
+mod metadata;
+mod monitor_calibration;
+mod onnx;
+mod protobuf;
+mod provenance;
+pub mod quantise;
+mod safetensors;
+mod steps;
+
+pub use files::Formats;

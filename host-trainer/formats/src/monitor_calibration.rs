@@ -1,0 +1,157 @@
+//! How well the transition network predicts along real episodes: what the image's monitor measures by.
+//!
+//! | symbol | shape | meaning |
+//! |---|---|---|
+//! | `residual` | `[D]` | root mean square of `z' - predicted` |
+//! | `scores` | `[transitions]` | of [`daa_core::monitor::score`] |
+
+use daa_core::dynamics::TransitionSlice;
+use daa_core::monitor::{ALARM_QUANTILE, WARN_QUANTILE, score};
+use daa_core::supervisor::MONITOR_PATIENCE;
+use daa_envs::agent::Agent;
+use daa_envs::evaluate::Episode;
+
+/// How far above what lasted at export an alarm is: the worst of 20 episodes alone would be exceeded in
+/// one of the next 21. In units of the error it is the root of this.
+const ALARM_MARGIN: f32 = 2.0;
+/// No residual or level is smaller: a model that is exact on all of few states is still no oracle.
+const SMALLEST: f32 = 1e-6;
+
+/// The monitor's section of an image: `[D]` residuals, the warning and the alarm level. Transitions
+/// are those from each decision of an episode to the next.
+#[must_use]
+pub(crate) fn levels(
+    transition: &TransitionSlice<'_>,
+    agent: &Agent,
+    episodes: &[Episode],
+) -> Vec<f32> {
+    let size = agent.shape.input;
+    let pairs: Vec<Vec<_>> =
+        episodes.iter().map(|episode| predictions(transition, agent, episode)).collect();
+    let mut squares = vec![0f64; size];
+    for (z, predicted) in pairs.iter().flatten() {
+        for (sum, (z, predicted)) in squares.iter_mut().zip(z.iter().zip(predicted)) {
+            *sum += f64::from(z - predicted).powi(2);
+        }
+    }
+    let count = pairs.iter().map(Vec::len).sum::<usize>().max(1) as f64;
+    let mut section: Vec<f32> =
+        squares.iter().map(|sum| ((sum / count).sqrt() as f32).max(SMALLEST)).collect();
+    let of = |episode: &Vec<(Vec<f32>, Vec<f32>)>| -> Vec<f32> {
+        episode.iter().map(|(z, predicted)| score(z, predicted, &section)).collect()
+    };
+    let episodes: Vec<Vec<f32>> = pairs.iter().map(of).collect();
+    let mut scores = episodes.concat();
+    scores.sort_by(f32::total_cmp);
+    // Where the hard part of an episode is short, as a recovery before a hover, all of the largest errors
+    // are neighbours: a quantile of them would be exceeded long enough to alarm.
+    let sustained = sustained(&episodes, usize::from(MONITOR_PATIENCE));
+    let alarm = quantile(&scores, ALARM_QUANTILE).max(ALARM_MARGIN * sustained);
+    section.extend([quantile(&scores, WARN_QUANTILE), alarm]);
+    section
+}
+
+/// The largest level that `patience` scores in a row of an episode reach: above it nothing would have
+/// alarmed at export.
+fn sustained(episodes: &[Vec<f32>], patience: usize) -> f32 {
+    let windows = episodes.iter().flat_map(|scores| scores.windows(patience));
+    windows.map(|window| window.iter().copied().fold(f32::INFINITY, f32::min)).fold(0.0, f32::max)
+}
+
+/// The next normalised observation of each decision but the last, and its prediction.
+fn predictions(
+    transition: &TransitionSlice<'_>,
+    agent: &Agent,
+    episode: &Episode,
+) -> Vec<(Vec<f32>, Vec<f32>)> {
+    let (size, actions) = (agent.shape.input, agent.shape.output);
+    let normalised: Vec<Vec<f32>> = episode
+        .observations
+        .chunks_exact(size)
+        .map(|raw| {
+            let mut z = vec![0.0; size];
+            agent.scale.normalise(raw, &mut z);
+            z
+        })
+        .collect();
+    let mut scratch = vec![0.0; transition.scratch_len()];
+    let steps = normalised.iter().zip(normalised.iter().skip(1));
+    let steps = steps.zip(episode.actions.chunks_exact(actions));
+    steps
+        .map(|((z, next), action)| {
+            let raw: Vec<f32> = action
+                .iter()
+                .zip(&agent.limits)
+                .map(|(action, limits)| {
+                    let half = 0.5 * (limits.high - limits.low);
+                    (action - 0.5 * (limits.low + limits.high)) / half
+                })
+                .collect();
+            let mut predicted = vec![0.0; size];
+            transition.step(z, &raw, &mut scratch, &mut predicted);
+            (next.clone(), predicted)
+        })
+        .collect()
+}
+
+/// The smallest of the sorted numbers that at least `part` of all are not above.
+fn quantile(sorted: &[f32], part: f64) -> f32 {
+    let rank = (part * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(SMALLEST).max(SMALLEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use daa_core::dynamics::TransitionTarget;
+    use daa_core::{Activation, MlpShape, MlpSlice};
+    use daa_envs::running_stats::ObservationScale;
+
+    #[test]
+    fn quantiles_of_few_numbers() {
+        let numbers: Vec<f32> = (1..=1000).map(|i| i as f32).collect();
+        assert_eq!(quantile(&numbers, 0.99), 990.0);
+        assert_eq!(quantile(&numbers, 0.999), 999.0);
+        assert_eq!(quantile(&[], 0.99), SMALLEST);
+    }
+
+    #[test]
+    fn an_alarm_of_the_episodes_at_export_is_above_what_lasts_in_them() {
+        // Three in a row: 5, 7, 6 of the first; the neighbours across episodes do not count.
+        let episodes = [vec![1.0, 5.0, 7.0, 6.0, 2.0, 9.0], vec![9.0, 9.0], vec![9.0, 1.0, 9.0]];
+        assert_eq!(sustained(&episodes, 3), 5.0);
+        assert_eq!(sustained(&episodes, 1), 9.0);
+        assert_eq!(sustained(&episodes, 7), 0.0);
+    }
+
+    #[test]
+    fn residuals_and_scores_by_hand() {
+        // The network predicts no change at all: all weights 0.
+        let weights = vec![0.0; MlpShape::new(2, 1, 1).params()];
+        let network = MlpSlice::new(MlpShape::new(2, 1, 1), &weights, Activation::Relu).unwrap();
+        let target = TransitionTarget::Difference;
+        let transition = TransitionSlice { network, target, scale: &[1.0], clip: 10.0 };
+        // z = (x - 1) / 2.
+        let scale = ObservationScale {
+            mean: vec![1.0],
+            deviation: vec![2.0],
+            inverse_deviation: vec![0.5],
+            clip: 10.0,
+        };
+        let shape = MlpShape::new(1, 1, 1);
+        let agent = Agent::new(shape, Activation::Relu, vec![0.0; shape.params() + 1], scale);
+        // Changes of x: 2, 2, -2, 4; of z: 1, 1, -1, 2. RMS sqrt(7/4), scores 4/7 and 16/7.
+        let episode = Episode {
+            total: 0.0,
+            observations: vec![1.0, 3.0, 5.0, 3.0, 7.0],
+            actions: vec![0.0; 5],
+            rewards: vec![0.0; 5],
+        };
+        let section = levels(&transition, &agent, &[episode]);
+        let expected = [(7f32 / 4.0).sqrt(), 16.0 / 7.0, 16.0 / 7.0];
+        for (found, expected) in section.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{section:?}");
+        }
+        assert_eq!(section.len(), 3);
+    }
+}

@@ -1,0 +1,13 @@
+//! What is learned from runs: statistics, charts, reports, the variance of gradients, the quality of
+//! estimators, studies of many runs, benchmarks and pictures.
+
+pub mod bench;
+pub mod exact;
+pub mod plot;
+pub mod quality;
+pub mod render;
+pub mod report;
+pub mod stats;
+pub mod study;
+pub mod subject;
+pub mod variance;

@@ -1,0 +1,214 @@
+//! Pictures of a policy at work: an animation or a sheet of frames, drawn without a screen.
+
+mod film;
+
+use anyhow::{Result, anyhow, bail};
+use daa_envs::agent::Agent;
+use daa_envs::evaluate::{Actions, Evaluation, watch};
+use daa_envs::files::write_atomically;
+use daa_envs::output;
+use daa_envs::{Scene, Task};
+use film::{Film, Format};
+use indicatif::{ProgressBar, ProgressStyle};
+use mujoco_rs::prelude::{MjModel, MjvCamera};
+use mujoco_rs::renderer::{MjRenderer, RendererError};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// Frames of a second of simulated time, at most.
+const RATE: f64 = 25.0;
+
+/// Hundredths of a second for which an animation rests on an episode's last frame.
+const REST: u16 = 100;
+
+/// Arguments of `host-trainer render`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A run directory or an image
+    #[arg(value_name = "RUN|IMAGE")]
+    pub what: PathBuf,
+    /// Where the pictures go: .gif for an animation, .png for a sheet of frames
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Number of episodes, one after the other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub episodes: u32,
+    /// Seed of the starts
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Width of a frame in pixels
+    #[arg(long, default_value_t = 320, value_parser = clap::value_parser!(u32).range(16..=4096))]
+    pub width: u32,
+    /// Height of a frame in pixels
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(16..=4096))]
+    pub height: u32,
+    /// Most frames of an episode, spread over it; default: 120 in a .gif, 12 in a .png
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub frames: Option<u32>,
+}
+
+/// Runs episodes with an agent's most probable actions and writes pictures of them.
+///
+/// # Errors
+/// One line: another kind of file asked for, no OpenGL on this machine, a file not writable.
+pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Args) -> Result<()> {
+    let format = Format::of(&args.output)?;
+    check_folder(&args.output)?;
+    let what = Evaluation {
+        task,
+        action_repeat,
+        actions: Actions::Mean,
+        episodes: args.episodes as usize,
+        seed: args.seed,
+        threads: 1,
+    };
+    let most = args.frames.unwrap_or(format.frames()) as usize;
+    let schedule = schedule(task, action_repeat, most);
+    let total = schedule.len() * what.episodes;
+    let mut film = Film::new(format, [args.width, args.height], total)?;
+    let mut scene = Scene::new(task, args.width, args.height)?;
+    let mut renderer = MjRenderer::builder()
+        .width(args.width)
+        .height(args.height)
+        .camera(camera(scene.model()))
+        .build(scene.model())
+        .map_err(no_graphics)?;
+    let bar = bar(total);
+    let mut returns = Vec::with_capacity(what.episodes);
+    for index in 0..what.episodes {
+        let mut coming = schedule.iter().peekable();
+        let mut moment = 0;
+        let episode = watch(agent, &what, index, |environment| {
+            if let Some(shot) = coming.next_if(|shot| shot.moment == moment) {
+                scene.follow(environment)?;
+                let drawn = renderer.sync_data(scene.data_mut()).and_then(|()| renderer.render());
+                drawn.map_err(|error| anyhow!("cannot draw: {error}"))?;
+                film.add(renderer.rgb_flat().unwrap_or_default(), shot.hold)?;
+                bar.inc(1);
+            }
+            moment += 1;
+            anyhow::Ok(())
+        })?;
+        returns.push(format!("{:.2}", episode.total));
+    }
+    bar.finish_and_clear();
+    let bytes = film.finish()?;
+    write_atomically(&args.output, &bytes)?;
+    output::line(format!(
+        "{}: {total} frames of {}x{} ({}, seed {}, return {}), {} KiB",
+        args.output.display(),
+        args.width,
+        args.height,
+        task.name,
+        args.seed,
+        returns.join(", "),
+        bytes.len().div_ceil(1024)
+    ))?;
+    Ok(())
+}
+
+/// Fails before the work, not after it, where the file has no place.
+fn check_folder(file: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            bail!("cannot write {}: there is no folder {}", file.display(), folder.display())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_graphics(error: RendererError) -> anyhow::Error {
+    let reason = match error {
+        RendererError::GlutinError(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    anyhow!(
+        "pictures need OpenGL without a screen, which is not to be had here ({reason}): \
+         `apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri`"
+    )
+}
+
+/// The task's first camera, as dm_control's; where it has none, one that follows its first body.
+fn camera(model: &MjModel) -> MjvCamera {
+    if model.ncam() > 0 {
+        return MjvCamera::new_fixed(0);
+    }
+    let mut camera = MjvCamera::new_free(model);
+    if model.nbody() > 1 {
+        camera.track(1);
+    }
+    camera
+}
+
+fn bar(frames: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:28} {pos}/{len} frames  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(frames as u64).with_style(style)
+}
+
+/// A frame to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shot {
+    /// After how many decisions.
+    moment: usize,
+    /// Hundredths of a second until the next.
+    hold: u16,
+}
+
+/// When to draw: at most [`RATE`], at most `most` frames, the first and the last state among them.
+fn schedule(task: &Task, action_repeat: u32, most: usize) -> Vec<Shot> {
+    let step = task.control_timestep();
+    let decisions = task.episode_steps.div_ceil(action_repeat) as usize;
+    let by_rate = (f64::from(task.episode_steps) * step * RATE).round() as usize;
+    let intervals = most.saturating_sub(1).min(decisions).min(by_rate);
+    let moment = |frame: usize| (2 * frame * decisions + intervals) / (2 * intervals.max(1));
+    // An episode's last decision may be cut short by its end.
+    let hundredths = |moment: usize| {
+        let steps = (moment * action_repeat as usize).min(task.episode_steps as usize);
+        (100.0 * steps as f64 * step).round() as u16
+    };
+    let shot = |frame: usize| {
+        let (moment, next) = (moment(frame), moment(frame + 1));
+        let hold =
+            if frame == intervals { REST } else { hundredths(next).abs_diff(hundredths(moment)) };
+        Shot { moment, hold }
+    };
+    (0..=intervals).map(shot).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use daa_envs as task;
+
+    #[test]
+    fn frames_span_the_episode_at_its_own_speed() {
+        // 1000 steps of 0.01 s, 4 a decision: 250 decisions in 10 s.
+        let task = task::find("cartpole-swingup").unwrap();
+        for (most, frames) in [(10_000, 251), (120, 120), (2, 2), (1, 1)] {
+            let shots = schedule(task, 4, most);
+            assert_eq!(shots.len(), frames);
+            assert_eq!(shots[0].moment, 0);
+            assert!(shots.is_sorted_by_key(|shot| shot.moment));
+            let last = shots.last().unwrap();
+            assert_eq!(last.hold, REST);
+            if frames > 1 {
+                assert_eq!(last.moment, 250);
+                let played: u32 = shots[..frames - 1].iter().map(|s| u32::from(s.hold)).sum();
+                assert_eq!(played, 1000);
+            }
+        }
+        // One decision a step: every fourth is drawn.
+        let shots = schedule(task, 1, 10_000);
+        assert!(shots.windows(2).all(|pair| pair[1].moment - pair[0].moment == 4));
+        // 1000 = 142 * 7 + 6: the last decision ends early, on time.
+        let shots = schedule(task, 7, 10_000);
+        assert_eq!(shots.len(), 144);
+        assert_eq!(shots[142].hold, 6);
+    }
+}

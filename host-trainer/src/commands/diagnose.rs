@@ -1,0 +1,20 @@
+//! `host-trainer diagnose`.
+
+use anyhow::Result;
+use daa_lab::quality::diagnose;
+use std::process::ExitCode;
+
+/// Hold each estimator's advantages against rollouts in the rewound simulator
+#[derive(clap::Args, Debug)]
+pub(crate) struct Diagnose {
+    #[command(flatten)]
+    args: diagnose::Args,
+}
+
+impl Diagnose {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        diagnose::run(&self.args)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,24 @@
+//! `host-trainer inspect`.
+
+use anyhow::Result;
+use daa_formats::inspect::inspect;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Show what is in a policy image
+#[derive(clap::Args, Debug)]
+pub(crate) struct Inspect {
+    /// The image
+    image: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        inspect(&self.image, self.json)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

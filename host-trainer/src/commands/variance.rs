@@ -1,0 +1,34 @@
+//! `host-trainer variance`.
+
+use anyhow::Result;
+use daa_lab::quality::bias_command;
+use daa_lab::variance::command;
+use std::process::ExitCode;
+
+/// Measure where the variance of the policy gradient comes from: states or actions
+#[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Variance {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    args: command::Args,
+}
+
+/// What else is measured.
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// Bias and variance of the estimators' gradients, for the policy of a run
+    Bias(bias_command::Args),
+}
+
+impl Variance {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self.what {
+            Some(What::Bias(args)) => bias_command::run(&args)?,
+            None => command::run(&self.args)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

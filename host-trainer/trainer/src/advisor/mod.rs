@@ -1,0 +1,204 @@
+//! Advice during training: every so many iterations, whether the next unit of budget should buy more
+//! actions or more states, and, where it is asked for, N by it.
+
+pub mod advice;
+
+use crate::config::{ActionCost, Config, EstimatorKind, NoiseScheme};
+use crate::data::Samples;
+use crate::decomposition::{
+    Actor, BatchSamples, Draws, Jackknife, Pieces, Prices, Projection, measure_batch,
+    next_num_actions, stream,
+};
+use crate::metrics::Clock;
+use crate::nn::to_vec;
+use advice::Advice;
+use daa_envs::agent::Agent;
+use std::time::Instant;
+use tch::Tensor;
+
+/// Projections of a gradient.
+const PROJECTIONS: usize = 64;
+/// Iterations between two verdicts where N is to be chosen and nobody said how often.
+const EVERY: usize = 5;
+
+/// Looks at the samples of an update, now and then.
+#[derive(Debug)]
+pub struct Advisor {
+    every: u64,
+    /// N, where it is to be chosen.
+    chosen: Option<usize>,
+    /// Seconds so far: of states, of extra actions; and the number of both.
+    spent: [f64; 2],
+    counted: [f64; 2],
+    said: Vec<Advice>,
+}
+
+/// What an iteration took, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// Everything but what does not grow with the batch.
+    pub states: f64,
+    /// Extra actions and their advantages.
+    pub actions: f64,
+}
+
+impl Spent {
+    /// Of an iteration that began then. Training a model costs the same whatever the batch is made of.
+    #[must_use]
+    pub fn of(start: Instant, clock: &Clock) -> Self {
+        let (all, wall) = (start.elapsed().as_secs_f64(), &clock.wall);
+        Self { states: (all - wall.model - wall.extra).max(0.0), actions: wall.extra }
+    }
+}
+
+impl Advisor {
+    /// None where no advice is asked for.
+    #[must_use]
+    pub fn new(config: &Config) -> Option<Self> {
+        let advise = &config.advise;
+        let every = match (advise.every, advise.auto) {
+            (0, false) => return None,
+            (0, true) => EVERY,
+            (every, _) => every,
+        };
+        Some(Self {
+            every: every as u64,
+            chosen: advise.auto.then_some(config.estimator.num_actions),
+            spent: [0.0; 2],
+            counted: [0.0; 2],
+            said: Vec::new(),
+        })
+    }
+
+    /// N, where it is to be chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Option<usize> {
+        self.chosen
+    }
+
+    /// Goes on with an N that was chosen before.
+    pub fn resume(&mut self, num_actions: usize) {
+        self.chosen = self.chosen.map(|_| num_actions);
+    }
+
+    /// What was said since this was last asked.
+    pub fn take(&mut self) -> Vec<Advice> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Looks at an iteration; `iteration` is how many there were before it, `agents` acted in it.
+    pub fn look(
+        &mut self,
+        config: &Config,
+        iteration: u64,
+        agents: &[Agent],
+        samples: &Samples,
+        spent: Spent,
+    ) {
+        let size = samples.advantages.size();
+        let (states, num_actions) = (size[1] as usize, size[2] as usize);
+        let extra = num_actions - 1;
+        // The states of all seeds share the seconds.
+        let all = (states * agents.len()) as f64;
+        self.spent = [self.spent[0] + spent.states, self.spent[1] + spent.actions];
+        self.counted = [self.counted[0] + all, self.counted[1] + all * extra as f64];
+        let pieces = Pieces::of(config.rollout.num_envs, config.rollout.length);
+        let Some(pieces) = pieces.filter(|_| extra > 0) else { return };
+        if !(iteration + 1).is_multiple_of(self.every) {
+            return;
+        }
+        let prices = self.prices(config);
+        for (s, agent) in agents.iter().enumerate() {
+            let begun = Instant::now();
+            let seed = config.seeds[s];
+            let found = components(config, s, (seed, iteration), agent, samples, pieces);
+            let len = config.rollout.length;
+            let percent = |from, to| {
+                let trade = |c: &_| prices.trade(c, len, from, to);
+                [
+                    found.of(|c| 100.0 * trade(c).actions),
+                    found.of(|c| 100.0 * trade(c).states),
+                    found.of(|c| 100.0 * trade(c).margin()),
+                ]
+            };
+            let [actions, states, margin] = percent(extra, extra + 1);
+            let policy_share = found.of(|c| {
+                let policy = c.policy_dependent(len) / num_actions as f64;
+                100.0 * policy / (policy + c.markov_chain(len))
+            });
+            let next = self.chosen.map(|now| {
+                next_num_actions(
+                    now,
+                    [config.advise.min_actions, config.advise.max_actions],
+                    |from, to| {
+                        let [_, _, margin] = percent(from, to);
+                        (margin.value, !margin.is_in_doubt())
+                    },
+                )
+            });
+            self.chosen = next;
+            self.said.push(Advice {
+                iteration: iteration + 1,
+                decisions: (iteration + 1) * config.batch() as u64,
+                seed,
+                num_actions: extra,
+                extension: prices.extension(extra, extra + 1),
+                actions,
+                states,
+                margin,
+                policy_share,
+                chosen: next.unwrap_or(extra),
+                seconds: begun.elapsed().as_secs_f64(),
+            });
+        }
+    }
+
+    /// What states and actions cost, as the user counts.
+    fn prices(&self, config: &Config) -> Prices {
+        match config.advise.cost {
+            ActionCost::Decisions => {
+                let rewinds = config.estimator.kind == EstimatorKind::Rewind;
+                Prices {
+                    state: 1.0,
+                    action: if rewinds { config.estimator.horizon as f64 } else { 0.0 },
+                }
+            }
+            ActionCost::Seconds => {
+                let each = |i: usize| self.spent[i] / self.counted[i].max(1.0);
+                Prices { state: each(0), action: each(1) }
+            }
+        }
+    }
+}
+
+/// Components of one seed's samples.
+fn components(
+    config: &Config,
+    seed_index: usize,
+    (seed, iteration): (u64, u64),
+    agent: &Agent,
+    samples: &Samples,
+    pieces: Pieces,
+) -> Jackknife {
+    let of_seed = |tensor: &Tensor| -> Vec<f64> {
+        to_vec(&tensor.get(seed_index as i64)).into_iter().map(f64::from).collect()
+    };
+    let (z, actions) = (of_seed(&samples.z), of_seed(&samples.actions));
+    let mut advantages = of_seed(&samples.advantages);
+    if config.normalise.advantages {
+        // As the update does, minibatch by minibatch; their scale changes no share.
+        let mean = advantages.iter().sum::<f64>() / advantages.len() as f64;
+        advantages.iter_mut().for_each(|advantage| *advantage -= mean);
+    }
+    let actor = Actor::of_normalised(agent);
+    let projection =
+        Projection::new(&mut stream(seed, Draws::Projections, iteration), &actor, PROJECTIONS);
+    let samples = BatchSamples {
+        z: &z,
+        actions: &actions,
+        advantages: &advantages,
+        num_actions: samples.advantages.size()[2] as usize,
+        independent: config.estimator.noise == NoiseScheme::Independent,
+    };
+    measure_batch(&actor, samples, pieces, &projection)
+}

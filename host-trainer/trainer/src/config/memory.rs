@@ -1,0 +1,179 @@
+//! What a configuration needs at the very least, before anything of it is allocated.
+//!
+//! | symbol | meaning |
+//! |---|---|
+//! | `S`, `B`, `N` | seeds, states of a batch and seed, extra actions |
+//! | `D`, `A` | signals of an observation, of an action |
+
+use super::{Config, ConfigError, flat};
+use daa_core::MlpShape;
+use daa_envs::Task;
+
+/// Weights, gradients, and Adam's two moments.
+const COPIES: u128 = 4;
+/// Bytes of a number.
+const FLOAT: u128 = 4;
+
+/// One part of what is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    bytes: u128,
+    keys: Vec<&'static str>,
+}
+
+impl Config {
+    /// Refuses what this machine has not the memory for. Where its size is not to be found out, it is taken to
+    /// be enough.
+    ///
+    /// # Errors
+    /// [`ConfigError::Memory`], [`ConfigError::Task`].
+    pub fn fits_memory(&self) -> Result<(), ConfigError> {
+        let task = self.find_task()?;
+        installed().map_or(Ok(()), |bytes| self.fits(task, bytes))
+    }
+
+    fn fits(&self, task: &Task, installed: u64) -> Result<(), ConfigError> {
+        let parts = self.parts(task.observations.len() as u128, task.actions.len() as u128);
+        let needed: u128 = parts.iter().map(|part| part.bytes).sum();
+        if needed <= u128::from(installed) {
+            return Ok(());
+        }
+        let largest = parts.iter().max_by_key(|part| part.bytes).map_or(&[][..], |part| &part.keys);
+        let table = flat(&toml::Table::try_from(self).unwrap_or_default());
+        let value = |key: &str| match (key, table.get(key)) {
+            ("seeds", _) => format!("{} seeds", self.num_seeds()),
+            (_, value) => {
+                format!("{key} = {}", value.map_or_else(String::new, ToString::to_string))
+            }
+        };
+        let gib = |bytes: u128| (bytes as f64 / f64::from(1u32 << 30)).ceil();
+        Err(ConfigError::Memory {
+            needed: gib(needed),
+            installed: gib(installed.into()),
+            values: largest.iter().map(|key| value(key)).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// A lower bound: every number that is there for as long as an iteration lasts is counted once.
+    fn parts(&self, d: u128, a: u128) -> [Part; 4] {
+        let wide = |size: usize| size as u128;
+        let (s, b, n) =
+            (wide(self.num_seeds()), wide(self.batch()), wide(self.estimator.num_actions));
+        let model = self.estimator.kind.has_model();
+        let params = |input: u128, hidden: usize, output: u128| {
+            wide(MlpShape::new(input as usize, hidden, output as usize).params())
+        };
+        let mut weights = params(d, self.actor.hidden, a) + params(d, self.critic.hidden, 1);
+        if model {
+            weights += params(d + a, self.model.transition_hidden, d);
+            weights += params(d + a, self.model.reward_hidden, 1);
+        }
+        // Observation, its successor, action, reward, value, advantage.
+        let row = 2 * d + a + 3;
+        let extra = match self.estimator.kind {
+            super::EstimatorKind::Single => 0,
+            // The action and its score.
+            super::EstimatorKind::Rewind | super::EstimatorKind::QNetwork => a + 1,
+            // And the state that it is imagined from, or that it leads to.
+            super::EstimatorKind::Dynamics | super::EstimatorKind::SimulatedStates => d + a + 1,
+        };
+        // The ring grows with what comes.
+        let replayed =
+            if model { wide(self.model.replay_capacity).min(self.decisions.into()) } else { 0 };
+        let all = [
+            "seeds",
+            "actor.hidden",
+            "critic.hidden",
+            "model.transition_hidden",
+            "model.reward_hidden",
+        ];
+        let networks = if model { all.to_vec() } else { all[..3].to_vec() };
+        [
+            Part { bytes: FLOAT * COPIES * s * weights, keys: networks },
+            Part {
+                bytes: FLOAT * s * b * row,
+                keys: vec!["seeds", "rollout.num_envs", "rollout.length"],
+            },
+            Part {
+                bytes: FLOAT * s * b * n * extra,
+                keys: vec!["seeds", "rollout.num_envs", "rollout.length", "estimator.num_actions"],
+            },
+            Part {
+                bytes: FLOAT * s * replayed * (2 * d + a + 1),
+                keys: vec!["seeds", "model.replay_capacity", "decisions"],
+            },
+        ]
+    }
+}
+
+/// Bytes of memory of this machine.
+fn installed() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::{EstimatorKind, Sources, resolve};
+
+    fn config(set: &[&str]) -> Config {
+        let set = set.iter().map(|s| (*s).to_owned()).collect();
+        resolve(&Sources { preset: Some("quickstart".to_owned()), set, ..Sources::default() })
+            .unwrap()
+    }
+
+    #[test]
+    fn one_byte_too_few_is_refused_and_the_largest_part_named() {
+        // Cartpole has five signals and one action.
+        let config = config(&[
+            "seeds=[1, 2]",
+            "rollout.num_envs=10",
+            "rollout.length=100",
+            "update.minibatch_size=100",
+            "estimator.num_actions=50",
+            "decisions=3000",
+            "model.replay_capacity=2000",
+            "actor.hidden=1",
+            "critic.hidden=1",
+            "model.transition_hidden=1",
+            "model.reward_hidden=1",
+        ]);
+        assert_eq!(config.estimator.kind, EstimatorKind::Dynamics);
+        // inputs + 1, 1 + 1, and for each output 1 + 1: with one hidden unit in each of two layers.
+        let weights = (6 + 2 + 2) + (6 + 2 + 2) + (7 + 2 + 5 * 2) + (7 + 2 + 2);
+        let batch = 1000 * (2 * 5 + 1 + 3);
+        let extra = 1000 * 50 * (5 + 1 + 1);
+        let replay = 2000 * (2 * 5 + 1 + 1);
+        let needed = 2 * 4 * (4 * weights + batch + extra + replay);
+        let task = config.find_task().unwrap();
+        config.fits(task, needed).unwrap();
+        let error = config.fits(task, needed - 1).unwrap_err().to_string();
+        for words in ["2 seeds", "num_envs = 10", "rollout.length = 100", "num_actions = 50"] {
+            assert!(error.contains(words), "{words}: {error}");
+        }
+        // Without a model there is neither, and with a short run the ring does not fill.
+        let mut single = config.clone();
+        single.estimator.kind = EstimatorKind::Single;
+        single.fits(task, 2 * 4 * (4 * 20 + batch)).unwrap();
+        assert!(single.fits(task, 2 * 4 * (4 * 20 + batch) - 1).is_err());
+        let short = Config { decisions: 1000, ..config };
+        short.fits(task, needed - 2 * 4 * 1000 * 12).unwrap();
+        assert!(short.fits(task, needed - 2 * 4 * 1000 * 12 - 1).is_err());
+    }
+
+    #[test]
+    fn this_machine_has_room_for_the_quickstart_and_not_for_a_mistake() {
+        config(&[]).fits_memory().unwrap();
+        let huge = config(&[
+            "rollout.num_envs=4096",
+            "rollout.length=1048576",
+            "estimator.num_actions=1024",
+        ]);
+        let error = huge.fits_memory().unwrap_err().to_string();
+        assert!(error.contains("GiB") && error.contains("num_actions = 1024"), "{error}");
+    }
+}

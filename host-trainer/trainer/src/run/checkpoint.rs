@@ -1,0 +1,499 @@
+//! Everything a run is, on disk: from here it goes on bit for bit.
+//!
+//! | file in `checkpoints/ITERATION/` | what |
+//! |---|---|
+//! | `weights.safetensors` | networks and their optimisers |
+//! | `state.bin` | the rest (postcard): replay, statistics, simulators, random streams, counters |
+//! | `manifest.json` | version, iteration, and size and CRC-32 of the others |
+//!
+//! A checkpoint is written into a folder beside, synced and renamed: one that has its name is whole. The
+//! newest ones are kept, and the one whose evaluation was best, which `checkpoints/best.json` names.
+
+use super::directory::RunDirectory;
+use crate::data::{ReplayBuffer, SeedStatistics};
+use crate::metrics::Best;
+use crate::nn::{Network, NetworkState};
+use crate::rollout::WorkerState;
+use crate::train::Trainer;
+use anyhow::{Context, Result, bail};
+use daa_envs::files;
+use daa_envs::files::write_atomically;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Raised when [`State`] changes.
+const VERSION: u32 = 2;
+/// Checkpoints that are kept.
+const KEPT: usize = 2;
+const MANIFEST: &str = "manifest.json";
+const STATE: &str = "state.bin";
+const WEIGHTS: &str = "weights.safetensors";
+
+/// All of a run but its networks.
+#[derive(Serialize, Deserialize)]
+struct State {
+    iteration: u64,
+    best: Option<Best>,
+    model_trained: bool,
+    episodes: usize,
+    diverged: usize,
+    statistics: Vec<SeedStatistics>,
+    buffers: Vec<ReplayBuffer>,
+    workers: Vec<WorkerState>,
+    adam_steps: Vec<i64>,
+}
+
+/// What a checkpoint consists of.
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    version: u32,
+    iteration: u64,
+    decisions: u64,
+    files: BTreeMap<String, Part>,
+}
+
+/// A file of a checkpoint.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Part {
+    bytes: u64,
+    crc32: u32,
+}
+
+impl Part {
+    fn of(bytes: &[u8]) -> Self {
+        let crc = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+        Self { bytes: bytes.len() as u64, crc32: crc.checksum(bytes) }
+    }
+}
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The newest that is whole.
+    #[default]
+    Newest,
+    /// The one with the best evaluation.
+    Best,
+    /// The one after this iteration.
+    Iteration(u64),
+}
+
+impl std::str::FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "newest" => Ok(Self::Newest),
+            "best" => Ok(Self::Best),
+            number => number
+                .parse()
+                .map(Self::Iteration)
+                .map_err(|_| format!("{number} is no checkpoint: newest, best or an iteration")),
+        }
+    }
+}
+
+/// Why a checkpoint cannot be used.
+enum Unusable {
+    /// An older one may be whole.
+    Damaged(String),
+    /// No other one will do either.
+    Foreign(String),
+}
+
+/// Complete checkpoints, oldest first. A folder that cannot be read is not an empty one.
+fn list(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
+    let folder = directory.checkpoints();
+    let unreadable = || format!("cannot read {}", folder.display());
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(unreadable)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(unreadable)?;
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        found.extend(number.map(|number| (number, entry.path())));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a run has saved anything.
+///
+/// # Errors
+/// When that cannot be found out.
+pub fn exists(directory: &RunDirectory) -> Result<bool> {
+    Ok(!list(directory)?.is_empty())
+}
+
+/// The newest checkpoint's folder.
+///
+/// # Errors
+/// As [`exists`].
+pub fn newest(directory: &RunDirectory) -> Result<Option<PathBuf>> {
+    Ok(list(directory)?.pop().map(|(_, place)| place))
+}
+
+/// Writes a checkpoint of the trainer and forgets the oldest ones.
+///
+/// # Errors
+/// When it cannot be written; older checkpoints are untouched then.
+pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
+    let folder = directory.checkpoints();
+    let target = folder.join(trainer.iteration.to_string());
+    if target.exists() {
+        return Ok(target);
+    }
+    directory.sync_metrics()?;
+    let beside = folder.join(format!(".{}.{}", trainer.iteration, std::process::id()));
+    let written = write_into(&beside, trainer)
+        .and_then(|()| fs::rename(&beside, &target).context("renaming"))
+        .and_then(|()| File::open(&folder)?.sync_all().context("syncing"))
+        .with_context(|| format!("cannot save the checkpoint {}", target.display()));
+    if let Err(error) = written {
+        let _ = fs::remove_dir_all(&beside);
+        return Err(error);
+    }
+    if trainer.best.is_some_and(|best| best.iteration == trainer.iteration) {
+        let text = serde_json::to_string(&trainer.best).context("naming the best checkpoint")?;
+        write_atomically(&best_json(directory), text.as_bytes())?;
+    }
+    let best = best(directory).map(|best| best.iteration);
+    let all = list(directory)?;
+    for (iteration, old) in &all[..all.len().saturating_sub(KEPT)] {
+        if Some(*iteration) != best {
+            // A checkpoint that cannot be removed costs space, nothing else.
+            let _ = fs::remove_dir_all(old);
+        }
+    }
+    Ok(target)
+}
+
+/// Deletes what a run that goes on from `iteration` will write again.
+pub fn discard_after(directory: &RunDirectory, iteration: u64) {
+    let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.parse().is_ok_and(|number: u64| number > iteration) {
+            // What cannot be deleted is in nobody's way, but for its space.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn best_json(directory: &RunDirectory) -> PathBuf {
+    directory.checkpoints().join("best.json")
+}
+
+/// The best evaluation whose checkpoint is there.
+fn best(directory: &RunDirectory) -> Option<Best> {
+    serde_json::from_slice(&files::read(&best_json(directory), files::WRITTEN).ok()?).ok()
+}
+
+fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let states: Vec<(&str, NetworkState)> =
+        trainer.networks().into_iter().map(|(name, network)| (name, network.state())).collect();
+    let seeds = trainer.config.num_seeds();
+    let mut tensors = Vec::new();
+    for (name, state) in &states {
+        let parts = [
+            ("params", &state.params),
+            ("first_moment", &state.first_moment),
+            ("second_moment", &state.second_moment),
+        ];
+        for (part, values) in parts {
+            let shape = vec![seeds, values.len() / seeds];
+            let view = TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(values))
+                .context("laying out the weights")?;
+            tensors.push((format!("{name}.{part}"), view));
+        }
+    }
+    // One entry: a map of several is written in a different order every time, and the same weights
+    // are to be the same bytes.
+    let run = format!("{}, {} decisions", trainer.config.task, trainer.decisions());
+    let about = HashMap::from([("run".to_owned(), run)]);
+    let weights = safetensors::serialize(tensors, Some(about)).context("encoding the weights")?;
+    let state = State {
+        iteration: trainer.iteration,
+        best: trainer.best,
+        model_trained: trainer.model_trained,
+        episodes: trainer.episodes,
+        diverged: trainer.diverged,
+        statistics: trainer.experience.statistics.clone(),
+        buffers: trainer.experience.buffers.clone(),
+        workers: trainer.rollout.state()?,
+        adam_steps: states.iter().map(|(_, state)| state.steps).collect(),
+    };
+    let state = postcard::to_allocvec(&state).context("encoding the state")?;
+    let parts = [(WEIGHTS, weights), (STATE, state)];
+    let manifest = Manifest {
+        version: VERSION,
+        iteration: trainer.iteration,
+        decisions: trainer.decisions(),
+        files: parts.iter().map(|(name, bytes)| ((*name).to_owned(), Part::of(bytes))).collect(),
+    };
+    let manifest = serde_json::to_vec_pretty(&manifest).context("encoding the manifest")?;
+    for (name, bytes) in parts.into_iter().chain([(MANIFEST, manifest)]) {
+        let place = folder.join(name);
+        File::create(&place)
+            .and_then(|mut file| {
+                file.write_all(&bytes)?;
+                file.sync_all()
+            })
+            .with_context(|| format!("cannot write {}", place.display()))?;
+    }
+    Ok(())
+}
+
+/// Puts a checkpoint of a run into a fresh trainer of its configuration. Where the newest one is damaged
+/// the one before it is taken, and `warn` is told.
+///
+/// # Errors
+/// When there is none that is whole, or it is of another version or configuration.
+pub fn load(
+    directory: &RunDirectory,
+    trainer: &mut Trainer,
+    which: Which,
+    mut warn: impl FnMut(&str),
+) -> Result<()> {
+    let place = directory.path().display();
+    let all = list(directory)?;
+    let wanted = match which {
+        Which::Newest => None,
+        Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {
+            format!("{place} was never evaluated while it trained: it has no best checkpoint")
+        })?),
+        Which::Iteration(iteration) => Some(iteration),
+    };
+    let candidates: Vec<_> = all
+        .iter()
+        .rev()
+        .filter(|(number, _)| wanted.is_none_or(|wanted| wanted == *number))
+        .collect();
+    if candidates.is_empty() {
+        if let Some(wanted) = wanted {
+            let kept: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
+            bail!("{place} keeps no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
+        }
+        bail!("{place} saved nothing to go on from: delete it and train again");
+    }
+    let mut damage = String::new();
+    let largest = largest(trainer)?;
+    for (number, folder) in candidates {
+        match read(folder, largest)
+            .and_then(|(state, tensors)| put(trainer, folder, state, &tensors))
+        {
+            Ok(()) if damage.is_empty() => return Ok(()),
+            Ok(()) => {
+                warn(&format!("{damage}; taking the one before it, after iteration {number}"));
+                return Ok(());
+            }
+            Err(Unusable::Foreign(why)) => bail!(why),
+            Err(Unusable::Damaged(why)) if damage.is_empty() => damage = why,
+            Err(Unusable::Damaged(_)) => {}
+        }
+    }
+    bail!("{damage}, and no older one is whole: delete {place} and train again")
+}
+
+/// Bytes that a part of a checkpoint of this trainer may have: networks, full buffers, environments.
+fn largest(trainer: &Trainer) -> Result<u64> {
+    let numbers = |network: &Network| 3 * network.params().numel() as u64;
+    let weights: u64 =
+        trainer.networks().into_iter().map(|(_, network)| 4 * numbers(network)).sum();
+    let buffers: u64 = trainer.experience.buffers.iter().map(ReplayBuffer::largest).sum();
+    let workers = postcard::to_allocvec(&trainer.rollout.state()?).context("encoding the state")?;
+    // What is left is small: names, statistics, counters.
+    Ok((1 << 20) + weights.max(buffers.saturating_add(2 * workers.len() as u64)))
+}
+
+/// A checkpoint's contents, each part as long as its manifest says and with its checksum; no part of more
+/// than `largest` bytes is read.
+fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
+    let damaged = |why: String| {
+        Unusable::Damaged(format!("the checkpoint {} is damaged ({why})", folder.display()))
+    };
+    let bytes = |name: &str| {
+        files::read(&folder.join(name), largest)
+            .map_err(|error| damaged(format!("{name}: {error}")))
+    };
+    let manifest = bytes(MANIFEST)?;
+    let value: serde_json::Value = serde_json::from_slice(&manifest)
+        .map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
+    if value["version"] != VERSION {
+        return Err(Unusable::Foreign(format!(
+            "the checkpoint {} is of version {}, this program reads {VERSION}: use the program that wrote it, or train again",
+            folder.display(),
+            value["version"]
+        )));
+    }
+    let manifest: Manifest =
+        serde_json::from_value(value).map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
+    let part = |name: &str| {
+        let bytes = bytes(name)?;
+        if manifest.files.get(name) == Some(&Part::of(&bytes)) {
+            Ok(bytes)
+        } else {
+            Err(damaged(format!("{name} is not what was written")))
+        }
+    };
+    let (weights, state) = (part(WEIGHTS)?, part(STATE)?);
+    let state: State =
+        postcard::from_bytes(&state).map_err(|error| damaged(format!("{STATE}: {error}")))?;
+    if state.iteration != manifest.iteration {
+        return Err(damaged(format!("{STATE} is not of iteration {}", manifest.iteration)));
+    }
+    Ok((state, weights))
+}
+
+/// Whether a run of this configuration can have come to these counts: sums of them do not overflow.
+fn counts(state: &State, trainer: &Trainer) -> bool {
+    let config = &trainer.config;
+    let decisions = state.iteration.saturating_mul((config.batch() * config.num_seeds()) as u64);
+    let best = state.best.is_none_or(|best| best.iteration <= state.iteration);
+    best && state.iteration <= config.iterations()
+        // Each decision ends one episode at most, and may blow up.
+        && state.episodes as u64 <= 2 * decisions
+        && state.diverged <= state.episodes
+        && state.adam_steps.iter().all(|steps| (0..=1 << 48).contains(steps))
+}
+
+/// Makes a trainer what a checkpoint says.
+fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Result<(), Unusable> {
+    let place = folder.display();
+    let foreign = || {
+        Unusable::Foreign(format!(
+            "the checkpoint {place} is of another configuration than config.toml beside it"
+        ))
+    };
+    let here = &trainer.experience;
+    let fits = state.statistics.len() == here.statistics.len()
+        && state.buffers.len() == here.buffers.len()
+        && state.statistics.iter().zip(&here.statistics).all(|(a, b)| a.fits(b))
+        && state.buffers.iter().zip(&here.buffers).all(|(a, b)| a.fits(b))
+        && state.adam_steps.len() == trainer.networks().len()
+        && counts(&state, trainer);
+    let tensors = SafeTensors::deserialize(weights).map_err(|error| {
+        Unusable::Damaged(format!("the checkpoint {place} is damaged ({WEIGHTS}: {error})"))
+    })?;
+    if !fits {
+        return Err(foreign());
+    }
+    let steps = state.adam_steps.iter().copied();
+    for ((name, network), steps) in trainer.networks_mut().into_iter().zip(steps) {
+        let part = |part: &str| -> Result<Vec<f32>, Unusable> {
+            let view = tensors.tensor(&format!("{name}.{part}")).map_err(|_| foreign())?;
+            let numbers = view.data().chunks_exact(4);
+            Ok(numbers.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        };
+        let saved = NetworkState {
+            params: part("params")?,
+            first_moment: part("first_moment")?,
+            second_moment: part("second_moment")?,
+            steps,
+        };
+        let numbers = [&saved.params, &saved.first_moment, &saved.second_moment];
+        if let Some(number) = numbers.into_iter().flatten().find(|number| !number.is_finite()) {
+            return Err(Unusable::Damaged(format!(
+                "the checkpoint {place} is damaged ({WEIGHTS}: a number of {name} is {number})"
+            )));
+        }
+        if !network.restore(&saved) {
+            return Err(foreign());
+        }
+    }
+    trainer.rollout.restore(&state.workers).map_err(|error| {
+        Unusable::Foreign(format!("the checkpoint {place} cannot be used: {error}"))
+    })?;
+    trainer.iteration = state.iteration;
+    trainer.best = state.best;
+    trainer.model_trained = state.model_trained;
+    trainer.episodes = state.episodes;
+    trainer.diverged = state.diverged;
+    trainer.experience.statistics = state.statistics;
+    trainer.experience.buffers = state.buffers;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::small;
+    use serde_json::{Value, json};
+
+    /// What a checkpoint with this state behind a sound checksum is refused for; nothing if it is taken.
+    fn refusal(place: &str, change: &Value) -> Option<String> {
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        write_into(folder.path(), &trainer).unwrap();
+        let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
+            panic!("it was written just now")
+        };
+        let mut state = serde_json::to_value(&state).unwrap();
+        let known = state.pointer_mut(place).unwrap_or_else(|| panic!("no {place}"));
+        *known = change.clone();
+        let state = serde_json::from_value(state).unwrap();
+        match put(&mut trainer, folder.path(), state, &weights) {
+            Ok(()) => None,
+            Err(Unusable::Damaged(why) | Unusable::Foreign(why)) => Some(why),
+        }
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused_behind_a_sound_checksum() {
+        let huge = json!(u64::MAX);
+        let cases = [
+            ("/buffers", json!([])),
+            ("/buffers/0/capacity", huge.clone()),
+            ("/buffers/0/observations", huge.clone()),
+            ("/buffers/0/actions", json!(0)),
+            ("/buffers/0/numbers", json!([1.0])),
+            ("/buffers/0/next", huge.clone()),
+            ("/statistics", json!([])),
+            ("/statistics/0/observations/mean", json!([])),
+            ("/statistics/0/changes/squares", json!([1.0])),
+            ("/statistics/0/returns/count", json!(-1.0)),
+            ("/statistics/0/building_up", json!([0.0])),
+            ("/workers", json!([])),
+            ("/adam_steps", json!([1])),
+            ("/adam_steps/0", json!(-1)),
+            ("/iteration", huge.clone()),
+            ("/episodes", huge),
+            ("/diverged", json!(8)),
+            ("/workers/1/observation", json!([1.0])),
+            ("/workers/1/environment/integration", json!([1.0])),
+        ];
+        for (place, change) in cases {
+            let why = refusal(place, &change).unwrap_or_else(|| panic!("{place} was taken"));
+            assert!(why.contains("the checkpoint") && !why.contains('\n'), "{place}: {why}");
+        }
+        // The control: what may be another number is.
+        assert_eq!(refusal("/episodes", &json!(7)), None);
+        assert_eq!(refusal("/buffers/0/next", &json!(0)), None);
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_damage_with_a_name() {
+        let mut trainer = small();
+        trainer.iterate().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let spoil = crate::nn::to_vec(trainer.critic.params()).len() / 2;
+        let _ = trainer.critic.params().view(-1).get(spoil as i64).fill_(f64::NAN);
+        write_into(folder.path(), &trainer).unwrap();
+        let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
+            panic!("it was written just now")
+        };
+        match put(&mut small(), folder.path(), state, &weights) {
+            Err(Unusable::Damaged(why)) => assert!(why.contains("critic is NaN"), "{why}"),
+            _ => panic!("it was taken"),
+        }
+    }
+}

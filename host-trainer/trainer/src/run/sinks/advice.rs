@@ -1,0 +1,68 @@
+//! The advice of a run in its directory, and on the terminal.
+
+use crate::advisor::advice::{Advice, FILE};
+use crate::train::Trainer;
+use anyhow::{Context, Result};
+use daa_envs::files::write_atomically;
+use daa_envs::files::{RECORDED, read_text};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The file, where there is an advisor.
+#[derive(Debug)]
+pub struct AdviceFile {
+    path: Option<PathBuf>,
+}
+
+impl AdviceFile {
+    /// Begins the file of a run, or goes on with it: lines of iterations that will be made again are
+    /// dropped, and the last N that was chosen counts.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or is gone though N was chosen by it.
+    pub fn open(folder: &Path, trainer: &mut Trainer) -> Result<Self> {
+        let iteration = trainer.iteration;
+        let Some(advisor) = &mut trainer.advisor else { return Ok(Self { path: None }) };
+        let path = folder.join(FILE);
+        let mut text = Advice::COLUMNS.join(",") + "\n";
+        // Advice that is only read can begin anew, a choice that is lost changes the run.
+        if iteration > 0 && (path.exists() || advisor.chosen().is_some()) {
+            let found = read_text(&path, RECORDED).with_context(|| {
+                format!("cannot read {}, where the number of actions is written", path.display())
+            })?;
+            for line in found.lines().skip(1) {
+                let cells: Vec<&str> = line.split(',').collect();
+                let numbers = (cells[0].parse::<u64>(), cells.last().map(|cell| cell.parse()));
+                let (Ok(number), Some(Ok(chosen))) = numbers else { continue };
+                // A killed process leaves half a line.
+                if number <= iteration && cells.len() == Advice::COLUMNS.len() {
+                    advisor.resume(chosen);
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
+        write_atomically(&path, text.as_bytes())?;
+        Ok(Self { path: Some(path) })
+    }
+
+    /// Writes down what was said, and says it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn append(&self, trainer: &mut Trainer, say: impl Fn(&str)) -> Result<()> {
+        let (Some(path), Some(advisor)) = (&self.path, &mut trainer.advisor) else { return Ok(()) };
+        let said = advisor.take();
+        if said.is_empty() {
+            return Ok(());
+        }
+        said.iter().for_each(|advice| say(&advice.words()));
+        let lines: String = said.iter().map(|advice| advice.csv() + "\n").collect();
+        File::options()
+            .append(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(lines.as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}

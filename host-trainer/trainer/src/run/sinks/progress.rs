@@ -1,0 +1,176 @@
+//! What a person or a script sees of a run: a bar on a terminal, lines elsewhere, JSON on request.
+
+use crate::metrics::{Metrics, Times, mean};
+use anyhow::Result;
+use daa_envs::output;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Bar or lines.
+    Human,
+    /// One object an iteration, on standard output.
+    Json,
+    /// Nothing.
+    Nothing,
+}
+
+/// Shows a run's iterations.
+#[derive(Debug)]
+pub struct Progress {
+    show: Show,
+    bar: Option<ProgressBar>,
+    evaluation: Option<f64>,
+    /// Returns of the evaluations, or of training where there are none.
+    returns: Vec<f64>,
+    times: Times,
+}
+
+/// Columns of the sparkline.
+const COLUMNS: usize = 32;
+
+/// A line of blocks, from the lowest value to the highest; neighbours are averaged where there are too
+/// many.
+fn sparkline(values: &[f64], columns: usize) -> String {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let columns = columns.min(values.len());
+    let mean = |column: usize| {
+        let range = column * values.len() / columns..(column + 1) * values.len() / columns;
+        values[range.clone()].iter().sum::<f64>() / range.len() as f64
+    };
+    let means: Vec<f64> = (0..columns).map(mean).collect();
+    let lowest = means.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let block = |value: &f64| {
+        let height = if highest > lowest { (value - lowest) / (highest - lowest) } else { 0.0 };
+        BLOCKS[((height * 8.0) as usize).min(7)]
+    };
+    means.iter().map(block).collect()
+}
+
+impl Progress {
+    /// For a run of `decisions`, of which `done` are behind it.
+    #[must_use]
+    pub fn new(show: Show, decisions: u64, done: u64) -> Self {
+        let bar = (show == Show::Human && std::io::stderr().is_terminal()).then(|| {
+            let style = "{bar:32} {percent:>3} %  {eta} left\n{msg}";
+            let style = ProgressStyle::with_template(style)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(decisions).with_style(style).with_position(done);
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { show, bar, evaluation: None, returns: Vec::new(), times: Times::default() }
+    }
+
+    /// After an iteration: the metrics of every seed.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn update(&mut self, seeds: &[Metrics]) -> Result<()> {
+        let evaluation = mean(seeds, |metrics| metrics.evaluation_return);
+        self.evaluation = evaluation.or(self.evaluation);
+        let seen = match self.evaluation {
+            Some(_) => evaluation,
+            None => mean(seeds, |metrics| metrics.episode_return),
+        };
+        self.returns.extend(seen.filter(|value| value.is_finite()));
+        if let Some(first) = seeds.first() {
+            self.times.add(&first.clock.wall);
+        }
+        let Some(decisions) = seeds.first().map(|metrics| metrics.decisions) else {
+            return Ok(());
+        };
+        match (self.show, &self.bar) {
+            (Show::Json, _) => {
+                for metrics in seeds {
+                    output::line(serde_json::to_string(metrics)?)?;
+                }
+            }
+            (Show::Human, Some(bar)) => {
+                bar.set_position(decisions);
+                let curve = sparkline(&self.returns, COLUMNS);
+                bar.set_message(format!(
+                    "{curve:<COLUMNS$} {}\n{}",
+                    self.line(seeds),
+                    self.phases()
+                ));
+            }
+            (Show::Human, None) => eprintln!("{decisions:>8} decisions  {}", self.line(seeds)),
+            (Show::Nothing, _) => {}
+        }
+        Ok(())
+    }
+
+    fn line(&self, seeds: &[Metrics]) -> String {
+        let number =
+            |value: Option<f64>| value.map_or("    -".to_owned(), |value| format!("{value:5.0}"));
+        format!(
+            "return {} (sampled) {} (mean action)  {:.0} decisions/s",
+            number(mean(seeds, |metrics| metrics.episode_return)),
+            number(self.evaluation),
+            seeds.first().map_or(0.0, |metrics| metrics.decisions_per_second),
+        )
+    }
+
+    /// Where the time goes, in percent.
+    fn phases(&self) -> String {
+        let times = &self.times;
+        let phases = [
+            ("acting", times.acting),
+            ("environments", times.environment),
+            ("preparing", times.preparing),
+            ("model", times.model),
+            ("extra actions", times.extra),
+            ("policy", times.policy),
+            ("evaluation", times.evaluation),
+        ];
+        let all = phases.iter().map(|(_, seconds)| seconds).sum::<f64>().max(1e-9);
+        let shown = phases.iter().filter(|(_, seconds)| seconds / all >= 0.005);
+        let each = shown.map(|(name, seconds)| format!("{name} {:.0} %", 100.0 * seconds / all));
+        each.collect::<Vec<_>>().join("  ")
+    }
+
+    /// Prints a line for people without disturbing the bar.
+    pub fn say(&self, line: &str) {
+        match (self.show, &self.bar) {
+            (Show::Human, Some(bar)) => bar.suspend(|| eprintln!("{line}")),
+            (Show::Human, None) => eprintln!("{line}"),
+            _ => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_goes_from_the_lowest_to_the_highest_block() {
+        assert_eq!(sparkline(&[0.0, 4.0, 8.0], 8), "▁▅█");
+        // Two neighbours a column: means 1, 5, 9.
+        assert_eq!(sparkline(&[0.0, 2.0, 4.0, 6.0, 8.0, 10.0], 3), "▁▅█");
+        assert_eq!(sparkline(&[3.0, 3.0], 8), "▁▁");
+        assert_eq!(sparkline(&[], 8), "");
+    }
+
+    #[test]
+    fn phases_are_shares_of_all_the_time() {
+        let mut progress = Progress::new(Show::Nothing, 10, 0);
+        let mut metrics = Metrics::default();
+        metrics.clock.wall.model = 3.0;
+        metrics.clock.wall.policy = 1.0;
+        progress.update(&[metrics]).unwrap();
+        assert_eq!(progress.phases(), "model 75 %  policy 25 %");
+    }
+}

@@ -1,0 +1,419 @@
+//! The learned dynamics of all seeds: transition and reward, trained by L2 on the replay buffer
+//! (paper, Sec. 4): two networks, each on a thread of its own, or two heads of one trunk.
+//!
+//! | symbol | shape | meaning |
+//! |---|---|---|
+//! | `input` | `[S, B, D + A]` | normalised observation and clamped action |
+//! | `target` | `[S, B, D]` | next normalised observation, or its change over the change's deviation |
+//! | `reward` | `[S, B, 1]` | scaled reward |
+
+use crate::config::Config;
+use crate::data::Units;
+use crate::data::{ReplayBuffer, Transition};
+use crate::nn::{AdamOptions, Network, Reader, Shard, parallel, shards};
+use daa_core::dynamics::TransitionTarget;
+use daa_core::{Activation, MlpShape};
+use daa_envs::streams::{Purpose, stream};
+use std::ops::Range;
+use tch::{Device, Kind, Tensor};
+
+/// Mean squared errors of one-step predictions of one seed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ModelError {
+    /// Of the transition targets.
+    pub transition: f64,
+    /// Of the scaled rewards.
+    pub reward: f64,
+}
+
+/// What a network of the model predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    Transition,
+    Reward,
+    /// `[D + 1]`: the next observation, then the reward.
+    Both,
+}
+
+impl Head {
+    /// In checkpoints and messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Transition => "transition",
+            Self::Reward => "reward",
+            Self::Both => "model",
+        }
+    }
+}
+
+/// The networks of all seeds.
+#[derive(Debug)]
+pub struct WorldModel {
+    networks: Vec<(Head, Network)>,
+    layout: Layout,
+    learning_rate: f64,
+    minibatch: usize,
+}
+
+/// How transitions become tensors.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    observations: usize,
+    target: TransitionTarget,
+    device: Device,
+}
+
+/// Inputs and targets of one network, `[S, rows, ...]`.
+struct TrainingSet {
+    inputs: Tensor,
+    targets: Tensor,
+}
+
+impl Layout {
+    /// `count` transitions of each seed of a shard, chosen by `choose(seed index, i)`.
+    fn set<'b>(
+        self,
+        head: Head,
+        shard: &Shard,
+        count: usize,
+        units: &Units,
+        mut choose: impl FnMut(usize, usize) -> Transition<'b>,
+    ) -> TrainingSet {
+        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+        for s in shard.clone() {
+            let scale = &units.scales[s];
+            for i in 0..count {
+                let transition = choose(s, i);
+                let z = inputs.len();
+                inputs.resize(z + self.observations, 0.0);
+                scale.normalise(transition.observation, &mut inputs[z..]);
+                if head != Head::Reward {
+                    let start = targets.len();
+                    targets.resize(start + self.observations, 0.0);
+                    scale.normalise(transition.next, &mut targets[start..]);
+                    if self.target == TransitionTarget::Difference {
+                        let now = inputs[z..].iter().zip(&units.changes[s]);
+                        for (next, (z, change)) in targets[start..].iter_mut().zip(now) {
+                            *next = (*next - z) / change;
+                        }
+                    }
+                }
+                if head != Head::Transition {
+                    targets.push(transition.reward * units.reward_scales[s]);
+                }
+                let clamped = |raw: &f32| daa_core::guard::limit(*raw, -1.0, 1.0);
+                inputs.extend(transition.action.iter().map(clamped));
+            }
+        }
+        let (seeds, count) = (shard.len() as i64, count as i64);
+        let tensor = |values: &[f32]| {
+            Tensor::from_slice(values).view([seeds, count, -1]).to_device(self.device)
+        };
+        TrainingSet { inputs: tensor(&inputs), targets: tensor(&targets) }
+    }
+
+    /// Factors of the outputs' errors: a head's loss is its mean over minibatch and outputs, and two
+    /// heads' losses are added.
+    fn weights(self, head: Head) -> Tensor {
+        let (transition, reward) = (1.0 / self.observations as f32, 1.0f32);
+        let weights = match head {
+            Head::Transition => vec![transition; self.observations],
+            Head::Reward => vec![reward],
+            Head::Both => [vec![transition; self.observations], vec![reward]].concat(),
+        };
+        Tensor::from_slice(&weights).view([1, 1, -1]).to_device(self.device)
+    }
+}
+
+impl WorldModel {
+    /// Fresh networks for every seed of a run.
+    #[must_use]
+    pub fn new(config: &Config, observations: usize, actions: usize, device: Device) -> Self {
+        let options = AdamOptions { epsilon: config.model.adam_epsilon };
+        let network = |index: u64, hidden: usize, output: usize| {
+            let rng = |seed: &u64| stream(*seed, Purpose::Initialisation, index);
+            let mut rngs: Vec<_> = config.seeds.iter().map(rng).collect();
+            let shape = MlpShape::new(observations + actions, hidden, output);
+            Network::new(&mut rngs, shape, config.model.activation, 1.0, (0, 0.0), options, device)
+                .with_bf16(config.model.bf16)
+        };
+        let networks = if config.model.common_trunk {
+            vec![(Head::Both, network(2, config.model.transition_hidden, observations + 1))]
+        } else {
+            vec![
+                (Head::Transition, network(2, config.model.transition_hidden, observations)),
+                (Head::Reward, network(3, config.model.reward_hidden, 1)),
+            ]
+        };
+        let layout = Layout { observations, target: config.model.transition_target, device };
+        let (learning_rate, minibatch) = (config.model.learning_rate, config.model.minibatch_size);
+        Self { networks, layout, learning_rate, minibatch }
+    }
+
+    /// The networks with their names in a checkpoint.
+    pub fn networks(&self) -> impl Iterator<Item = (&'static str, &Network)> {
+        self.networks.iter().map(|(head, network)| (head.name(), network))
+    }
+
+    /// The same, to be changed.
+    pub fn networks_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Network)> {
+        self.networks.iter_mut().map(|(head, network)| (head.name(), network))
+    }
+
+    /// The model of some of the seeds, as views.
+    #[must_use]
+    pub fn shard(&self, shard: &Shard) -> Self {
+        let networks = self.networks.iter().map(|(head, network)| (*head, network.shard(shard)));
+        let (layout, learning_rate, minibatch) = (self.layout, self.learning_rate, self.minibatch);
+        Self { networks: networks.collect(), layout, learning_rate, minibatch }
+    }
+
+    /// Activation of the networks.
+    #[must_use]
+    pub fn activation(&self) -> Activation {
+        self.networks[0].1.activation()
+    }
+
+    /// Whether what is imagined is rounded to bfloat16.
+    #[must_use]
+    pub fn bf16(&self) -> bool {
+        self.networks[0].1.bf16()
+    }
+
+    /// One seed's transition network, laid out as in an image.
+    #[must_use]
+    pub fn transition(&self, seed_index: usize) -> (MlpShape, Vec<f32>) {
+        self.alone(seed_index, Head::Transition, 0..self.layout.observations)
+    }
+
+    /// One seed's reward network, laid out as in an image.
+    #[must_use]
+    pub fn reward(&self, seed_index: usize) -> (MlpShape, Vec<f32>) {
+        self.alone(seed_index, Head::Reward, self.layout.observations..self.layout.observations + 1)
+    }
+
+    /// A head as a network of its own: of a common trunk it gets a copy.
+    fn alone(
+        &self,
+        seed_index: usize,
+        wanted: Head,
+        columns: Range<usize>,
+    ) -> (MlpShape, Vec<f32>) {
+        let found = self.networks.iter().find(|(head, _)| *head == wanted);
+        let (head, network) = found.unwrap_or(&self.networks[0]);
+        let (shape, params) = (network.shape(), network.seed_params(seed_index));
+        if *head != Head::Both {
+            return (shape, params);
+        }
+        let [.., (hidden, outputs)] = shape.layers();
+        let (trunk, last) = params.split_at(params.len() - (hidden + 1) * outputs);
+        // The weights' rows and, in the same layout, the bias.
+        let rows = last.chunks_exact(outputs).flat_map(|row| &row[columns.clone()]);
+        let params = trunk.iter().chain(rows).copied().collect();
+        (MlpShape::new(shape.input, shape.hidden, columns.len()), params)
+    }
+
+    /// Makes `steps` gradient steps on minibatches drawn from each seed's buffer.
+    pub fn train(
+        &mut self,
+        buffers: &[ReplayBuffer],
+        units: &Units,
+        steps: usize,
+        (seeds, iteration): (&[u64], u64),
+        threads: usize,
+    ) {
+        let (layout, learning_rate) = (self.layout, self.learning_rate);
+        let minibatch = self.minibatch;
+        let jobs = shards(seeds.len(), layout.device).into_iter().flat_map(|shard| {
+            let networks = self.networks.iter();
+            networks.map(move |(head, network)| (*head, network.shard(&shard), shard.clone()))
+        });
+        let trained = parallel(jobs.collect(), threads, |(head, mut network, shard)| {
+            let _no_grad = tch::no_grad_guard();
+            let mut rngs: Vec<_> =
+                seeds.iter().map(|seed| stream(*seed, Purpose::Replay, iteration)).collect();
+            let set = layout
+                .set(head, &shard, steps * minibatch, units, |s, _| buffers[s].draw(&mut rngs[s]));
+            let weights = layout.weights(head);
+            for step in 0..steps as i64 {
+                let rows = |t: &Tensor| t.narrow(1, step * minibatch as i64, minibatch as i64);
+                let (inputs, targets) = (rows(&set.inputs), rows(&set.targets));
+                regress(&mut network, &inputs, &targets, &weights, learning_rate);
+            }
+            (head, network)
+        });
+        for (head, network) in &mut self.networks {
+            if let Some((_, shard)) = trained.iter().find(|(trained, _)| trained == head) {
+                network.rejoin(shard);
+            }
+        }
+    }
+
+    /// Errors on the newest transitions of each buffer, before anything is learned from them.
+    #[must_use]
+    pub fn errors(
+        &self,
+        buffers: &[ReplayBuffer],
+        newest: &[Vec<usize>],
+        units: &Units,
+    ) -> Vec<ModelError> {
+        let error = |s: usize| {
+            let shard = s..s + 1;
+            let mut error = ModelError::default();
+            for (head, network) in &self.networks {
+                let set = self.layout.set(*head, &shard, newest[s].len(), units, |s, i| {
+                    buffers[s].get(newest[s][i])
+                });
+                let squares = (network.reader(&shard).predict(&set.inputs) - &set.targets).square();
+                let mean = |from: i64, width: i64| {
+                    squares.narrow(2, from, width).mean(Kind::Float).double_value(&[])
+                };
+                let width = self.layout.observations as i64;
+                match head {
+                    Head::Transition => error.transition = mean(0, width),
+                    Head::Reward => error.reward = mean(0, 1),
+                    Head::Both => {
+                        (error.transition, error.reward) = (mean(0, width), mean(width, 1))
+                    }
+                }
+            }
+            error
+        };
+        (0..buffers.len()).map(error).collect()
+    }
+
+    /// For imagining with a shard's model, in another thread.
+    #[must_use]
+    pub fn reader(&self, shard: &Shard, changes: &[Vec<f32>], clip: f32) -> WorldReader {
+        let changes: Vec<f32> = changes[shard.clone()].concat();
+        let scale = Tensor::from_slice(&changes).view([shard.len() as i64, 1, -1]);
+        WorldReader {
+            networks: self.networks.iter().map(|(_, network)| network.reader(shard)).collect(),
+            observations: self.layout.observations as i64,
+            target: self.layout.target,
+            scale: scale.to_device(self.layout.device),
+            clip: f64::from(clip),
+        }
+    }
+}
+
+/// One step of L2.
+fn regress(
+    network: &mut Network,
+    inputs: &Tensor,
+    targets: &Tensor,
+    weights: &Tensor,
+    learning_rate: f64,
+) {
+    let (mut y, cache) = network.forward(inputs);
+    let dy = y.g_sub_(targets).g_mul_(weights).g_mul_scalar_(2.0 / inputs.size()[1] as f64);
+    network.backward(&cache, &dy, None);
+    network.step(learning_rate, None);
+}
+
+/// The dynamics, read only.
+#[derive(Debug)]
+pub struct WorldReader {
+    /// Transition and reward, or both in one.
+    networks: Vec<Reader>,
+    observations: i64,
+    target: TransitionTarget,
+    scale: Tensor,
+    clip: f64,
+}
+
+impl WorldReader {
+    /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` of raw actions
+    /// `[S, B, A]`: the arithmetic of [`daa_core::dynamics::Dynamics::step`].
+    pub fn step(&self, z: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
+        let input = Tensor::cat(&[z, &raw.clamp(-1.0, 1.0)], 2);
+        let output = self.networks[0].predict(&input);
+        let reward = match self.networks.get(1) {
+            Some(reward) => reward.predict(&input),
+            None => output.narrow(2, self.observations, 1),
+        };
+        let output = output.narrow(2, 0, self.observations);
+        let next = match self.target {
+            TransitionTarget::Next => output,
+            TransitionTarget::Difference => z.addcmul(&output, &self.scale),
+        };
+        (next.clamp(-self.clip, self.clip), reward)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ModelOptions;
+    use crate::nn::to_vec;
+    use daa_core::MlpSlice;
+
+    #[test]
+    fn a_head_of_a_common_trunk_is_a_network_of_its_own() {
+        tch::manual_seed(12);
+        let mut config = Config { seeds: vec![3, 4], ..Config::default() };
+        (config.model.common_trunk, config.model.transition_hidden) = (true, 6);
+        let model = WorldModel::new(&config, 3, 2, Device::Cpu);
+        let input = Tensor::randn([2, 1, 5], (Kind::Float, Device::Cpu));
+        for s in 0..2 {
+            let network = model.networks().next().unwrap().1;
+            let both = to_vec(&network.predict(&input).get(s as i64));
+            let of = |(shape, params): (MlpShape, Vec<f32>)| {
+                let mlp = MlpSlice::new(shape, &params, model.activation()).unwrap();
+                let (mut scratch, mut y) = (vec![0.0; 12], vec![0.0; shape.output]);
+                mlp.forward(&to_vec(&input.get(s as i64)), &mut scratch, &mut y);
+                y
+            };
+            let heads = [of(model.transition(s)), of(model.reward(s))].concat();
+            assert_eq!(heads.len(), 4);
+            for (head, both) in heads.iter().zip(&both) {
+                assert!((head - both).abs() < 1e-5, "{head} {both}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_forms_of_the_model_learn_a_linear_system() {
+        for common_trunk in [false, true] {
+            let model = ModelOptions {
+                common_trunk,
+                transition_hidden: 24,
+                reward_hidden: 24,
+                minibatch_size: 64,
+                transition_target: TransitionTarget::Next,
+                ..ModelOptions::default()
+            };
+            let config = Config { model, ..Config::default() };
+            let mut model = WorldModel::new(&config, 1, 1, Device::Cpu);
+            let mut buffer = ReplayBuffer::new(1000, 1, 1);
+            let newest: Vec<usize> = (0..1000)
+                .map(|i| {
+                    let (x, a) = ((i as f32 * 0.37).sin(), (i as f32 * 0.73).cos());
+                    buffer.push(Transition {
+                        observation: &[x],
+                        action: &[a],
+                        reward: 0.5 * x - a,
+                        next: &[0.8 * x + 0.3 * a],
+                    })
+                })
+                .collect();
+            let scale = daa_envs::running_stats::ObservationScale::new(
+                &daa_envs::running_stats::RunningStatistics::new(1),
+                false,
+                10.0,
+            );
+            let units = Units {
+                scales: vec![scale],
+                changes: vec![vec![1.0]],
+                reward_scales: vec![1.0],
+                reward_clip: 10.0,
+            };
+            let (buffers, newest) = ([buffer], [newest]);
+            let before = model.errors(&buffers, &newest, &units)[0];
+            model.train(&buffers, &units, 600, (&[1], 0), 2);
+            let after = model.errors(&buffers, &newest, &units)[0];
+            assert!(before.transition > 0.01 && before.reward > 0.01, "{before:?}");
+            assert!(after.transition < 1e-3 && after.reward < 1e-3, "{after:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The fault campaign: what the firmware's loop promises, fault by fault, in `firmware-sim`.
+
+use serde_json::Value;
+use std::path::Path;
+use tests::{firmware_sim, host_trainer, refuse, succeed, trained_image};
+
+const EPISODES: usize = 3;
+/// Decisions of a cartpole episode, and those before a fault begins.
+const DECISIONS: u64 = 250;
+const ONSET: u64 = 100;
+/// Ticks that a command is held before the fallback, which needs an observation, is asked.
+const HOLD: u64 = 3;
+
+fn campaign(more: &[&str]) -> Value {
+    let mut command = firmware_sim(Path::new("."));
+    command.arg(trained_image()).args(["--json", "--episodes", &EPISODES.to_string()]).args(more);
+    serde_json::from_str(&succeed(&mut command)).unwrap()
+}
+
+/// The episodes of a fault.
+fn episodes<'v>(campaign: &'v Value, fault: &str) -> &'v [Value] {
+    let rows = campaign["rows"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["fault"] == fault).unwrap_or_else(|| panic!("no {fault}"));
+    row["outcomes"].as_array().unwrap()
+}
+
+#[test]
+fn every_fault_ends_as_promised_and_every_campaign_the_same() {
+    let table = campaign(&[]);
+    assert_eq!((&table["task"], &table["monitor"]), (&"cartpole-swingup".into(), &true.into()));
+    assert_eq!(table, campaign(&[]));
+
+    // Nothing is in the way: the loop adds nothing to the policy and takes nothing away.
+    for outcome in episodes(&table, "none") {
+        for event in ["alarmed", "held", "fell_back", "safe"] {
+            assert_eq!(outcome[event], Value::Null, "{event}: {outcome}");
+        }
+        assert_eq!((&outcome["departures"], &outcome["late"]), (&0.into(), &0.into()));
+        assert_eq!((&outcome["ticks"], &outcome["fed"]), (&DECISIONS.into(), &DECISIONS.into()));
+    }
+    let seed = 0x00FA_0175.to_string();
+    let mut evaluate = host_trainer(Path::new("."));
+    evaluate.arg("evaluate").arg(trained_image()).args(["--seed", &seed, "--json"]);
+    let direct = succeed(evaluate.args(["--episodes", &EPISODES.to_string()]));
+    let direct: Value = serde_json::from_str(&direct).unwrap();
+    let totals: Vec<&Value> = episodes(&table, "none").iter().map(|o| &o["total"]).collect();
+    let expected: Vec<&Value> = direct["returns"].as_array().unwrap().iter().collect();
+    assert_eq!(totals, expected);
+
+    // Without observations: held for as long as patience lasts, then safe, and it stays so.
+    // Who waits in vain does so for a period and a quarter: the fourth such tick, the first that is not held, is
+    // 1/4 + 3 * 5/4 = 4 periods after the first observation that is lost.
+    for (fault, until_safe) in [("dropped all", HOLD + 1), ("NaN, always", HOLD)] {
+        for outcome in episodes(&table, fault) {
+            assert_eq!(outcome["held"], ONSET + 1, "{fault}: {outcome}");
+            assert_eq!(outcome["safe"], ONSET + 1 + until_safe, "{fault}: {outcome}");
+            assert_eq!(outcome["fell_back"], Value::Null);
+            assert_eq!(outcome["departures"], 1);
+        }
+    }
+    // A lost observation now and then is held over, and costs no more than that.
+    for fault in ["dropped 10 %", "NaN, 10 %"] {
+        for outcome in episodes(&table, fault) {
+            assert_eq!(outcome["safe"], Value::Null, "{fault}: {outcome}");
+            // Of 150 observations 15 are lost on average, a few of them in a row.
+            let departures = outcome["departures"].as_u64().unwrap();
+            assert!((4..=28).contains(&departures), "{fault}: {outcome}");
+            let fed = outcome["fed"].as_u64().unwrap();
+            assert!(fed < DECISIONS && fed + 40 > DECISIONS, "{fault}: {outcome}");
+        }
+    }
+    // A clock that is off by 2 % makes no tick late: who waits for data follows the robot's clock.
+    for fault in ["clock -2 %", "clock +2 %"] {
+        for outcome in episodes(&table, fault) {
+            assert_eq!((&outcome["ticks"], &outcome["late"]), (&DECISIONS.into(), &0.into()));
+        }
+    }
+    // Whatever happens, no actuator is told more than its limit, nor anything that is no number.
+    for row in table["rows"].as_array().unwrap() {
+        for outcome in row["outcomes"].as_array().unwrap() {
+            let largest = outcome["largest_action"].as_f64().unwrap();
+            assert!(largest <= 1.0, "{}: {outcome}", row["fault"]);
+        }
+    }
+}
+
+#[test]
+fn a_biased_sensor_is_noticed_by_the_monitor_and_by_nobody_else() {
+    let fault = "biased by a deviation, signal 4";
+    let (with, without) = (campaign(&[]), campaign(&["--no-monitor"]));
+    assert_eq!(without["monitor"], false);
+    for outcome in episodes(&with, fault) {
+        let at = |event: &str| outcome[event].as_u64().unwrap_or_else(|| panic!("no {event}"));
+        // Five complaints in a row warn, and as many above the higher level fall back.
+        assert!(at("warned") > ONSET && at("warned") <= ONSET + 40, "{outcome}");
+        assert!(at("alarmed") >= at("warned") && at("alarmed") == at("fell_back"), "{outcome}");
+    }
+    // The control: without the model's prediction, the same fault is not noticed at all.
+    for row in without["rows"].as_array().unwrap() {
+        for outcome in row["outcomes"].as_array().unwrap() {
+            assert_eq!((&outcome["warned"], &outcome["alarmed"]), (&Value::Null, &Value::Null));
+        }
+    }
+    for outcome in episodes(&without, fault) {
+        assert_eq!((&outcome["departures"], &outcome["held"]), (&0.into(), &Value::Null));
+    }
+}
+
+#[test]
+fn what_is_no_image_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    refuse(firmware_sim(folder.path()).arg("nothing.daa"), &["cannot read nothing.daa"]);
+    let mut bytes = std::fs::read(trained_image()).unwrap();
+    bytes[4000] ^= 1;
+    std::fs::write(folder.path().join("flipped.daa"), bytes).unwrap();
+    refuse(firmware_sim(folder.path()).arg("flipped.daa"), &["flipped.daa", "CRC-32"]);
+}

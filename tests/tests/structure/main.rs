@@ -1,0 +1,5 @@
+//! The arrows between crates, modules and files point one way.
+#![allow(clippy::unwrap_used)]
+
+mod circles;
+mod crates;
