@@ -1,4 +1,4 @@
-//! Running statistics: of observations, of their changes, of discounted returns.
+//! Running means and standard deviations of vectors, and the normalisation of observations by them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 pub struct RunningStatistics {
     count: f64,
     mean: Vec<f64>,
-    /// Sum of squared deviations from the mean.
+    /// Sums of squared deviations from the mean.
     squares: Vec<f64>,
 }
 
-/// Below this a deviation is taken for a constant signal and left alone.
+/// A signal with a smaller standard deviation counts as constant and is not scaled.
 const SMALLEST_DEVIATION: f64 = 1e-4;
 
 impl RunningStatistics {
-    /// Of vectors of length `len`, before the first.
+    /// Empty statistics of vectors of length `len`.
     #[must_use]
     pub fn new(len: usize) -> Self {
         Self { count: 0.0, mean: vec![0.0; len], squares: vec![0.0; len] }
     }
 
-    /// Takes `[count, len]` vectors.
+    /// Adds `[count, len]` vectors.
     pub fn update(&mut self, vectors: &[f32]) {
         let len = self.mean.len();
         for vector in vectors.chunks_exact(len) {
@@ -35,7 +35,8 @@ impl RunningStatistics {
         }
     }
 
-    /// Whether these can stand where those stood: of vectors as long, and numbers that can be.
+    /// Whether these statistics can replace `others`: equal lengths, finite means, finite non-negative
+    /// sums of squares and count.
     #[must_use]
     pub fn fits(&self, others: &Self) -> bool {
         let lens = [self.mean.len(), self.squares.len()];
@@ -45,7 +46,7 @@ impl RunningStatistics {
             && sums.into_iter().all(|sum| sum.is_finite() && *sum >= 0.0)
     }
 
-    /// Number of vectors taken.
+    /// Number of vectors added.
     #[must_use]
     pub fn count(&self) -> f64 {
         self.count
@@ -68,7 +69,7 @@ impl RunningStatistics {
     }
 }
 
-/// Observation statistics as a normaliser uses them; the identity when normalisation is off.
+/// Scale by which observations are normalised; the identity when normalisation is off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservationScale {
     /// `[D]`
@@ -82,7 +83,7 @@ pub struct ObservationScale {
 }
 
 impl ObservationScale {
-    /// From running statistics, or the identity.
+    /// The scale of running statistics, or the identity where `normalise` is false.
     #[must_use]
     pub fn new(statistics: &RunningStatistics, normalise: bool, clip: f32) -> Self {
         let len = statistics.mean.len();
@@ -100,7 +101,7 @@ impl ObservationScale {
         for ((z, x), (mean, inverse)) in
             z.iter_mut().zip(observation).zip(self.mean.iter().zip(&self.inverse_deviation))
         {
-            *z = daa_core::guard::limit((x - mean) * inverse, -self.clip, self.clip);
+            *z = daa_core::math::limit((x - mean) * inverse, -self.clip, self.clip);
         }
     }
 }
