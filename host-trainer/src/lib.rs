@@ -10,6 +10,7 @@ pub mod session;
 
 use anyhow::Result;
 use clap::Parser;
+use clap::error::ContextKind;
 use daa_trainer::nn;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +30,10 @@ struct Cli {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     nn::keep_freed_memory();
     nn::use_one_thread();
     match run(cli) {
@@ -39,6 +43,25 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Commands of older versions: the old name and the new one.
+const RENAMED: [(&str, &str); 2] = [("drive", "hil"), ("flash-policy", "upload")];
+
+/// Exit code of arguments that are not understood.
+const USAGE: u8 = 2;
+
+/// Prints why the arguments are refused, or the help or version that was asked for.
+fn refused(error: &clap::Error) -> ExitCode {
+    let unknown = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+    let renamed = RENAMED.iter().find(|(old, _)| unknown.as_deref() == Some(old));
+    if let Some((old, new)) = renamed {
+        eprintln!("error: the command {old} is now {new}: host-trainer {new} --help");
+        return ExitCode::from(USAGE);
+    }
+    // A closed pipe is not an error of the arguments.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

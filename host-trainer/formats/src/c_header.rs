@@ -1,12 +1,20 @@
 //! An image's policy as one C99 header: the numbers, and a plain function in `core`'s order of
 //! operations.
 
+use crate::format::Format;
 use crate::layers::layers;
 use crate::provenance;
 use daa_core::Activation;
 use daa_core::image::Image;
 use daa_core::policy::Head;
 use std::fmt::{Result, Write as _};
+
+/// The policy as a C99 header.
+pub(super) const FORMAT: Format = Format {
+    flag: "c-header",
+    help: "Also write the policy as a C99 header with a plain function",
+    bytes: |image| Ok(c_header(image).into_bytes()),
+};
 
 /// The function below the numbers; `@ACTIVATION@` and `@HEAD@` stand for an expression of `x`.
 const FUNCTION: &str = include_str!("policy.h");
@@ -22,7 +30,7 @@ fn array(out: &mut String, name: &str, size: &str, values: impl Iterator<Item = 
 }
 
 /// The header's text.
-pub(super) fn c_header(image: &Image<'_>) -> String {
+fn c_header(image: &Image<'_>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_header(image, &mut text);

@@ -7,6 +7,7 @@
 mod c_header;
 pub mod export;
 mod files;
+mod format;
 mod golden;
 pub mod image;
 pub mod import;
@@ -21,4 +22,5 @@ pub mod quantise;
 mod safetensors;
 mod steps;
 
-pub use files::Formats;
+pub use files::{FORMATS, write_formats};
+pub use format::Format;

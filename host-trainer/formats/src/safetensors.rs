@@ -12,6 +12,7 @@
 //! | `transition.…`, `reward.…`, `critic.…` | | likewise, where the image has them |
 //! | `transition.scale` | `[OBS]` | units of the transition network's outputs |
 
+use crate::format::Format;
 use crate::layers::layers;
 use crate::provenance;
 use anyhow::{Context, Result};
@@ -20,6 +21,13 @@ use daa_core::image::{Image, Section};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use std::collections::HashMap;
+
+/// Networks and statistics as a safetensors file.
+pub(super) const FORMAT: Format = Format {
+    flag: "safetensors",
+    help: "Also write the networks and statistics as a safetensors file, with PyTorch's names and order",
+    bytes: safetensors,
+};
 
 /// Named tensors, being collected.
 #[derive(Default)]
@@ -45,7 +53,7 @@ impl Tensors {
 ///
 /// # Errors
 /// When the safetensors crate refuses them.
-pub(super) fn safetensors(image: &Image<'_>) -> Result<Vec<u8>> {
+fn safetensors(image: &Image<'_>) -> Result<Vec<u8>> {
     let (passport, architecture) = (image.passport(), image.architecture());
     let mut tensors = Tensors::default();
     tensors.network("actor", architecture.policy(), image.policy_weights());

@@ -3,7 +3,7 @@
 //!
 //! `z = clamp((observation - mean) / sqrt(var + epsilon), -clip, clip)`
 
-use super::layouts::File;
+use super::tensors::File;
 use crate::steps::Step;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;

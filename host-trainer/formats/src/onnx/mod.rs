@@ -7,7 +7,15 @@ mod write;
 
 pub(super) use chain::{chain, log_std};
 pub(super) use read::Graph;
-pub(super) use write::onnx;
+
+use crate::format::Format;
+
+/// The whole map from observations to commands as an ONNX file.
+pub(super) const FORMAT: Format = Format {
+    flag: "onnx",
+    help: "Also write the whole map from observations to commands as an ONNX file",
+    bytes: |image| Ok(write::onnx(image)),
+};
 
 /// `TensorProto.DataType`
 const FLOAT: i64 = 1;

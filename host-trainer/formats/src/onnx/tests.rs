@@ -1,5 +1,6 @@
 //! What is written comes back; what is damaged, endless or of another kind is refused.
 
+use super::write::onnx;
 use super::*;
 use crate::image::{AlignedImage, agent_of};
 use crate::import::fit;

@@ -4,6 +4,7 @@ pub mod speed;
 pub mod train;
 
 use anyhow::Result;
+use daa_envs::parallel;
 use daa_envs::streams::{Purpose, stream, stream_number};
 use daa_envs::{self as task, Environment, Task};
 use rand::RngExt as _;
@@ -52,17 +53,9 @@ fn run(task: &'static Task, index: u64, decisions: u32) -> Result<()> {
 }
 
 /// Wall seconds of `threads` threads that take `decisions` decisions each.
-fn wall_seconds(task: &'static Task, threads: u64, decisions: u32) -> Result<f64> {
+fn wall_seconds(task: &'static Task, threads: usize, decisions: u32) -> Result<f64> {
     let start = Instant::now();
-    let results: Vec<Result<_>> = std::thread::scope(|scope| {
-        let running: Vec<_> =
-            (0..threads).map(|i| scope.spawn(move || run(task, i, decisions))).collect();
-        let joined = running.into_iter().map(|thread| match thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect()
-    });
+    let results = parallel::map(threads, threads, |index| run(task, index as u64, decisions));
     results.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(start.elapsed().as_secs_f64())
 }

@@ -21,29 +21,20 @@ const RATE: f64 = 25.0;
 /// Hundredths of a second for which an animation rests on an episode's last frame.
 const REST: u16 = 100;
 
-/// Arguments of `host-trainer render`.
-#[derive(clap::Args, Debug)]
-pub struct Args {
-    /// A run directory or an image
-    #[arg(value_name = "RUN|IMAGE")]
-    pub what: PathBuf,
-    /// Where the pictures go: .gif for an animation, .png for a sheet of frames
-    #[arg(short, long, value_name = "FILE")]
+/// Options of an animation or a sheet of pictures.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// File to write: `.gif` for an animation, `.png` for a sheet of frames.
     pub output: PathBuf,
-    /// Number of episodes, one after the other
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Number of episodes, one after the other.
     pub episodes: u32,
-    /// Seed of the starts
-    #[arg(long, default_value_t = 1)]
+    /// Seed of the initial states.
     pub seed: u64,
-    /// Width of a frame in pixels
-    #[arg(long, default_value_t = 320, value_parser = clap::value_parser!(u32).range(16..=4096))]
+    /// Width of a frame in pixels.
     pub width: u32,
-    /// Height of a frame in pixels
-    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(16..=4096))]
+    /// Height of a frame in pixels.
     pub height: u32,
-    /// Most frames of an episode, spread over it; default: 120 in a .gif, 12 in a .png
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Largest number of frames of an episode; none: 120 in a `.gif`, 12 in a `.png`.
     pub frames: Option<u32>,
 }
 
@@ -51,25 +42,30 @@ pub struct Args {
 ///
 /// # Errors
 /// One line: another kind of file asked for, no OpenGL on this machine, a file not writable.
-pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Args) -> Result<()> {
-    let format = Format::of(&args.output)?;
-    check_folder(&args.output)?;
+pub fn render(
+    agent: &Agent,
+    task: &'static Task,
+    action_repeat: u32,
+    options: &Options,
+) -> Result<()> {
+    let format = Format::of(&options.output)?;
+    check_folder(&options.output)?;
     let what = Evaluation {
         task,
         action_repeat,
         actions: Actions::Mean,
-        episodes: args.episodes as usize,
-        seed: args.seed,
+        episodes: options.episodes as usize,
+        seed: options.seed,
         threads: 1,
     };
-    let most = args.frames.unwrap_or(format.frames()) as usize;
+    let most = options.frames.unwrap_or(format.frames()) as usize;
     let schedule = schedule(task, action_repeat, most);
     let total = schedule.len() * what.episodes;
-    let mut film = Film::new(format, [args.width, args.height], total)?;
-    let mut scene = Scene::new(task, args.width, args.height)?;
+    let mut film = Film::new(format, [options.width, options.height], total)?;
+    let mut scene = Scene::new(task, options.width, options.height)?;
     let mut renderer = MjRenderer::builder()
-        .width(args.width)
-        .height(args.height)
+        .width(options.width)
+        .height(options.height)
         .camera(camera(scene.model()))
         .build(scene.model())
         .map_err(no_graphics)?;
@@ -93,14 +89,14 @@ pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Arg
     }
     bar.finish_and_clear();
     let bytes = film.finish()?;
-    write_atomically(&args.output, &bytes)?;
+    write_atomically(&options.output, &bytes)?;
     output::line(format!(
         "{}: {total} frames of {}x{} ({}, seed {}, return {}), {} KiB",
-        args.output.display(),
-        args.width,
-        args.height,
+        options.output.display(),
+        options.width,
+        options.height,
         task.name,
-        args.seed,
+        options.seed,
         returns.join(", "),
         bytes.len().div_ceil(1024)
     ))?;

@@ -71,7 +71,7 @@ mod text;
 
 pub use analysis::{Analysis, Options, Outcome, Times};
 pub use charts::Chart;
-pub use command::{Args, report};
+pub use command::{Request, report};
 pub use curves::Centre;
 pub use events::write_events;
 pub use page::Section;

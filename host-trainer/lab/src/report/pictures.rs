@@ -80,16 +80,9 @@ fn draw(record: &Record) -> Result<()> {
     let image = file.open().with_context(|| policy.display().to_string())?;
     let task = task::find_near(image.passport().task, &policy)?;
     let repeat = daa_formats::image::action_repeat(&image, task)?;
-    let arguments = render::Args {
-        what: policy.clone(),
-        output,
-        episodes: 1,
-        seed: 1,
-        width: 208,
-        height: 156,
-        frames: Some(40),
-    };
-    render::render(&agent_of(&image), task, repeat, &arguments)
+    let options =
+        render::Options { output, episodes: 1, seed: 1, width: 208, height: 156, frames: Some(40) };
+    render::render(&agent_of(&image), task, repeat, &options)
 }
 
 /// RFC 4648.

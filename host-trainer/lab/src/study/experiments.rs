@@ -2,6 +2,7 @@
 
 use super::definition::Definition;
 use anyhow::{Context, Result};
+use daa_envs::nearest;
 
 /// Built-in studies: name and TOML text.
 pub const EXPERIMENTS: [(&str, &str); 9] = [
@@ -35,8 +36,7 @@ pub struct UnknownExperiment {
 pub fn experiment(name: &str) -> Result<Definition> {
     let known = EXPERIMENTS.iter().find(|(known, _)| *known == name);
     let Some((name, text)) = known else {
-        let distance = |known: &&(&str, &str)| strsim::damerau_levenshtein(name, known.0);
-        let nearest = EXPERIMENTS.iter().min_by_key(distance).map_or("fig3", |(name, _)| *name);
+        let nearest = nearest(name, EXPERIMENTS.iter().map(|(name, _)| *name));
         return Err(UnknownExperiment { name: name.to_owned(), nearest }.into());
     };
     Definition::parse(text).with_context(|| format!("the experiment {name}"))

@@ -91,13 +91,12 @@ fn compared(task: &str, mut arms: Vec<Scored<'_>>) -> String {
             None => format!("{name} {value:.0}"),
         })
         .collect();
-    let ends = |arm: &Scored<'_>| arm.centre.interval.unwrap_or([arm.centre.value; 2]);
     let verdict = match arms.as_slice() {
         [_, _, ..] if few => {
             format!("; with fewer than {FEWEST_SEEDS} seeds no arm can be called the best")
         }
         [best, others @ ..] if !others.is_empty() => {
-            let beaten = others.iter().all(|other| ends(other)[1] < ends(best)[0]);
+            let beaten = others.iter().all(|other| other.centre.ends()[1] < best.centre.ends()[0]);
             if beaten {
                 format!("; {} is the best, above the intervals of the others", best.name)
             } else {

@@ -2,8 +2,9 @@
 
 use super::window::{Settings, Walker};
 use daa_envs as task;
+use daa_envs::parallel;
 use daa_trainer::decomposition::{Accumulator, Actor, Components, Estimate, TrajectoryGradients};
-use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 
 /// How much to measure.
 #[derive(Clone, Copy, Debug)]
@@ -54,29 +55,15 @@ pub fn measure(
 ) -> Result<Measured, task::Error> {
     let groups = size.trajectories / size.group;
     let threads = size.threads.clamp(1, groups.max(1));
+    let walkers: Vec<Mutex<Option<Walker>>> = (0..threads).map(|_| Mutex::new(None)).collect();
     let mut measured: Option<Measured> = None;
-    std::thread::scope(|scope| {
-        // Each thread takes every n-th group; results are collected in order, one waiting a thread.
-        let inboxes: Vec<_> = (0..threads)
-            .map(|thread| {
-                let (outbox, inbox) = sync_channel::<Group>(1);
-                scope.spawn(move || {
-                    let mut walker = None;
-                    for group in (thread..groups).step_by(threads) {
-                        let result = one_group(actor, settings, size.group, group, &mut walker);
-                        let failed = result.is_err();
-                        if outbox.send(result).is_err() || failed {
-                            break;
-                        }
-                    }
-                });
-                inbox
-            })
-            .collect();
-        for group in 0..groups {
-            let result = inboxes[group % threads].recv();
-            let dead = |_| task::Error::Request("a thread of the measurement died".to_owned());
-            let (estimate, divergences) = result.map_err(dead)??;
+    for first in (0..groups).step_by(threads) {
+        let results = parallel::map(threads, threads.min(groups - first), |place| {
+            let mut walker = walkers[place].lock().unwrap_or_else(PoisonError::into_inner);
+            one_group(actor, settings, size.group, first + place, &mut walker)
+        });
+        for (group, result) in (first..).zip(results) {
+            let (estimate, divergences) = result?;
             let mean = estimate.mean();
             match &mut measured {
                 None => {
@@ -91,8 +78,7 @@ pub fn measure(
             }
             progress(group + 1);
         }
-        Ok::<(), task::Error>(())
-    })?;
+    }
     let none = || task::Error::Request("nothing was measured: ask for more states".to_owned());
     let mut measured = measured.ok_or_else(none)?;
     measured.parameters.scale(1.0 / groups as f64);
@@ -147,30 +133,19 @@ pub fn improve(
     learning_rate: f64,
     threads: usize,
 ) -> Result<(), task::Error> {
-    let mut walkers = Vec::new();
-    for _ in 0..threads.max(1) {
-        walkers.push(Walker::new(settings)?);
-    }
+    let walkers = (0..threads.max(1)).map(|_| Walker::new(settings).map(Mutex::new));
+    let walkers = walkers.collect::<Result<Vec<_>, _>>()?;
     let count = walkers.len();
     for update in 0..updates {
         let shared: &Actor = actor;
         // Windows of training are numbered from above those of the measurement.
         let number = |window: usize| (1 << 40) + (update * trajectories + window) as u64;
-        let parts: Vec<Result<Vec<Vec<f64>>, task::Error>> = std::thread::scope(|scope| {
-            let handles: Vec<_> = walkers
-                .iter_mut()
-                .enumerate()
-                .map(|(thread, walker)| {
-                    scope.spawn(move || {
-                        (thread..trajectories)
-                            .step_by(count)
-                            .map(|window| gradient(shared, walker, number(window)))
-                            .collect()
-                    })
-                })
-                .collect();
-            let dead = || Err(task::Error::Request("a training thread died".to_owned()));
-            handles.into_iter().map(|handle| handle.join().unwrap_or_else(|_| dead())).collect()
+        let parts = parallel::map(count, count, |place| {
+            let mut walker = walkers[place].lock().unwrap_or_else(PoisonError::into_inner);
+            let windows = (place..trajectories).step_by(count);
+            windows
+                .map(|window| gradient(shared, &mut walker, number(window)))
+                .collect::<Result<Vec<_>, _>>()
         });
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
         let scale = learning_rate / (trajectories * settings.trajectory_len) as f64;
