@@ -1,14 +1,14 @@
-//! Policies in safetensors files, known by the names of their tensors.
+//! Layouts of policies in safetensors files: the tensor names that other programs use.
 //!
 //! | from | layers | last layer | activation | head |
 //! |---|---|---|---|---|
 //! | Stable-Baselines3 PPO, A2C | `mlp_extractor.policy_net.N` | `action_net` | tanh | clip |
 //! | Stable-Baselines3 SAC | `actor.latent_pi.N` | `actor.mu` | relu | squash |
-//! | Stable-Baselines3 TD3, DDPG | `actor.mu.N` | the last of them | relu | squash |
-//! | CleanRL PPO | `actor_mean.N` | the last of them | tanh | clip |
+//! | Stable-Baselines3 TD3, DDPG | `actor.mu.N` | the last layer | relu | squash |
+//! | CleanRL PPO | `actor_mean.N` | the last layer | tanh | clip |
 //! | CleanRL SAC | `fcN` | `fc_mean` | relu | squash, `action_scale`, `action_bias` |
 //! | CleanRL TD3, DDPG | `fcN` | `fc_mu` | relu | squash, `action_scale`, `action_bias` |
-//! | this program | `actor.N` | the last of them | in the file | in the file |
+//! | this program | `actor.N` | the last layer | in the file | in the file |
 //!
 //! `.weight` is `[out, in]`, `.bias` is `[out]`.
 
@@ -19,17 +19,17 @@ use anyhow::{Context, Result, bail};
 use daa_core::Activation;
 use daa_core::policy::Head;
 
-/// How a program names the tensors of its policies.
+/// The tensor names of a program.
 struct Layout {
     from: &'static str,
-    /// Before the number of a layer.
+    /// Prefix of the number of a layer.
     trunk: &'static str,
-    /// The last layer, where it has a name of its own.
+    /// Name of the last layer, where it differs from the others.
     last: Option<&'static str>,
     log_std: Option<&'static str>,
     activation: Option<Activation>,
     head: Head,
-    /// Tanh's range: factor and middle.
+    /// Names of the factor and the middle of tanh's range.
     range: Option<(&'static str, &'static str)>,
 }
 
@@ -101,19 +101,19 @@ const LAYOUTS: [Layout; 7] = [
     },
 ];
 
-/// What a file is known to hold.
+/// The policy that was found in a file.
 #[derive(Debug)]
 pub(super) struct Found {
     /// The program that named the tensors.
     pub(super) from: &'static str,
-    /// From the normalised observation to the action.
+    /// Steps from the normalised observation to the action.
     pub(super) steps: Vec<Step>,
     pub(super) log_std: Option<Vec<f32>>,
-    /// The normaliser's statistics, where they lie in the same file.
+    /// Statistics of the normaliser, where the same file contains them.
     pub(super) statistics: Option<Statistics>,
 }
 
-/// Choices that the user made and no tensor tells.
+/// Choices of the user that no tensor determines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Choices {
     pub(super) activation: Option<Activation>,
@@ -121,7 +121,7 @@ pub(super) struct Choices {
 }
 
 impl File<'_> {
-    /// `{trunk}{N}` of the layers, in order.
+    /// Names `{trunk}{N}` of the layers in their order.
     fn trunk(&self, layout: &Layout) -> Vec<String> {
         let number = |name: &str| -> Option<u32> {
             name.strip_prefix(layout.trunk)?.strip_suffix(".weight")?.parse().ok()
@@ -131,7 +131,7 @@ impl File<'_> {
         numbers.iter().map(|number| format!("{}{number}", layout.trunk)).collect()
     }
 
-    /// The policy, by the first layout that names it.
+    /// The policy, read with the first layout that fits the names of the tensors.
     ///
     /// # Errors
     /// Names what the file lacks, or the tensors that it has where no layout fits.
@@ -154,7 +154,7 @@ impl File<'_> {
         let more = if names.len() > 8 { ", …" } else { "" };
         names.truncate(8);
         bail!(
-            "no policy is known by these names: {}{more} (docs/formats.md lists those that are)",
+            "no known policy has tensors with these names: {}{more} (docs/formats.md lists the known ones)",
             names.join(", ")
         )
     }
@@ -165,7 +165,8 @@ impl File<'_> {
             serde_json::from_value(serde_json::Value::String(value.to_owned())).ok()
         };
         let activation = choices.activation.or(layout.activation).or_else(|| told("activation"));
-        let activation = activation.context("the file does not say which: add --activation")?;
+        let activation =
+            activation.context("the file does not name the activation: add --activation")?;
         let head = match (choices.head, self.about("head")) {
             (Some(head), _) => head,
             (None, Some("clip")) if layout.activation.is_none() => Head::Clip,
@@ -198,7 +199,9 @@ impl File<'_> {
         let (shape, weights) =
             self.tensor(&format!("{layer}.weight"))?.context("the layer has no weights")?;
         let [outputs, inputs] = shape[..] else {
-            bail!("tensor {layer}.weight has shape {shape:?}, not [out, in]: no linear layer");
+            bail!(
+                "tensor {layer}.weight has shape {shape:?}, not [out, in], so it is not a linear layer"
+            );
         };
         let bias = self.vector(&format!("{layer}.bias"))?.unwrap_or_else(|| vec![0.0; outputs]);
         if inputs == 0 || outputs == 0 || bias.len() != outputs {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 
-/// A safetensors file: its header's lengths and offsets have been checked.
+/// A safetensors file whose header has been checked.
 pub(super) struct File<'a> {
     tensors: SafeTensors<'a>,
     about: HashMap<String, String>,
@@ -12,15 +12,17 @@ pub(super) struct File<'a> {
 
 impl<'a> File<'a> {
     /// # Errors
-    /// When the bytes are no whole safetensors file.
+    /// When the bytes are not a complete safetensors file.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
-        let (_, header) = SafeTensors::read_metadata(bytes).context("no whole safetensors file")?;
+        let (_, header) = SafeTensors::read_metadata(bytes)
+            .context("the file is not a complete safetensors file")?;
         let about = header.metadata().clone().unwrap_or_default();
-        let tensors = SafeTensors::deserialize(bytes).context("no whole safetensors file")?;
+        let tensors = SafeTensors::deserialize(bytes)
+            .context("the file is not a complete safetensors file")?;
         Ok(Self { tensors, about })
     }
 
-    /// Shape and numbers of a tensor; none where it is not in the file.
+    /// Shape and numbers of a tensor; none where the file has no such tensor.
     pub(super) fn tensor(&self, name: &str) -> Result<Option<(Vec<usize>, Vec<f64>)>> {
         let Ok(view) = self.tensors.tensor(name) else { return Ok(None) };
         let bytes = view.data();
@@ -32,12 +34,12 @@ impl<'a> File<'a> {
             other => bail!("tensor {name} is of type {other:?}: save it as float32"),
         };
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            bail!("tensor {name} holds {} at {at}", values[at]);
+            bail!("tensor {name} contains {} at index {at}", values[at]);
         }
         Ok(Some((view.shape().to_vec(), values)))
     }
 
-    /// A tensor's numbers, whatever its shape.
+    /// The numbers of a tensor of any shape.
     pub(super) fn vector(&self, name: &str) -> Result<Option<Vec<f64>>> {
         Ok(self.tensor(name)?.map(|(_, values)| values))
     }
@@ -47,7 +49,7 @@ impl<'a> File<'a> {
         self.tensors.names()
     }
 
-    /// A text of the file's metadata.
+    /// The value of a key of the file's metadata.
     pub(super) fn about(&self, key: &str) -> Option<&str> {
         self.about.get(key).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Pictures of a policy at work: an animation or a sheet of frames, drawn without a screen.
+//! Animations and sheets of frames of episodes, rendered without a screen.
 
 mod film;
 
@@ -15,10 +15,10 @@ use mujoco_rs::renderer::{MjRenderer, RendererError};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-/// Frames of a second of simulated time, at most.
+/// Largest number of frames per second of simulated time.
 const RATE: f64 = 25.0;
 
-/// Hundredths of a second for which an animation rests on an episode's last frame.
+/// Hundredths of a second for which an animation shows the last frame of an episode.
 const REST: u16 = 100;
 
 /// Options of an animation or a sheet of pictures.
@@ -38,10 +38,10 @@ pub struct Options {
     pub frames: Option<u32>,
 }
 
-/// Runs episodes with an agent's most probable actions and writes pictures of them.
+/// Runs episodes with the most probable actions of an agent and writes frames of them.
 ///
 /// # Errors
-/// One line: another kind of file asked for, no OpenGL on this machine, a file not writable.
+/// One line: an unknown file format, no OpenGL on this machine, or a file that cannot be written.
 pub fn render(
     agent: &Agent,
     task: &'static Task,
@@ -103,7 +103,7 @@ pub fn render(
     Ok(())
 }
 
-/// Fails before the work, not after it, where the file has no place.
+/// Checks that the folder of the file exists, so that a mistake is found before the work.
 fn check_folder(file: &Path) -> Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder {
@@ -126,7 +126,7 @@ fn no_graphics(error: RendererError) -> anyhow::Error {
     )
 }
 
-/// The task's first camera, as dm_control's; where it has none, one that follows its first body.
+/// The first camera of the task, as in dm_control; a task without cameras has one that follows its first body.
 fn camera(model: &MjModel) -> MjvCamera {
     if model.ncam() > 0 {
         return MjvCamera::new_fixed(0);
@@ -150,20 +150,21 @@ fn bar(frames: usize) -> ProgressBar {
 /// A frame to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shot {
-    /// After how many decisions.
+    /// Decisions before the frame.
     moment: usize,
-    /// Hundredths of a second until the next.
+    /// Hundredths of a second until the next frame.
     hold: u16,
 }
 
-/// When to draw: at most [`RATE`], at most `most` frames, the first and the last state among them.
+/// The frames of an episode: at most [`RATE`] per second and at most `most`, including the first and the last
+/// state.
 fn schedule(task: &Task, action_repeat: u32, most: usize) -> Vec<Shot> {
     let step = task.control_timestep();
     let decisions = task.episode_steps.div_ceil(action_repeat) as usize;
     let by_rate = (f64::from(task.episode_steps) * step * RATE).round() as usize;
     let intervals = most.saturating_sub(1).min(decisions).min(by_rate);
     let moment = |frame: usize| (2 * frame * decisions + intervals) / (2 * intervals.max(1));
-    // An episode's last decision may be cut short by its end.
+    // The end of the episode may shorten its last decision.
     let hundredths = |moment: usize| {
         let steps = (moment * action_repeat as usize).min(task.episode_steps as usize);
         (100.0 * steps as f64 * step).round() as u16

@@ -1,8 +1,7 @@
-//! What the advisor of each run said: more actions or more states, and the N that it chose.
+//! The advice that runs recorded: more actions or more states, and the number of actions N that was chosen.
 
 use super::page::Section;
-use super::record::{Record, read};
-use super::study::Study;
+use super::runs::{Record, Study, read};
 use super::table::Table;
 use crate::csv_file::CsvFile;
 use crate::plot::{Axis, LineChart, Point, Series};
@@ -11,7 +10,7 @@ use anyhow::{Context, Result};
 use daa_trainer::advisor::advice::FILE;
 use daa_trainer::number::number;
 
-/// A line of the file.
+/// One line of `advice.csv`.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Said {
     decisions: f64,
@@ -23,10 +22,10 @@ struct Said {
     verdict: String,
 }
 
-/// What a run said of one seed.
+/// The advice on one seed of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RunAdvice {
-    /// Arm, task and seed.
+    /// Name of the arm, the task and the seed.
     pub(super) name: String,
     auto: bool,
     said: Vec<Said>,
@@ -58,7 +57,7 @@ impl RunAdvice {
         self.said.iter().filter(|said| said.verdict == verdict).count()
     }
 
-    /// N at the start and at the end.
+    /// The values of N from the start to the end.
     fn path(&self) -> String {
         let mut path: Vec<String> = Vec::new();
         let ends = self.said.last().map(|last| last.chosen);
@@ -71,7 +70,7 @@ impl RunAdvice {
         path.join(" → ")
     }
 
-    /// A line for a terminal.
+    /// Summary in one line.
     #[must_use]
     pub(super) fn line(&self) -> String {
         format!(
@@ -86,7 +85,7 @@ impl RunAdvice {
     }
 }
 
-/// The advice of all runs that have some.
+/// The advice of all runs that recorded any.
 ///
 /// # Errors
 /// One line that names the file, and the line in it.
@@ -118,10 +117,10 @@ fn by_seed(arm: &str, record: &Record, said: &[(u64, Said)]) -> Vec<RunAdvice> {
     all.filter(|advice| !advice.said.is_empty()).collect()
 }
 
-/// Lines of a chart: more would hide each other.
+/// Largest number of lines in a chart, so that they do not hide one another.
 const SHOWN: usize = 8;
 
-/// A part of a page; none without advice.
+/// The section of the page; none where no run recorded advice.
 #[must_use]
 pub(super) fn section(runs: &[RunAdvice]) -> Option<Section> {
     if runs.is_empty() {

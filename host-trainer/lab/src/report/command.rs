@@ -5,8 +5,7 @@ use super::analysis::{Analysis, Options};
 use super::curves::Centre;
 use super::events::write_events;
 use super::pictures;
-use super::score::Score;
-use super::study::{Source, Study};
+use super::runs::{Score, Source, Study};
 use super::tables::with_interval;
 use crate::stats::Bootstrap;
 use anyhow::{Context, Result, bail};
@@ -46,10 +45,10 @@ pub struct Request {
     pub resamples: u32,
 }
 
-/// Writes what is asked for and prints the final scores.
+/// Writes the files that are asked for and prints the final scores.
 ///
 /// # Errors
-/// One line: a source that holds no run, a file that cannot be read or written.
+/// One line: a source without a run, or a file that cannot be read or written.
 pub fn report(request: &Request) -> Result<()> {
     for file in [&request.output, &request.csv, &request.markdown].into_iter().flatten() {
         check_folder(file)?;
@@ -116,13 +115,13 @@ fn write(file: &Path, text: &str) -> Result<PathBuf> {
     Ok(file.to_owned())
 }
 
-/// A chart's file; a task of one's own may be called anything.
+/// File name of a chart. Tasks of users may have any name.
 fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     format!("{}.svg", name.chars().map(plain).collect::<String>())
 }
 
-/// Fails before the work, not after it, where a file has no place.
+/// Checks that the folder of a file exists, so that a mistake is found before the work.
 fn check_folder(file: &Path) -> Result<()> {
     match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => {

@@ -1,19 +1,17 @@
 //! Runs as TensorBoard's event files.
 
-use super::record::{find, read};
-use super::study::Source;
+use super::runs::{Source, find, read};
 use crate::csv_file::CsvFile;
 use anyhow::{Context, Result};
 use daa_trainer::run::sinks::tensorboard::{EventFile, scalars};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Writes everything that `metrics.csv` says, a folder for each run and seed, and gives the folders.
-/// Steps are decisions; times are the seconds of training, from 0, so that the same run gives the
-/// same files.
+/// Writes all columns of `metrics.csv` as event files, a folder for each run and seed, and returns the folders.
+/// Steps are decisions, and times are seconds of training from 0, so that the same run gives the same files.
 ///
 /// # Errors
-/// When a source holds no run, or a file cannot be read or written.
+/// When a source contains no run, or a file cannot be read or written.
 pub fn write_events(sources: &[Source], folder: &Path) -> Result<Vec<PathBuf>> {
     let mut written: BTreeMap<PathBuf, EventFile> = BTreeMap::new();
     for source in sources {
@@ -44,7 +42,7 @@ pub fn write_events(sources: &[Source], folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(written.into_keys().collect())
 }
 
-/// A run's folder below the one asked for: its path below its source, under the source's name.
+/// Folder of a run: the name of its source, and the path of the run below the source.
 fn name_of(run: &Path, source: &Path, name: Option<&str>, number: usize) -> PathBuf {
     let below = run.strip_prefix(source).unwrap_or(Path::new(""));
     let own = source.file_name().map_or_else(|| format!("run-{number}").into(), ToOwned::to_owned);

@@ -6,7 +6,7 @@ use super::table::{Table, escape_markdown};
 use crate::csv_file;
 use crate::stats::Estimate;
 
-/// What the numbers are.
+/// Paragraphs that explain the numbers.
 pub(super) fn reading(analysis: &Analysis) -> Vec<String> {
     let options = &analysis.options;
     let moment = match options.at {
@@ -31,10 +31,10 @@ pub(super) fn reading(analysis: &Analysis) -> Vec<String> {
     ]
 }
 
-/// A table under its heading.
+/// A heading and its table.
 pub(super) type Headed = (&'static str, Table);
 
-/// The tables of a report, in order.
+/// The tables of a report in their order.
 pub(super) fn tables(analysis: &Analysis) -> Vec<Headed> {
     let some = [
         ("Final scores", Some(analysis.score_table())),
@@ -70,7 +70,7 @@ impl Analysis {
         text
     }
 
-    /// Every point of the curves, and the final scores, as CSV.
+    /// The points of all curves and the final scores as CSV.
     #[must_use]
     pub fn csv(&self) -> String {
         let mut lines = vec![CSV_COLUMNS.map(str::to_owned).to_vec()];

@@ -102,8 +102,8 @@ impl Bootstrap {
         estimates.first().copied().unwrap_or(Estimate::exact(f64::NAN))
     }
 
-    /// Several statistics of the same scores, such as the points of a profile; the resamples are
-    /// common to all of them.
+    /// Several statistics of the same scores, such as the points of a profile, computed from the same
+    /// resamples.
     #[must_use]
     pub fn estimates(
         &self,
@@ -141,7 +141,7 @@ impl Bootstrap {
     }
 }
 
-/// Draws as many of each task's seeds as there are, with replacement.
+/// Draws seeds of each task with replacement, as many as the task has.
 fn resample(random: &mut ChaCha8Rng, scores: &[Vec<f64>], drawn: &mut [Vec<f64>]) {
     for (seeds, drawn) in scores.iter().zip(drawn) {
         for slot in drawn.iter_mut() {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_mean_is_that_of_the_normal_distribution() {
-        // 0..=99: deviation of the population sqrt((100^2 - 1) / 12) = 28.866, of the mean 2.8866.
+        // 0..=99: standard deviation of the population sqrt((100^2 - 1) / 12) = 28.866, of the mean 2.8866.
         let scores = [(0..100).map(f64::from).collect::<Vec<_>>()];
         let bootstrap = Bootstrap { resamples: 20_000, seed: 3 };
         let [low, high] = bootstrap.estimate(&scores, |s| pooled(s, mean)).interval.unwrap();
@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn seeds_are_resampled_within_their_task() {
-        // Two tasks far apart, no spread within: nothing varies. Pooled, it would.
+        // Two tasks with very different scores and equal scores within each: resamples do not vary, while
+        // resamples of the pooled scores do.
         let scores = [vec![0.0; 5], vec![1000.0; 5]];
         let within = Bootstrap::default().estimate(&scores, |s| pooled(s, mean));
         assert_eq!(within.interval, Some([500.0, 500.0]));

@@ -1,4 +1,4 @@
-//! The measurement: groups of trajectories on threads, components out.
+//! The measurement of variance components from groups of trajectories, on several threads.
 
 use super::window::{Settings, Walker};
 use daa_envs as task;
@@ -6,20 +6,20 @@ use daa_envs::parallel;
 use daa_trainer::decomposition::{Accumulator, Actor, Components, Estimate, TrajectoryGradients};
 use std::sync::{Mutex, PoisonError};
 
-/// How much to measure.
+/// Size of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// Independent trajectories.
     pub trajectories: usize,
-    /// Trajectories of a group: what the bootstrap draws.
+    /// Trajectories of a group; the bootstrap draws groups.
     pub group: usize,
     /// Worker threads.
     pub threads: usize,
 }
 
 impl Size {
-    /// For about `states` states: at least two groups of two trajectories; groups of up to eight,
-    /// since centring costs each group one of its trajectories, and enough groups to resample.
+    /// The size of a measurement of about `states` states: at least two groups of two trajectories, and groups of
+    /// at most eight. Larger groups lose a smaller share to centring, more groups give better intervals.
     #[must_use]
     pub fn of(states: usize, trajectory_len: usize, threads: usize) -> Self {
         let wanted = states.div_ceil(trajectory_len).max(4);
@@ -28,22 +28,22 @@ impl Size {
     }
 }
 
-/// What was measured.
+/// Results of a measurement.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// Mean over parameters, one for each group.
+    /// Components of each group, means over parameters.
     pub groups: Vec<Components>,
-    /// Mean over groups, for each parameter.
+    /// Components of each parameter, means over groups.
     pub parameters: Estimate,
-    /// Simulations that blew up and were drawn again.
+    /// Number of simulations that diverged and were drawn again.
     pub divergences: usize,
 }
 
-/// Components of a group, and divergences on the way.
+/// Components of a group, and the number of diverged simulations.
 type Group = Result<(Estimate, usize), task::Error>;
 
-/// Measures Lemma 1's components of a policy, calling `progress` after each group with the number of
-/// groups done. The result does not depend on the number of threads.
+/// Measures the components of Lemma 1 of a policy. `progress` is called with the number of finished groups.
+/// The result does not depend on the number of threads.
 ///
 /// # Errors
 /// The first [`task::Error`] of any trajectory.
@@ -138,7 +138,7 @@ pub fn improve(
     let count = walkers.len();
     for update in 0..updates {
         let shared: &Actor = actor;
-        // Windows of training are numbered from above those of the measurement.
+        // The numbers of training windows are above those of the measurement.
         let number = |window: usize| (1 << 40) + (update * trajectories + window) as u64;
         let parts = parallel::map(count, count, |place| {
             let mut walker = walkers[place].lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +149,7 @@ pub fn improve(
         });
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
         let scale = learning_rate / (trajectories * settings.trajectory_len) as f64;
-        // In the order of the windows, so that the number of threads does not change a bit.
+        // The sum has the order of the windows, so that its bits do not depend on the number of threads.
         for window in 0..trajectories {
             let gradient = &parts[window % count][window / count];
             for (param, gradient) in actor.params_mut().iter_mut().zip(gradient) {
@@ -242,7 +242,7 @@ mod tests {
         let sums: Vec<Vec<f64>> = (0..600)
             .map(|index| taken(&actor, &walker.window(&actor, index).unwrap(), settings))
             .collect();
-        // The same groups: what differs between groups by chance cancels in the difference.
+        // Both use the same groups, so that differences between groups cancel.
         let counted = |group: &[Vec<f64>]| -> f64 {
             let n = group.len() as f64;
             let p = group[0].len();
@@ -266,7 +266,7 @@ mod tests {
         };
         let exact = off(&|group| group.variance(1, 6));
         assert!(exact < 3.0, "{exact} standard errors");
-        // The formula for two actions a state is another number.
+        // The control: the formula for two actions a state differs.
         let two_actions = off(&|group| group.variance(2, 6));
         assert!(two_actions > 4.0, "{two_actions} standard errors");
     }

@@ -1,5 +1,5 @@
-//! Where the variance of a policy gradient comes from, and what would reduce it: the first half of
-//! the paper, measured. `docs/variance.md` is its mathematics.
+//! Measurement of the components of the variance of a policy gradient, the first half of the paper.
+//! `docs/variance.md` explains the mathematics.
 //!
 //! | file | what |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `bootstrap`, `table`, `plots` | intervals, and the results beside those of the paper |
 //! | `command` | the whole measurement of `host-trainer variance` |
 //!
-//! A bandit that can be worked out by hand: two contexts, two equally likely actions, one parameter
+//! A bandit that can be computed by hand: two contexts, two equally likely actions, one parameter
 //! (half the difference of the logits, so the scores are 1/2 and -1/2). In the first context the
 //! actions are worth 2 and 0, in the second 0 and 2.
 //!
@@ -32,12 +32,12 @@
 //! assert_eq!([solved.marginal(0), solved.marginal(1)], [[0.5], [-0.5]]);
 //! let components = &solved.components(1)[0];
 //! assert_eq!((components.state_variance, components.action_variance), (0.25, 0.25));
-//! // One action a state, T = 10: (1/4 + 1/4) / 10. Two actions take a quarter of it off, a trajectory
-//! // longer by a third does the same: a second action pays below a third of a state's price.
+//! // One action a state, T = 10: (1/4 + 1/4) / 10. Two actions reduce it by a quarter, and so does a
+//! // trajectory that is longer by a third: a second action is worthwhile below a third of the cost of a state.
 //! let verdict = |num_actions, delta| corollary_1(0.25, 0.25, num_actions, delta).verdict();
 //! assert_eq!([0.3, 0.34].map(|delta| verdict(1, delta)), [MoreActions, MoreStates]);
 //! assert_eq!(components.condition(1, 10, 0.3).verdict(), MoreActions);
-//! // At a state's price and above it never does, however many actions there are.
+//! // At the cost of a state and above, it is not worthwhile for any number of actions.
 //! for num_actions in 1..100 {
 //!     assert!([1.0, 1.5, 7.0].iter().all(|delta| verdict(num_actions, *delta) == MoreStates));
 //! }

@@ -1,4 +1,4 @@
-//! Measurements as charts: what the variance is made of, and what actions and states take off it.
+//! Charts of measurements: the components of the variance, and how actions and states reduce it.
 
 use super::table::{Report, TABLE_1};
 use crate::plot::{Axis, Kind, LineChart, Point, RowChart, Series};
@@ -8,8 +8,8 @@ use crate::stats::Estimate;
 const PARTS: [&str; 4] =
     ["1 states differ", "2 actions differ", "3 states in a row", "4 what actions lead to"];
 
-/// Stacked components by task, ours and the paper's, as shares of what is positive of them; the names
-/// of the rows say which are below 0.
+/// Stacked components by task, measured and of the paper, as shares of the sum of the positive components. The
+/// names of the rows list the negative components.
 pub(super) fn components(reports: &[Report]) -> RowChart {
     let mut rows = Vec::new();
     for report in reports {
@@ -43,7 +43,7 @@ fn row(name: &str, parts: &[f64]) -> (String, Vec<Option<Estimate>>) {
     (name, parts.iter().map(share).collect())
 }
 
-/// `Delta_N` and `Delta_T` over N, and over T, with a name for each file.
+/// Charts of `Delta_N` and `Delta_T` over N and over T, with the names of their files.
 pub(super) fn deltas(report: &Report) -> [(String, LineChart); 2] {
     let (task, len) = (report.settings.task.name, report.settings.trajectory_len);
     let chart = |over: &str, title: String, x: &str, rows: &[(usize, [Estimate; 2])]| {

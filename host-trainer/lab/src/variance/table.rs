@@ -1,4 +1,4 @@
-//! Table 1 of the paper, and a measurement beside it.
+//! Results of a measurement beside Table 1 of the paper.
 
 use super::bootstrap::{Statistic, intervals};
 use super::window::Settings;
@@ -8,20 +8,20 @@ use daa_trainer::decomposition::{Components, Verdict};
 use daa_trainer::decomposition::{Draws, stream};
 use std::fmt::Write as _;
 
-/// One line of Table 1 and of ours.
+/// One line of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     /// Name in a CSV file.
     pub name: &'static str,
-    /// Name on a terminal.
+    /// Label on a terminal.
     pub label: &'static str,
-    /// Measured.
+    /// Measured value.
     pub interval: Estimate,
-    /// In the paper.
+    /// Value of the paper.
     pub paper: Option<f64>,
 }
 
-/// A task's column of Table 1, top to bottom.
+/// The column of a task in Table 1, from top to bottom.
 #[derive(Clone, Copy, Debug)]
 pub struct Published {
     /// The task.
@@ -30,8 +30,8 @@ pub struct Published {
     pub components: [f64; 6],
 }
 
-/// Table 1. Its third and fourth lines are labelled without the factor 2 of Eq. 7, yet they add up to
-/// the fifth and sixth as they stand: the factor is in them.
+/// Table 1. Its third and fourth lines are labelled without the factor 2 of Eq. 7, but they include it: the sums
+/// of the lines show it.
 pub const TABLE_1: [Published; 6] = [
     Published { task: "ball_in_cup-catch", components: [0.011, 0.803, 0.015, 0.015, 0.026, 0.819] },
     Published { task: "cartpole-swingup", components: [0.026, 5.003, -0.02, 0.733, 0.006, 5.736] },
@@ -50,30 +50,30 @@ impl Published {
     }
 }
 
-/// A task's measurement, with intervals.
+/// The measurement of a task, with intervals.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What was measured, and where.
+    /// Settings of the measurement.
     pub settings: Settings,
-    /// How much.
+    /// Size of the measurement.
     pub size: Size,
     /// Number of parameters of the policy.
     pub parameters: usize,
-    /// Seconds it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Simulations that were drawn again.
+    /// Number of simulations that diverged and were drawn again.
     pub divergences: usize,
     /// Table 1, the share, and the changes of Lemma 2.
     pub rows: Vec<Row>,
-    /// Both sides of the condition: actions, states, and the first less the second.
+    /// Both sides of the condition, actions and states, and the difference of the two.
     pub condition: [Estimate; 3],
-    /// N: actions that a state has.
+    /// N, number of actions of a state.
     pub now: usize,
-    /// delta
+    /// delta, cost of one more action in every state.
     pub extension: f64,
     /// Covariances by lag, from 1: marginal, rest.
     pub lags: Vec<[Estimate; 2]>,
-    /// N, and what one more action and delta T more states take off the variance with it, in per cent.
+    /// For each N, the reductions of the variance by one more action and by delta T more states, in per cent.
     pub by_actions: Vec<(usize, [Estimate; 2])>,
     /// The same over T.
     pub by_states: Vec<(usize, [Estimate; 2])>,
@@ -83,10 +83,10 @@ pub struct Report {
 const RESAMPLES: usize = 2000;
 /// N of the plots.
 const ACTIONS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
-/// T of the plots, as shares of the measured one in per cent.
+/// T of the plots in per cent of the measured T.
 const LENGTHS: [usize; 7] = [10, 20, 50, 100, 200, 500, 1000];
 
-/// What one more action, and `extension` T more states, take off, in per cent.
+/// Reductions of the variance by one more action and by `extension` T more states, in per cent.
 fn gains(c: &Components, now: usize, len: usize, extension: f64) -> [f64; 2] {
     let scale = 100.0 / c.variance(now, len).abs();
     [-scale * c.delta_actions(now, len), -scale * c.delta_states(now, len, extension)]
@@ -157,7 +157,7 @@ impl Report {
             let pairs = intervals.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
             at.iter().copied().zip(pairs).collect()
         };
-        // A trained policy, or one with a baseline, is not what the paper measured.
+        // The paper measured neither trained policies nor policies with a baseline.
         let published = TABLE_1
             .iter()
             .find(|published| published.task == settings.task.name)
@@ -195,7 +195,7 @@ impl Report {
         self.size.trajectories * self.settings.trajectory_len
     }
 
-    /// What the next unit of budget should buy, and whether the interval leaves a doubt.
+    /// The better use of the next unit of budget, and whether the interval contains both answers.
     #[must_use]
     pub fn verdict(&self) -> (Verdict, bool) {
         let margin = self.condition[2];
@@ -220,13 +220,14 @@ impl Report {
             self.seconds
         );
         if self.divergences > 0 {
-            let _ = writeln!(text, "{} simulations blew up and were drawn again", self.divergences);
+            let _ =
+                writeln!(text, "{} simulations diverged and were drawn again", self.divergences);
         }
         if s.rollouts == 1 {
             text += "one rollout: the noise of the values counts as variance over actions\n";
         }
         if self.size.trajectories / self.size.group < 10 {
-            text += "less than ten groups: the intervals are too narrow, ask for more states\n";
+            text += "fewer than ten groups: the intervals are too narrow; measure more states\n";
         }
         let _ = writeln!(text, "  {:<29} {:>11}  {:^25} {:>9}", "", "measured", "95 %", "paper");
         for row in &self.rows {
@@ -328,7 +329,7 @@ pub(super) const CSV_COLUMNS: [&str; 15] = [
     "seed",
 ];
 
-/// Four digits, whatever the size.
+/// A number with four digits.
 fn number(value: f64) -> String {
     if value != 0.0 && !(1e-3..1e4).contains(&value.abs()) {
         format!("{value:.2e}")

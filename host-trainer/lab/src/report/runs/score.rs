@@ -1,6 +1,6 @@
-//! The score of a run, and what each seed scored.
+//! The scores of the seeds of a run.
 
-/// Which return is the score.
+/// The return that is the score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Score {
     /// Evaluation with the most probable actions
@@ -13,7 +13,7 @@ pub enum Score {
 }
 
 impl Score {
-    /// Its column in `metrics.csv`.
+    /// Column in `metrics.csv`.
     pub(super) fn column(self) -> &'static str {
         match self {
             Self::Mean => "evaluation_return",
@@ -22,7 +22,7 @@ impl Score {
         }
     }
 
-    /// In words.
+    /// Description in words.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -38,9 +38,9 @@ impl Score {
 pub struct SeedRecord {
     /// The seed.
     pub seed: u64,
-    /// Decisions so far.
+    /// Decisions until now.
     pub decisions: u64,
-    /// Scores, at growing numbers of decisions.
+    /// Pairs of decisions and score, in increasing order of decisions.
     pub curve: Vec<(f64, f64)>,
     /// The score after the last update.
     pub last: Option<f64>,

@@ -1,16 +1,16 @@
-//! `metrics.csv`: by column name, leniently.
+//! Reader of `metrics.csv` and `times.csv`.
 
 use super::score::{Score, SeedRecord};
 use crate::csv_file::{CsvFile, Row};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 
-/// What `metrics.csv` says.
+/// Scores and times of a run.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
-    /// By seed.
+    /// The scores of each seed.
     pub(super) seeds: BTreeMap<u64, SeedRecord>,
-    /// Seconds by phase.
+    /// Seconds of each phase.
     pub(super) phases: Vec<(String, f64)>,
     /// Seconds of all iterations.
     pub(super) seconds: f64,
@@ -112,7 +112,7 @@ mod tests {
         let metrics = parse(text).unwrap();
         assert_eq!(metrics.seeds[&1].curve, [(20.0, 3.5)]);
         assert_eq!((metrics.seeds[&2].last, metrics.seeds[&2].decisions), (Some(5.0), 20));
-        // Every iteration's times once, not once a seed.
+        // The times of an iteration count once, not once for each seed.
         assert_eq!(
             (metrics.phases[0].clone(), metrics.seconds),
             (("acting".to_owned(), 0.75), 3.0)

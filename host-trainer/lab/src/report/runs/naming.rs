@@ -1,9 +1,9 @@
-//! What makes runs one arm, and what an arm is called.
+//! Rules by which runs form an arm, and names of arms.
 
 use super::record::Record;
 use toml::{Table, Value};
 
-/// Keys that do not make another arm.
+/// Options in which the runs of one arm may differ.
 const SAME_ARM: [&str; 9] = [
     "task",
     "seeds",
@@ -16,7 +16,7 @@ const SAME_ARM: [&str; 9] = [
     "advise.every",
 ];
 
-/// Keys by which arms are named, if they tell them apart; then the others as the file has them.
+/// Options by which arms are named first, where the arms differ in them; other options follow.
 const TELLING: [&str; 6] = [
     "estimator.kind",
     "update.kind",
@@ -36,7 +36,7 @@ pub(super) fn names(arms: &[&Record]) -> (Vec<String>, Vec<String>) {
         .map(|(key, _)| key)
         .filter(|key| values(key).windows(2).any(|pair| pair[0] != pair[1]))
         .collect();
-    // The first keys that tell all arms apart.
+    // The first options that distinguish all arms.
     let differs = |key: &str| differences.iter().any(|known| known == key);
     let rest = differences.iter().map(String::as_str).filter(|key| !TELLING.contains(key));
     let mut telling: Vec<&str> = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn names(arms: &[&Record]) -> (Vec<String>, Vec<String>) {
     (names, differences)
 }
 
-/// A configuration without what does not make another arm.
+/// A configuration without the options in which the runs of one arm may differ.
 pub(super) fn kept(config: &Table) -> Table {
     let kept = config.iter().filter(|(key, _)| !SAME_ARM.contains(&key.as_str()));
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()
@@ -103,12 +103,12 @@ fn name_by(record: &Record, keys: &[&str]) -> String {
     words.join(", ")
 }
 
-/// A value as a reader wants it.
+/// A value as a short text.
 #[must_use]
-pub(super) fn shown(value: &Value) -> String {
+pub(in super::super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        // 1e-3 became 0.0010000000474974513 where it is single precision.
+        // In single precision 1e-3 is 0.0010000000474974513.
         Value::Float(number) => {
             let short = *number as f32;
             if (f64::from(short) - number).abs() <= number.abs() * 1e-7 {
