@@ -262,7 +262,7 @@ mod tests {
             message("[set]\nestimator.horizon = 2\n[grid]\nestimator.horizon = [3]")
                 .contains("in [set] and in [grid]")
         );
-        assert!(message("seeds = \"one\"").contains("\"one\" is no seed"));
+        assert!(message("seeds = \"one\"").contains("\"one\" is not a seed"));
         assert!(message("seeds = \"1..4\"\nseeds_per_job = 0").contains("at least 1"));
         let many = (0..400).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         assert!(
