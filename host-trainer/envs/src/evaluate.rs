@@ -1,76 +1,85 @@
-//! Episodes with a policy's most probable or sampled actions, in environments of their own: training
-//! never notices.
+//! Evaluation: episodes with a policy's most probable or sampled actions. They run in separate
+//! environments with separate random streams, so that evaluating does not change training.
 
+use crate::act::{Actor, Rollout};
 use crate::agent::Agent;
-use crate::streams::{Purpose, fill_normal, stream, stream_number};
-use crate::{self as task, Environment, Signal, Task};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::env::Environment;
+use crate::error::Error;
+use crate::parallel;
+use crate::streams::{Purpose, stream, stream_number};
+use crate::task::{Signal, Task};
 
-/// Which actions an evaluation takes.
+/// The actions that an evaluation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actions {
-    /// The most probable ones.
+    /// The most probable action of each decision.
     Mean,
-    /// Sampled ones, as in the papers.
+    /// Actions sampled from the policy, as in the papers.
     Sampled,
 }
 
-/// What to evaluate with.
+/// Settings of an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Evaluation {
     /// The task.
     pub task: &'static Task,
     /// Control steps for which an action is held.
     pub action_repeat: u32,
-    /// Which actions to take.
+    /// The actions to take.
     pub actions: Actions,
     /// Number of episodes.
     pub episodes: usize,
-    /// Episode `i` starts from stream `i` of this seed, whatever the number of threads.
+    /// Episode `i` starts from stream `i` of this seed, for every number of threads.
     pub seed: u64,
     /// Worker threads.
     pub threads: usize,
 }
 
-/// One episode.
+/// The record of an episode.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Episode {
     /// Undiscounted sum of rewards.
     pub total: f64,
-    /// `[decisions, D]` observations that were acted on.
+    /// `[decisions, D]` observations before each action.
     pub observations: Vec<f32>,
-    /// `[decisions, A]` actions, as `core` computed them.
+    /// `[decisions, A]` actions, as `daa_core` computed them.
     pub actions: Vec<f32>,
     /// `[decisions]` rewards, summed over the action repeat.
     pub rewards: Vec<f64>,
 }
 
-/// Episodes as CSV: a line a decision, with what was observed, what was done, and the reward that followed.
-#[must_use]
-pub fn trajectories_csv(task: &Task, episodes: &[Episode]) -> String {
-    let names = |signals: &[Signal]| -> Vec<String> {
-        signals.iter().map(|signal| signal.name.clone()).collect()
+/// Episodes as CSV: a row for each decision, with the observation, the action, and the reward that
+/// followed.
+///
+/// # Errors
+/// Where an episode has another number of columns than the task has signals.
+pub fn trajectories_csv(task: &Task, episodes: &[Episode]) -> anyhow::Result<String> {
+    let named = |prefix: &'static str, signals: &[Signal]| -> Vec<String> {
+        signals.iter().map(|signal| format!("{prefix}_{}", signal.name)).collect()
     };
-    let mut columns = vec!["episode".to_owned(), "decision".to_owned()];
-    columns.extend(names(&task.observations).into_iter().map(|name| format!("observation_{name}")));
-    columns.extend(names(&task.actions).into_iter().map(|name| format!("action_{name}")));
-    columns.push("reward".to_owned());
-    let mut text = columns.join(",") + "\n";
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut header = vec!["episode".to_owned(), "decision".to_owned()];
+    header.extend(named("observation", &task.observations));
+    header.extend(named("action", &task.actions));
+    header.push("reward".to_owned());
+    writer.write_record(&header)?;
     for (number, episode) in episodes.iter().enumerate() {
         let observations = episode.observations.chunks_exact(task.observations.len());
         let actions = episode.actions.chunks_exact(task.actions.len());
-        let steps = observations.zip(actions).zip(&episode.rewards);
-        for (decision, ((observation, action), reward)) in steps.enumerate() {
-            let numbers = observation.iter().chain(action).map(ToString::to_string);
-            let numbers: Vec<String> = numbers.collect();
-            text += &format!("{number},{decision},{},{reward}\n", numbers.join(","));
+        let decisions = observations.zip(actions).zip(&episode.rewards);
+        for (decision, ((observation, action), reward)) in decisions.enumerate() {
+            writer.write_field(number.to_string())?;
+            writer.write_field(decision.to_string())?;
+            for value in observation.iter().chain(action) {
+                writer.write_field(value.to_string())?;
+            }
+            writer.write_record([reward.to_string()])?;
         }
     }
-    text
+    Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-/// Mean and standard error of the mean.
+/// A mean with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     /// Mean.
@@ -80,7 +89,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of some values.
+    /// Mean and standard error of some values.
     ///
     /// ```
     /// use daa_envs::evaluate::Summary;
@@ -100,26 +109,31 @@ impl Summary {
     }
 }
 
+/// The environment of episode `index` of an evaluation.
+fn environment(what: &Evaluation, index: usize) -> Result<Environment, Error> {
+    let stream = stream_number(Purpose::Evaluation, index as u64);
+    Environment::new(what.task, what.action_repeat, what.seed, stream)
+}
+
 /// The environment of episode `index` of an evaluation, reset, and its first observation.
 ///
 /// # Errors
-/// [`task::Error`].
+/// [`Error`] of the environment.
 pub fn episode_environment(
     what: &Evaluation,
     index: usize,
-) -> Result<(Environment, Vec<f64>), task::Error> {
-    let stream = stream_number(Purpose::Evaluation, index as u64);
-    let mut environment = Environment::new(what.task, what.action_repeat, what.seed, stream)?;
+) -> Result<(Environment, Vec<f64>), Error> {
+    let mut environment = environment(what, index)?;
     let mut observation = vec![0.0; what.task.observations.len()];
     environment.reset(&mut observation)?;
     Ok((environment, observation))
 }
 
-/// Runs episode `index`, asking `act(observation, action)` for every decision.
+/// Runs episode `index` of an evaluation; `act(observation, action)` chooses each action.
 ///
 /// # Errors
-/// [`task::Error`] of the environment, or what `act` returns.
-pub fn run_episode<E: From<task::Error>>(
+/// [`Error`] of the environment, or what `act` returns.
+pub fn run_episode<E: From<Error>>(
     what: &Evaluation,
     index: usize,
     act: impl FnMut(&[f32], &mut [f32]) -> Result<(), E>,
@@ -127,29 +141,24 @@ pub fn run_episode<E: From<task::Error>>(
     run_watched(what, index, act, |_| Ok(()))
 }
 
-fn run_watched<E: From<task::Error>>(
+fn run_watched<E: From<Error>>(
     what: &Evaluation,
     index: usize,
     mut act: impl FnMut(&[f32], &mut [f32]) -> Result<(), E>,
     mut look: impl FnMut(&Environment) -> Result<(), E>,
 ) -> Result<Episode, E> {
-    let (mut environment, mut wide) = episode_environment(what, index)?;
-    look(&environment)?;
+    let mut rollout = Rollout::new(environment(what, index)?)?;
+    look(rollout.environment())?;
     let mut episode = Episode::default();
-    let mut observation = vec![0.0f32; wide.len()];
-    let mut action = vec![0.0f32; what.task.actions.len()];
-    let mut control = vec![0.0f64; action.len()];
     loop {
-        observation.iter_mut().zip(&wide).for_each(|(x, wide)| *x = *wide as f32);
-        act(&observation, &mut action)?;
-        episode.observations.extend_from_slice(&observation);
-        episode.actions.extend_from_slice(&action);
-        control.iter_mut().zip(&action).for_each(|(control, action)| *control = f64::from(*action));
-        let step = environment.step(&control, &mut wide)?;
+        rollout.act(&mut act)?;
+        episode.observations.extend_from_slice(rollout.observation());
+        episode.actions.extend_from_slice(rollout.action());
+        let step = rollout.step()?;
         episode.total += step.reward;
         episode.rewards.push(step.reward);
-        look(&environment)?;
-        if step.terminated || step.truncated {
+        look(rollout.environment())?;
+        if step.ended() {
             return Ok(episode);
         }
     }
@@ -158,64 +167,93 @@ fn run_watched<E: From<task::Error>>(
 /// Runs all episodes of an evaluation with an agent's actions.
 ///
 /// # Errors
-/// The first [`task::Error`] of any episode.
-pub fn evaluate(agent: &Agent, what: &Evaluation) -> Result<Vec<Episode>, task::Error> {
-    let episodes: Vec<Mutex<Option<Result<Episode, task::Error>>>> =
-        (0..what.episodes).map(|_| Mutex::new(None)).collect();
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..what.threads.clamp(1, what.episodes.max(1)) {
-            scope.spawn(|| {
-                while let (index, Some(slot)) = take(&next, &episodes) {
-                    let result = evaluate_one(agent, what, index);
-                    if let Ok(mut slot) = slot.lock() {
-                        *slot = Some(result);
-                    }
-                }
-            });
-        }
-    });
-    let results = episodes.into_iter().filter_map(|slot| slot.into_inner().ok().flatten());
-    results.collect()
+/// The first [`Error`] of any episode.
+pub fn evaluate(agent: &Agent, what: &Evaluation) -> Result<Vec<Episode>, Error> {
+    let run = |index| watch(agent, what, index, |_| Ok(()));
+    parallel::map(what.threads, what.episodes, run).into_iter().collect()
 }
 
-fn take<'a, T>(next: &AtomicUsize, slots: &'a [T]) -> (usize, Option<&'a T>) {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    (index, slots.get(index))
-}
-
-fn evaluate_one(agent: &Agent, what: &Evaluation, index: usize) -> Result<Episode, task::Error> {
-    watch(agent, what, index, |_| Ok(()))
-}
-
-/// Runs episode `index` with an agent's actions and shows the environment to `look`
-/// at the start and after every decision.
+/// Runs episode `index` with an agent's actions, and calls `look` with the environment at the start
+/// and after every decision.
 ///
 /// # Errors
-/// [`task::Error`] of the environment, or what `look` returns.
-pub fn watch<E: From<task::Error>>(
+/// [`Error`] of the environment, or what `look` returns.
+pub fn watch<E: From<Error>>(
     agent: &Agent,
     what: &Evaluation,
     index: usize,
     look: impl FnMut(&Environment) -> Result<(), E>,
 ) -> Result<Episode, E> {
-    let mut inverse = vec![0.0; agent.shape.input];
-    let policy = agent
-        .policy(&mut inverse)
-        .map_err(|error| task::Error::Request(format!("the policy cannot act: {error}")))?;
-    let mut scratch = vec![0.0; policy.scratch_len()];
+    let mut inverse = Vec::new();
+    let mut actor = Actor::new(agent, &mut inverse)?;
     let mut noise = stream(what.seed, Purpose::SampledEvaluation, index as u64);
-    let mut epsilon = vec![0.0; agent.shape.output];
     let act = |observation: &[f32], action: &mut [f32]| {
         match what.actions {
-            Actions::Mean => policy.mode(observation, &mut scratch, action),
-            Actions::Sampled => {
-                policy.mean(observation, &mut scratch, action);
-                fill_normal(&mut noise, &mut epsilon);
-                policy.perturb(action, &epsilon);
-            }
+            Actions::Mean => actor.mode(observation, action),
+            Actions::Sampled => actor.sample(observation, &mut noise, action),
         }
         Ok(())
     };
     run_watched(what, index, act, look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::find;
+    use crate::running_stats::{ObservationScale, RunningStatistics};
+    use daa_core::{Activation, MlpShape};
+
+    /// A policy of the pendulum with arbitrary weights.
+    fn agent() -> Agent {
+        let shape = MlpShape::new(3, 4, 1);
+        let weights = (0..shape.params() + 1).map(|at| (at as f32).sin()).collect();
+        let scale = ObservationScale::new(&RunningStatistics::new(3), false, 10.0);
+        Agent::new(shape, Activation::Tanh, weights, scale)
+    }
+
+    fn evaluation(actions: Actions, threads: usize) -> Evaluation {
+        let task = find("pendulum-swingup").unwrap();
+        Evaluation { task, action_repeat: 50, actions, episodes: 5, seed: 3, threads }
+    }
+
+    #[test]
+    fn episodes_are_the_same_on_every_number_of_threads() {
+        let agent = agent();
+        for actions in [Actions::Mean, Actions::Sampled] {
+            let alone = evaluate(&agent, &evaluation(actions, 1)).unwrap();
+            assert_eq!(alone.len(), 5);
+            assert_ne!(alone[0], alone[1]);
+            for threads in [2, 3, 8] {
+                assert_eq!(evaluate(&agent, &evaluation(actions, threads)).unwrap(), alone);
+            }
+            // The episode alone, decision by decision.
+            let what = evaluation(actions, 1);
+            let mut decisions = 0;
+            let watched = watch(&agent, &what, 4, |_| {
+                decisions += 1;
+                Ok::<_, Error>(())
+            });
+            assert_eq!(watched.unwrap(), alone[4]);
+            assert_eq!((alone[4].rewards.len(), decisions), (20, 21));
+        }
+    }
+
+    #[test]
+    fn trajectories_are_rows_of_decisions() {
+        let task = find("pendulum-swingup").unwrap();
+        let episode = Episode {
+            total: 1.5,
+            observations: vec![1.0, 0.1, -2.0, 0.5, 0.0, 3e-9],
+            actions: vec![0.25, -1.0],
+            rewards: vec![1.0, 0.5],
+        };
+        let text = trajectories_csv(task, &[Episode::default(), episode]).unwrap();
+        let expected = "\
+episode,decision,observation_pole_cos,observation_pole_sin,observation_pole_velocity,action_torque,reward
+1,0,1,0.1,-2,0.25,1
+1,1,0.5,0,0.000000003,-1,0.5
+";
+        assert_eq!(text, expected);
+    }
 }

@@ -1,37 +1,38 @@
-//! Reading what a user names: a regular file of a bearable size, or an error. A device has no end, a pipe
-//! nobody writes to never comes, and a sparse file may claim more than any memory holds.
+//! Files that users name: only regular files of limited size are read, and files are replaced atomically.
+//! Reading a device may never end, reading a pipe without a writer blocks, and a sparse file may be larger
+//! than the memory.
 
 use anyhow::{Context, bail};
 use std::fs::{File, metadata};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::path::Path;
 
-/// Bytes of configurations, plans and other things that people write.
+/// Limit in bytes for files that people write, such as configurations and plans.
 pub const WRITTEN: u64 = 16 << 20;
-/// Bytes of what a run writes as text: metrics, recordings.
+/// Limit in bytes for text that a run writes: metrics, recordings.
 pub const RECORDED: u64 = 1 << 30;
 
 fn open(path: &Path, largest: u64) -> Result<impl Read> {
     let about = metadata(path)?;
     if about.is_dir() {
-        return Err(Error::new(ErrorKind::IsADirectory, "it is a folder"));
+        return Err(Error::new(ErrorKind::IsADirectory, "it is a folder, not a file"));
     }
     if !about.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "it is no regular file"));
+        return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
     if about.len() > largest {
         return Err(too_large(about.len(), largest));
     }
-    // It may grow while it is read.
+    // The file may grow while it is read: one byte more than allowed shows it.
     Ok(File::open(path)?.take(largest + 1))
 }
 
 fn too_large(len: u64, largest: u64) -> Error {
-    let text = format!("it has {len} bytes, and {largest} would be many");
+    let text = format!("the file is larger than the limit: {len} bytes, at most {largest}");
     Error::new(ErrorKind::FileTooLarge, text)
 }
 
-/// The bytes of a regular file of at most `largest` bytes.
+/// Reads a regular file of at most `largest` bytes.
 pub fn read(path: &Path, largest: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let _ = open(path, largest)?.read_to_end(&mut bytes)?;
@@ -39,7 +40,7 @@ pub fn read(path: &Path, largest: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of a regular file of at most `largest` bytes.
+/// Reads a regular file of at most `largest` bytes as UTF-8 text.
 pub fn read_text(path: &Path, largest: u64) -> Result<String> {
     let mut text = String::new();
     let _ = open(path, largest)?.read_to_string(&mut text)?;
@@ -47,7 +48,7 @@ pub fn read_text(path: &Path, largest: u64) -> Result<String> {
     Ok(text)
 }
 
-/// What standard input has, at most `largest` bytes of text.
+/// Reads standard input to its end, at most `largest` bytes of UTF-8 text.
 pub fn read_standard_input(largest: u64) -> Result<String> {
     let mut text = String::new();
     let _ = std::io::stdin().take(largest + 1).read_to_string(&mut text)?;
@@ -59,23 +60,25 @@ fn bounded(len: usize, largest: u64) -> Result<()> {
     if len as u64 > largest { Err(too_large(len as u64, largest)) } else { Ok(()) }
 }
 
-/// Replaces a file whole: written beside it, synced, renamed. A full disk or a killed process leaves
-/// the old one.
+/// Replaces a file atomically: the new one is written beside it, synced and renamed. After a full disk or
+/// a killed process the old file is still there.
 ///
 /// # Errors
-/// With the file's name.
+/// What failed, with the file's name.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    // Renaming over a device, a pipe or a link would replace it by a file.
+    // Renaming onto a device, a pipe or a link would replace it by a file.
     let resolved = std::fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
     if path.exists() && !path.is_file() {
-        bail!("cannot write {}: it is no regular file", path.display());
+        bail!("cannot write {}: it is not a regular file", path.display());
     }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
+    let name = path
+        .file_name()
+        .with_context(|| format!("{} is not the name of a file", path.display()))?;
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);
     beside.push(format!(".{}", std::process::id()));
@@ -86,7 +89,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         std::fs::rename(&beside, path)
     });
     if let Err(error) = written {
-        // Nothing of use is lost: the file beside was never the user's.
+        // The file beside the target is a temporary one: removing it loses nothing.
         let _ = std::fs::remove_file(&beside);
         return Err(error).with_context(|| format!("cannot write {}", path.display()));
     }
@@ -98,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_regular_files_of_a_bearable_size_are_read() {
+    fn only_regular_files_of_limited_size_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "four").unwrap();
@@ -106,10 +109,10 @@ mod tests {
         assert_eq!(read(&file, 4).unwrap(), b"four");
         assert!(read(&file, 3).unwrap_err().to_string().contains("4 bytes"));
         assert!(
-            read(Path::new("/dev/zero"), 4).unwrap_err().to_string().contains("no regular file")
+            read(Path::new("/dev/zero"), 4).unwrap_err().to_string().contains("not a regular file")
         );
         assert!(read(folder.path(), 4).unwrap_err().to_string().contains("a folder"));
-        // Longer than it claims to be, as the files of /proc are: they say 0.
+        // Longer than its metadata say, as the files of /proc are: they report 0 bytes.
         assert!(
             read_text(Path::new("/proc/self/maps"), 4).unwrap_err().to_string().contains("5 bytes")
         );

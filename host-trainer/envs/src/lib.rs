@@ -1,67 +1,58 @@
-//! Tasks of the DeepMind Control Suite, natively and exactly.
+//! Tasks of the DeepMind Control Suite, natively and exactly, users' tasks, and agents that act in them.
 //!
 //! The models are dm_control's own files, simulated by the same MuJoCo; observations and rewards
 //! equal Python dm_control 1.0.50 to rounding. [`find`] a [`Task`], make an [`Environment`] of
 //! it, [`Environment::reset`], [`Environment::step`].
 //!
-//! | file | what |
+//! Modules, each of which uses only modules above it:
+//!
+//! | module | what |
 //! |---|---|
-//! | `spec`, `reference` | names, sizes, units, ranges, rates, published returns |
-//! | `environment`, `state`, `trace` | an episode: reset, step, save, restore, report a blow-up |
-//! | `physics` | MuJoCo, stepped as dm_control does |
-//! | `model`, `field` | model files, and the arrays an episode edits |
-//! | `domain`, `start` and one file a domain | starts, observations, rewards |
-//! | `speed` | decisions per CPU second, and how many of them MuJoCo takes |
-//! | `reward` | `tolerance` and its sigmoids |
+//! | `files`, `output` | files that users name; standard output |
+//! | `nearest`, `parallel` | suggestions for misspelt words; threads |
+//! | `random`, `streams` | random numbers |
+//! | `state`, `error` | a saved episode as data; what can go wrong |
+//! | `mujoco` | models compiled, names looked up, simulations stepped as dm_control does |
+//! | `task` | names, sizes, units, ranges, rates; the traits that define a task |
+//! | `suite` | the domains of the suite: starts, observations, rewards |
+//! | `custom` | users' tasks: an MJCF file with a TOML, or two traits in Rust |
+//! | `env` | an episode: reset, step, save, restore; the scene that cameras see |
+//! | `registry` | tasks by name |
 //! | `replay` | recorded episodes as JSON |
-//! | `own` | tasks of one's own: an MJCF file with a TOML, or two traits in Rust |
+//! | `running_stats`, `agent` | a policy on the CPU |
+//! | `act`, `evaluate` | the act-step loop; episodes of an agent |
 
-mod acrobot;
+pub mod act;
 pub mod agent;
-mod ball_in_cup;
-mod cartpole;
-mod cheetah;
-mod domain;
-mod environment;
+mod custom;
+mod env;
 mod error;
 pub mod evaluate;
-mod field;
 pub mod files;
-mod finger;
-mod humanoid;
-mod model;
+mod mujoco;
+mod nearest;
 pub mod output;
-pub mod own;
-mod pendulum;
-mod physics;
-mod point_mass;
-mod quadruped;
+pub mod parallel;
 mod random;
-mod reacher;
-mod reference;
+mod registry;
 pub mod replay;
-pub mod reward;
 pub mod running_stats;
-mod scene;
-mod spec;
-mod speed;
-mod start;
 mod state;
 pub mod streams;
+mod suite;
+mod task;
 #[cfg(test)]
 mod tests;
-mod trace;
-mod walker;
 
-pub use environment::{Environment, Step};
-pub use error::{Divergence, Error};
-pub use field::Field;
-pub use model::{SUITE_DIR_VARIABLE, Scenery, silence, suite_dir};
-pub use own::{find_near, load, register};
-pub use physics::{Joint, Names, Physics, Stepping};
+pub use env::{Environment, Scene, Step};
+pub use error::{Divergence, Error, UnknownTask};
+pub use mujoco::model::{Scenery, silence};
+pub use mujoco::names::{Joint, Names};
+pub use mujoco::physics::{Physics, Stepping};
+pub use nearest::nearest;
 pub use random::{Random, RandomState};
-pub use scene::Scene;
-pub use spec::{Reference, Signal, Task, UnknownTask, all, find};
-pub use speed::{Speed, measure};
-pub use start::Attempts;
+pub use registry::{find, find_near, load, register};
 pub use state::State;
+pub use state::field::Field;
+pub use suite::{SUITE_DIR_VARIABLE, all, reward, suite_dir};
+pub use task::{Attempts, Behaviour, Bound, Definition, Reference, Signal, Source, Task};

@@ -1,13 +1,13 @@
-//! Standard output that may be a closed pipe or a full disk: no reason to panic.
+//! Writing to standard output without panics, also where it is a closed pipe or a full disk.
 
 use anyhow::{Context, Result};
 use std::io::{ErrorKind, Write};
 
-/// Writes text to standard output. A pipe that nobody reads any more ends the program quietly, as the
-/// signal that Rust ignores would have.
+/// Writes text to standard output. Where it is a closed pipe, the program exits without a message, as it
+/// would by the signal SIGPIPE, which Rust ignores.
 ///
 /// # Errors
-/// When it cannot be written for another reason.
+/// When the text cannot be written for another reason.
 pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -16,7 +16,7 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// [`print()`] with a line end.
+/// Writes a line to standard output.
 ///
 /// # Errors
 /// As [`print()`].
@@ -24,10 +24,10 @@ pub fn line(text: impl std::fmt::Display) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// Writes text to a file, where one is named.
+/// Writes text to the file `path`; does nothing where there is none.
 ///
 /// # Errors
-/// When the file cannot be written, with its name.
+/// What failed, with the file's name.
 pub fn write_file(path: Option<&std::path::Path>, text: &str) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))

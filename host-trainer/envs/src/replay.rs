@@ -1,9 +1,9 @@
-//! A recorded episode, replayed: JSON in, JSON out.
+//! Replays of recorded episodes: a JSON request, a JSON reply.
 //!
 //! The request is `{"task", "state", "model", "actions", "repeat"}`: the full integration state
-//! (`mjSTATE_INTEGRATION`, flat), optionally edited arrays of the model (each flat, under
+//! (`mjSTATE_INTEGRATION`, flat), optionally edited arrays of the model (each flat, by
 //! MuJoCo's name), one action in [-1, 1] for each decision, and the control steps for which it
-//! is held. The reply is `{"observations", "rewards"}` with one entry a decision.
+//! is held. The reply is `{"observations", "rewards"}` with one entry for each decision.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,13 +11,14 @@ use std::fmt::Write;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::environment::Environment;
-use super::error::{Divergence, Error};
-use super::field::Field;
-use super::physics::Stepping;
-use super::spec::{distance, find};
+use crate::env::Environment;
+use crate::error::{Divergence, Error};
+use crate::mujoco::physics::Stepping;
+use crate::nearest::distance;
+use crate::registry::find;
+use crate::state::field::Field;
 
-/// What to replay.
+/// A replay request: a state and the actions that follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The task's name.
@@ -27,14 +28,14 @@ pub struct Request {
     /// Edited arrays of the model, by MuJoCo's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, Vec<f64>>,
-    /// One action a decision.
+    /// One action for each decision.
     pub actions: Vec<Vec<f64>>,
-    /// Control steps a decision.
+    /// Control steps of each decision.
     pub repeat: u32,
 }
 
 impl Request {
-    /// The decisions that led to a diverged simulation.
+    /// A request that replays the decisions before a divergence.
     #[must_use]
     pub fn of_divergence(divergence: &Divergence, repeat: u32) -> Self {
         let before = divergence.before.clone();
@@ -52,7 +53,7 @@ impl Request {
     }
 }
 
-/// What came of it.
+/// A replay's result.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Reply {
     /// The observation after each decision.
@@ -62,7 +63,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// JSON with 17 significant digits, which tell every f64 from its neighbours.
+    /// The reply as JSON. 17 significant digits distinguish every f64 from its neighbours.
     #[must_use]
     pub fn to_json(&self) -> String {
         let list = |values: &[f64]| {
@@ -91,7 +92,7 @@ pub fn replay(json: &str) -> Result<String, Error> {
     Ok(run(&parse(json)?, Stepping::Exact)?.to_json())
 }
 
-/// Reads a request. A recording, which holds the expected reply as well, is one.
+/// Reads a request. A recording is a request, too: the expected reply that it also holds is ignored.
 ///
 /// # Errors
 /// [`Error::Request`] with the place in the JSON, or the misspelt key.
@@ -106,7 +107,7 @@ pub fn parse(json: &str) -> Result<Request, Error> {
     const KEYS: [&str; 5] = ["task", "state", "model", "actions", "repeat"];
     let invalid = |error: serde_json::Error| Error::Request(error.to_string());
     let document: Document = serde_json::from_str(json).map_err(invalid)?;
-    // Only "model" may be missing, so a misspelt "model" is all that could pass in silence.
+    // Only "model" is optional: without this check a misspelt "model" would be ignored.
     let unknown = document.rest.keys().filter(|key| !KEYS.contains(&key.as_str()));
     for key in unknown {
         if let Some(meant) = KEYS.iter().find(|known| distance(known, key) <= 2) {
@@ -116,7 +117,8 @@ pub fn parse(json: &str) -> Result<Request, Error> {
     Ok(document.request)
 }
 
-/// An error, with the steps before it counted: a replay is no episode of its own.
+/// Adds the control steps of earlier decisions to the step of a divergence, which counts from the
+/// replay's current decision.
 fn later(mut error: Error, steps: u32) -> Error {
     if let Error::Diverged(divergence) = &mut error {
         divergence.step = divergence.step.saturating_add(steps);
@@ -127,8 +129,8 @@ fn later(mut error: Error, steps: u32) -> Error {
 /// Replays a request.
 ///
 /// # Errors
-/// [`Error::UnknownTask`], [`Error::Request`], [`Error::Size`] and [`Error::NotFinite`] for what
-/// is wrong with it; [`Error::Diverged`] when the simulation blows up on the way.
+/// [`Error::UnknownTask`], [`Error::Request`], [`Error::Size`] and [`Error::NotFinite`] for an invalid
+/// request; [`Error::Diverged`] when the simulation diverges.
 pub fn run(request: &Request, stepping: Stepping) -> Result<Reply, Error> {
     let task = find(&request.task)?;
     let mut environment = Environment::new(task, request.repeat, 0, 0)?;

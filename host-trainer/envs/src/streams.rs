@@ -1,11 +1,12 @@
-//! Random streams, separate by purpose: what one part draws never shifts what another sees.
+//! Random streams, one for each purpose: what one part of the program draws never changes what another
+//! part draws.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// What a stream is for. The numbers are part of a run's reproducibility.
+/// Purpose of a stream. A run is reproducible only while these numbers stay the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Starts of the training environments.
@@ -14,7 +15,7 @@ pub enum Purpose {
     Initialisation = 1,
     /// Noise of the actions taken.
     Acting = 2,
-    /// Noise of the actions that follow the extra ones in imagination.
+    /// Noise of the actions that follow the extra actions in model rollouts.
     Imagination = 3,
     /// Order of the minibatches.
     Minibatches = 4,
@@ -26,7 +27,7 @@ pub enum Purpose {
     Export = 7,
     /// Noise of the extra actions of a state.
     ExtraActions = 8,
-    /// Noise of the actions that follow them in the rewound simulator.
+    /// Noise of the actions that follow the extra actions in the rewound simulator.
     Rewinding = 9,
     /// Perturbation of means in randomised policy optimisation.
     Perturbation = 10,
@@ -34,13 +35,13 @@ pub enum Purpose {
     SampledEvaluation = 11,
 }
 
-/// Number of the stream for `index` within a purpose: the same for every program of this project.
+/// Number of stream `index` of a purpose, the same in every program of this project.
 #[must_use]
 pub fn stream_number(purpose: Purpose, index: u64) -> u64 {
     ((purpose as u64) << 48) | index
 }
 
-/// Stream `index` of a purpose, for a seed.
+/// The generator of stream `index` of a purpose, for a seed.
 #[must_use]
 pub fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

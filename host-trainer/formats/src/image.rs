@@ -56,12 +56,8 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
     let passport = image.passport();
     let scale = daa_envs::running_stats::ObservationScale {
         mean: passport.observations.iter().map(|signal| signal.mean).collect(),
-        deviation: passport.observations.iter().map(|signal| signal.deviation).collect(),
-        inverse_deviation: passport
-            .observations
-            .iter()
-            .map(|signal| 1.0 / signal.deviation)
-            .collect(),
+        std: passport.observations.iter().map(|signal| signal.deviation).collect(),
+        inverse_std: passport.observations.iter().map(|signal| 1.0 / signal.deviation).collect(),
         clip: passport.observation_clip,
     };
     let architecture = image.architecture();

@@ -50,7 +50,7 @@ impl Evaluate {
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
     let Summary { mean, standard_error } = Summary::of(&returns);
     if let Some(file) = &args.trajectories {
-        write_atomically(file, trajectories_csv(task, &episodes).as_bytes())?;
+        write_atomically(file, trajectories_csv(task, &episodes)?.as_bytes())?;
     }
     if args.json {
         output::line(format!(

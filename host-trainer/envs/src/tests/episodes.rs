@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::super::physics::Stepping;
-use super::super::replay::{self, Request};
-use super::super::{Environment, Error, State, all, find};
 use super::{Babble, fresh};
+use crate::Stepping;
+use crate::replay::{self, Request};
+use crate::{Environment, Error, State, all, find};
 
 /// Observations and rewards, as bits, of some decisions.
 fn roll(environment: &mut Environment, seed: u64, decisions: usize) -> Vec<u64> {
@@ -25,14 +25,14 @@ fn roll(environment: &mut Environment, seed: u64, decisions: usize) -> Vec<u64> 
 }
 
 #[test]
-fn a_restored_episode_goes_on_bit_for_bit() {
+fn a_restored_episode_continues_bit_for_bit() {
     for task in all() {
         let mut original = fresh(task, 3, 0);
         roll(&mut original, 1, 100);
         let json = serde_json::to_string(&original.save()).unwrap();
         let saved: State = serde_json::from_str(&json).unwrap();
         assert_eq!(saved, original.save(), "{}: JSON keeps every bit", task.name);
-        // 200 decisions more pass the episode's end: the next start is drawn alike, too.
+        // 200 more decisions pass the episode's end: the next start must be drawn alike, too.
         let expected = roll(&mut original, 2, 200);
         original.restore(&saved).unwrap();
         assert!(roll(&mut original, 2, 200) == expected, "{}: same object", task.name);
@@ -120,7 +120,7 @@ fn a_diverged_simulation_is_named_and_replayable() {
     let mut environment = fresh(task, 6, 2);
     roll(&mut environment, 1, 10);
     let mut broken = environment.save();
-    // Time, two positions, two velocities. MuJoCo takes 1e10 for a blow-up; 9e9 leads to one.
+    // Time, two positions, two velocities. MuJoCo considers 1e10 diverged; 9e9 diverges in a step.
     broken.integration[4] = 1e11;
     let refused = environment.restore(&broken).unwrap_err().to_string();
     assert!(refused.contains("BADQVEL"), "{refused}");
@@ -138,7 +138,7 @@ fn a_diverged_simulation_is_named_and_replayable() {
     let request = Request::of_divergence(&divergence, 4);
     let again = replay::run(&request, Stepping::Exact);
     assert!(matches!(again, Err(Error::Diverged(_))));
-    // The environment itself goes on with a fresh episode.
+    // The environment itself continues with a new episode.
     assert!(environment.step(&[0.5], &mut observation).is_err());
     environment.reset(&mut observation).unwrap();
     environment.step(&[0.5], &mut observation).unwrap();

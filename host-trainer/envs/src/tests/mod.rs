@@ -9,8 +9,8 @@ mod starts;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use super::random::Random;
-use super::{Environment, Task};
+use crate::Random;
+use crate::{Environment, Task};
 
 thread_local! {
     static MARGIN: Cell<f64> = const { Cell::new(1.0) };
@@ -18,13 +18,13 @@ thread_local! {
 }
 
 /// Factor on every margin of `tolerance`: other than 1 only while a test plants a fault.
-pub(super) fn planted_margin() -> f64 {
+pub(crate) fn planted_margin() -> f64 {
     MARGIN.get()
 }
 
 /// Shift of every random number, in widths of its range or, twice as far, standard deviations:
 /// other than 0 only while a test plants a fault.
-pub(super) fn planted_shift() -> f64 {
+pub(crate) fn planted_shift() -> f64 {
     SHIFT.get()
 }
 
@@ -46,7 +46,7 @@ fn recorded(kind: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// An action of a policy that is none: uniform or bang-bang, held for a random while.
+/// Random actions, uniform or bang-bang, each held for a random number of decisions.
 struct Babble {
     random: Random,
     action: Vec<f64>,

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::super::all;
-use super::super::physics::Stepping;
-use super::super::replay::{self, Reply, Request};
 use super::{MARGIN, recorded};
+use crate::Stepping;
+use crate::all;
+use crate::replay::{self, Reply, Request};
 
 /// Greatest difference allowed between our observations and dm_control's.
 const OBSERVATION_TOLERANCE: f64 = 1e-9;

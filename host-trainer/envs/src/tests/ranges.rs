@@ -1,7 +1,8 @@
 //! Declared ranges against what the simulation can do.
 
-use super::super::{Environment, Task, all};
-use super::{Babble, Random, fresh};
+use super::{Babble, fresh};
+use crate::Random;
+use crate::{Environment, Task, all};
 
 /// Least and greatest value seen of each signal.
 struct Extremes {
@@ -26,7 +27,7 @@ impl Extremes {
             let name = format!("{} {}", self.task.name, signal.name);
             println!("{name}: {low}..{high} of {}..{}", signal.low, signal.high);
             assert!(signal.low <= *low && *high <= signal.high, "{name}: {low}..{high}");
-            // A range nobody comes near would guard nothing.
+            // A range far beyond all readings would guard nothing.
             let used = low.abs().max(high.abs()) / signal.low.abs().max(signal.high.abs());
             assert!(used > 1e-3, "{name}: only {used} is used");
         }
@@ -52,8 +53,8 @@ fn healthy_observations_stay_in_their_declared_ranges() {
     }
 }
 
-/// Looks a few bang-bang decisions ahead, again and again, for the first of those that bring
-/// signal `index` furthest in the direction of `sign`.
+/// Tries several short sequences of bang-bang actions, and returns the first action of the sequence
+/// that brings signal `index` furthest in the direction of `sign`.
 fn reach(environment: &mut Environment, index: usize, sign: f64, random: &mut Random) -> Vec<f64> {
     let task = environment.task();
     let start = environment.save();

@@ -1,8 +1,8 @@
 //! Replays as JSON: what is refused, and what comes out.
 
-use super::super::find;
-use super::super::replay::{self, Reply};
 use super::fresh;
+use crate::find;
+use crate::replay::{self, Reply};
 
 #[test]
 fn a_wrong_request_is_refused_with_its_cause() {

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::{Environment, all, find};
 use super::{SHIFT, recorded};
+use crate::{Environment, all, find};
 
 /// Chance that any coordinate of any task fails although the distributions are equal.
 const FAMILY_ERROR: f64 = 1e-3;

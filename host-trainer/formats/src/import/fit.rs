@@ -135,7 +135,7 @@ fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
     let mut inverse_deviation = vec![0.0; observations];
     daa_core::Normaliser::new(&mean, &deviation, clip, &mut inverse_deviation)
         .context("what happens to observations before the first layer is no normaliser")?;
-    Ok(ObservationScale { mean, deviation, inverse_deviation, clip })
+    Ok(ObservationScale { mean, std: deviation, inverse_std: inverse_deviation, clip })
 }
 
 fn narrow(values: &[f64]) -> Vec<f32> {

@@ -1,5 +1,6 @@
 //! Benchmarks of the simulator: how fast decisions are, and how much of that is MuJoCo itself.
 
+pub mod speed;
 pub mod train;
 
 use anyhow::Result;
@@ -71,7 +72,8 @@ fn wall_seconds(task: &'static Task, threads: u64, decisions: u32) -> Result<f64
 /// # Errors
 /// [`task::Error`] of the environment.
 pub fn env(task: &'static Task, seconds: f64) -> Result<EnvReport> {
-    let alone = task::measure(task, ACTION_REPEAT, Duration::from_secs_f64(seconds / 2.0))?;
+    let (begun, half) = (Instant::now(), Duration::from_secs_f64(seconds / 2.0));
+    let alone = speed::measure(task, ACTION_REPEAT, half, || begun.elapsed())?;
     let decisions = |seconds: f64| (alone.decisions_per_second * seconds).clamp(50.0, 1e7) as u32;
     // In turns, and the median of them: one look at a machine that does other things says little.
     let turn = decisions(seconds / 4.0 / f64::from(TURNS));
@@ -97,7 +99,7 @@ fn interpreter() -> Option<PathBuf> {
 
 /// Decisions in a second of one core's time of Python dm_control; none where it is not installed.
 fn python(task: &Task, decisions: u32) -> Option<f64> {
-    let (domain, name) = task.name.split_once('-').filter(|_| !task.is_own())?;
+    let (domain, name) = task.name.split_once('-').filter(|_| !task.is_custom())?;
     let program = include_str!("dm_control.py");
     let output = Command::new(interpreter()?)
         .args(["-c", program, domain, name, &decisions.to_string(), &ACTION_REPEAT.to_string()])
