@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tools::project::Project;
 
 /// The repository's root.
 #[must_use]
@@ -14,12 +15,8 @@ pub fn root() -> &'static Path {
 
 /// Builds a program of the workspace and returns its path.
 fn program(package: &str) -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--release", "--package", package]).current_dir(root());
-    let _ = succeed(&mut cargo);
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("release").join(package)
+    let project = Project::find().expect("the package lies in the repository");
+    tools::programs::build(&project, package).expect("the program builds")
 }
 
 /// The program `host-trainer`, to be run in a folder.

@@ -9,12 +9,24 @@ use serde_json::Value;
 use crate::process;
 use crate::project::Project;
 
+/// Environment variable that says that the workspace's programs have just been built, set by `cargo xtask test`.
+///
+/// Cargo unites the features of the packages that one command selects. A build of one package would therefore
+/// compile most dependencies a second time, with fewer features, in the middle of the tests.
+pub const BUILT: &str = "DAA_PROGRAMS_BUILT";
+
 /// Builds the release binary of a package of the workspace, which has the package's name, and returns its path. An
-/// unchanged package is not built again.
+/// unchanged package is not built again; where [`BUILT`] is set, a binary that exists is not built again either.
 ///
 /// # Errors
 /// When it does not build; cargo has printed why.
 pub fn build(project: &Project, package: &str) -> Result<PathBuf> {
+    if std::env::var_os(BUILT).is_some() {
+        let program = project.target_dir().join("release").join(package);
+        if program.is_file() {
+            return Ok(program);
+        }
+    }
     let mut cargo = process::cargo(project.root());
     cargo.args(["build", "--release", "--package", package, "--bin", package]);
     cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());

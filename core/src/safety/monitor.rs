@@ -178,7 +178,25 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_no_number_is_above_every_level() {
+    fn idle_elements_do_not_change_the_score() {
+        let levels = Levels { warn: 4.0, alarm: 9.0 };
+        let mut exact = Monitor::new(SVector::from([0.3, 0.7]), levels, 1);
+        let idle = Monitor::new(SVector::from([0.3, 0.7, 1.0, 1.0, 1.0]), levels, 1);
+        let (mut padded, mut wrong) = (idle.with_signals(2), idle);
+        exact.expect(SVector::from([0.1, -0.2]));
+        padded.expect(SVector::from([0.1, -0.2, 0.0, 0.0, 0.0]));
+        wrong.expect(SVector::from([0.1, -0.2, 0.0, 0.0, 0.0]));
+        let verdict = exact.observe(&SVector::from([0.9, 0.4]));
+        let obs = SVector::from([0.9, 0.4, 0.0, 0.0, 0.0]);
+        assert_eq!(padded.observe(&obs), verdict);
+        assert_eq!(padded.score().to_bits(), exact.score().to_bits());
+        // Negative control: the mean over all five elements is another score.
+        wrong.observe(&obs);
+        assert_ne!(wrong.score(), exact.score());
+    }
+
+    #[test]
+    fn a_score_that_is_not_a_number_is_above_every_level() {
         let mut monitor = monitor();
         for expected in [Verdict::Fine, Verdict::Alarm] {
             monitor.expect(SVector::from([f32::NAN]));

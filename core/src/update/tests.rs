@@ -115,7 +115,11 @@ impl NorFlash for Ram {
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
         assert!(from < to && to as usize <= self.capacity(), "the range lies in the memory");
-        assert!([from, to].iter().all(|at| (*at as usize).is_multiple_of(Self::ERASE_SIZE)));
+        let sector = Self::ERASE_SIZE as u32;
+        assert!(
+            from.is_multiple_of(sector) && to.is_multiple_of(sector),
+            "whole sectors are erased"
+        );
         for start in (from as usize / 4..to as usize / 4).step_by(SECTOR_WORDS) {
             let torn = self.next()?;
             let words = &mut self.words.as_flattened_mut()[start..start + SECTOR_WORDS];

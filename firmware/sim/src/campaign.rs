@@ -1,4 +1,4 @@
-//! Faults x seeds on one image, as a table.
+//! A fault campaign: every fault in several episodes with one image, and the results as a table.
 
 use crate::episode::{self, Outcome, Run};
 use crate::fault::Fault;
@@ -10,19 +10,19 @@ use daa_formats::image::{AlignedImage, agent_of};
 use serde::Serialize;
 use std::path::Path;
 
-/// Observations that pass untouched: a fault meets a robot that is at work.
+/// Observations before a fault begins, so that the fault meets a robot in motion.
 pub const ONSET: u32 = 100;
-/// Starts of the campaign: no episode of the export had this seed.
+/// Seed of the starts, which no episode of the export used.
 const START_SEED: u64 = 0x00FA_0175;
 
-/// One row: a fault, and what came of it in every episode.
+/// One row of the table: a fault and its consequences in every episode.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// What was injected.
+    /// Name of the injected fault.
     pub fault: String,
-    /// Observations that passed untouched.
+    /// Observations before the fault began.
     pub onset: u32,
-    /// Episode by episode.
+    /// Results of each episode.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -33,13 +33,13 @@ pub struct Campaign {
     pub task: String,
     /// CRC-32 of the image.
     pub image: String,
-    /// Whether it has a monitor.
+    /// Whether the image has a monitor of prediction errors.
     pub monitor: bool,
-    /// Fault by fault; the first is none.
+    /// One row for each fault; the first row has no fault.
     pub rows: Vec<Row>,
 }
 
-/// A name, a fault for the signals of a task, and the number of flipped weights.
+/// Faults by name: what happens to the signals of a task, and the number of flipped weights.
 fn faults(deviation: &[f32]) -> Vec<(String, Fault, u32)> {
     let mut faults = vec![("none".to_owned(), Fault::None, 0)];
     let mut add = |name: String, fault| faults.push((name, fault, 0));
@@ -90,7 +90,7 @@ pub fn run(path: &Path, episodes: usize, monitor: bool) -> Result<Campaign> {
     let deviation: Vec<f32> = passport.observations.iter().map(|s| s.deviation).collect();
     let mut rows = Vec::new();
     for (name, fault, flipped_weights) in faults(&deviation) {
-        // A policy is bad from its first decision on.
+        // A damaged policy is damaged from the first decision.
         let onset = if flipped_weights > 0 { 0 } else { ONSET };
         let outcome = |episode: usize| {
             let seed = episode as u64;
@@ -138,9 +138,9 @@ impl Campaign {
     }
 }
 
-/// Decisions from the onset to an event, in the episodes that had it; sorted.
+/// Decisions from the begin of the fault to an event, sorted; episodes without the event are left out.
 fn delays(row: &Row, event: fn(&Outcome) -> Option<u32>) -> Vec<i64> {
-    // The observation after `onset` untouched ones is the first with a fault.
+    // The fault begins with the observation after the first `onset` observations.
     let after = |at: u32| i64::from(at) - i64::from(row.onset);
     let mut delays: Vec<i64> = row.outcomes.iter().filter_map(event).map(after).collect();
     delays.sort_unstable();

@@ -16,21 +16,21 @@ use serde::Serialize;
 /// What to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
-    /// What happens between robot and controller.
+    /// Fault between robot and controller.
     pub fault: Fault,
-    /// Bits changed in the policy's weights, behind the back of every check of the image.
+    /// Bits to flip in the policy's weights after the image was checked.
     pub flipped_weights: u32,
-    /// Observations that pass untouched.
+    /// Observations before the fault begins.
     pub onset: u32,
-    /// Of the fault.
+    /// Seed of the fault.
     pub seed: u64,
-    /// Of the start.
+    /// Seed of the start.
     pub episode: usize,
-    /// Whether the monitor may speak.
+    /// Whether the monitor of prediction errors is switched on.
     pub monitor: bool,
 }
 
-/// What came of it. Decisions are counted from the start of the episode.
+/// Results of an episode. Decisions are counted from its start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {
     /// Undiscounted sum of rewards.
@@ -39,21 +39,21 @@ pub struct Outcome {
     pub largest_action: f32,
     /// First decision at which the monitor began to warn.
     pub warned: Option<u32>,
-    /// First decision at which the monitor's alarm made it fall back.
+    /// First decision at which the monitor's alarm led to FALLBACK.
     pub alarmed: Option<u32>,
     /// First decision in HOLD.
     pub held: Option<u32>,
-    /// First decision in FALLBACK, for whatever reason.
+    /// First decision in FALLBACK, for any reason.
     pub fell_back: Option<u32>,
     /// First decision in SAFE.
     pub safe: Option<u32>,
-    /// Decisions after the first one that were not made in RUN: edges away from it.
+    /// Number of times the safety state machine left RUN after the first decision.
     pub departures: u32,
-    /// Control ticks, and those that were late.
+    /// Control ticks.
     pub ticks: u32,
-    /// Of them, late ones.
+    /// Control ticks that were late.
     pub late: u32,
-    /// Times the watchdog was fed.
+    /// Number of times the watchdog was fed.
     pub fed: u32,
 }
 
@@ -87,7 +87,7 @@ pub fn run(image: &Image<'_>, agent: &Agent, what: &Evaluation, run: Run) -> Res
     let mut inverse = vec![0.0; signals];
     let brain = Brain::new(image, &agent, &mut inverse)?;
     let period_us = image.metadata().control_period_us;
-    // The simulated actuators take actions as they are.
+    // The simulated actuators take actions without a conversion.
     let actuators = [ActuatorRange { at_low: 0.0, at_high: 1.0 }; MAX_ACTIONS];
     let mut settings =
         Settings::<MAX_OBSERVATIONS, MAX_ACTIONS>::padded(image, period_us, actuators);

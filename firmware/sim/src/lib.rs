@@ -1,7 +1,7 @@
 //! The firmware's control loop on the workstation.
 //!
-//! [`daa_core::supervisor::Session`] is the loop of the firmware, line by line; here it runs against a
-//! robot of the suite, over a cable with injected faults, by a clock that is a number.
+//! [`daa_core::supervisor::Session`] is the control loop that the firmware runs. Here the same code controls a
+//! simulated robot: faults are injected between robot and controller, and a counter replaces the clock.
 
 pub mod brain;
 pub mod campaign;

@@ -9,13 +9,13 @@ use std::process::ExitCode;
 /// Runs the firmware's control loop against simulated robots and injects faults.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The images
+    /// Policy images to test
     #[arg(required = true)]
     images: Vec<PathBuf>,
     /// Episodes for each fault
     #[arg(long, default_value_t = 10)]
     episodes: usize,
-    /// Leave the monitor out
+    /// Switch off the monitor of prediction errors
     #[arg(long)]
     no_monitor: bool,
     /// Print JSON, one object for each image

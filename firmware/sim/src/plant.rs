@@ -1,4 +1,4 @@
-//! The machine of the simulation: a robot of the suite, a cable with faults, a clock that is a number.
+//! The simulated machine: a robot of a task, a link with injected faults, and a counter as the clock.
 
 use crate::fault::Injector;
 use daa_core::SVector;
@@ -9,10 +9,10 @@ use daa_core::supervisor::{Event, Machine};
 use daa_envs::{self as task, Environment};
 use std::collections::VecDeque;
 
-/// Why the loop ends.
+/// Why the control loop ends.
 #[derive(Debug)]
 pub enum End {
-    /// The episode is over.
+    /// The episode has ended.
     Episode,
     /// The simulator failed.
     Plant(task::Error),
@@ -27,7 +27,7 @@ pub struct Plant {
     injector: Injector,
     period_us: u32,
     now: u32,
-    /// When the next observation leaves the robot.
+    /// Time at which the robot sends the next observation.
     next: u32,
     measured: u32,
     arriving: VecDeque<(u32, Vec<u8>)>,
@@ -36,14 +36,14 @@ pub struct Plant {
     pub total: f64,
     /// Largest magnitude of any action that reached an actuator.
     pub largest: f32,
-    /// Decision at which each event happened, and the event.
+    /// Events, each with its decision.
     pub events: Vec<(u32, Event)>,
-    /// Times the watchdog was fed.
+    /// Number of times the watchdog was fed.
     pub fed: u32,
 }
 
 impl Plant {
-    /// A robot that was just reset. The clock starts shortly before it wraps.
+    /// A robot after a reset. The clock starts shortly before its counter wraps around.
     #[must_use]
     pub fn new(
         environment: Environment,
@@ -81,11 +81,11 @@ impl Plant {
         }
     }
 
-    /// A period of the robot passes with the present command; then it is measured.
+    /// Simulates one control period with the current command, then measures the robot.
     fn measure(&mut self) -> Result<(), End> {
         if self.measured > 0 {
             let mut control = vec![0.0; self.actions];
-            // Without pulses the robot is not driven: zero of the normalised control.
+            // Without pulses the actuators do nothing, which is the normalised control 0.
             for (control, action) in control.iter_mut().zip(self.command.iter().flatten()) {
                 *control = f64::from(*action);
             }
@@ -99,7 +99,7 @@ impl Plant {
         self.measured += 1;
         let seen: Vec<f32> = self.observation.iter().map(|wide| *wide as f32).collect();
         if let Some(seen) = self.injector.pass(&seen) {
-            // The controller is compiled for the most signals that there can be: the others are idle.
+            // The controller is compiled for the largest number of signals; the signals beyond the task's are idle.
             let idle = std::iter::repeat(0.0);
             let observation = seen.into_iter().chain(idle).take(MAX_OBSERVATIONS).collect();
             self.arrive(&Request::Decide { sequence: self.measured, observation });
@@ -146,7 +146,7 @@ impl Machine<MAX_ACTIONS> for Plant {
 
     fn actuate(&mut self, command: &Command<MAX_ACTIONS>) {
         let largest = command.action.iter().fold(0f32, |largest, a| largest.max(a.abs()));
-        // `max` forgets a NaN: it must not be forgotten here.
+        // `max` would drop a NaN, which must be reported.
         let finite = command.action.iter().all(|action| action.is_finite());
         self.largest = if finite { self.largest.max(largest) } else { f32::INFINITY };
         self.command = Some(command.action);

@@ -1,12 +1,12 @@
-//! Configurations: a TOML file, then a line `---`, then `key=value` assignments, one a line.
+//! Fuzz target of configurations: a TOML file, a line `---`, then one `key=value` assignment per line.
 
 use daa_trainer::config::{Config, Sources, resolve};
 use std::path::PathBuf;
 
-/// What separates the file from the assignments.
+/// The line between the file and the assignments.
 pub(crate) const SEPARATOR: &str = "\n---\n";
 
-/// A file of this process.
+/// Path of the temporary file of this process.
 fn file() -> PathBuf {
     std::env::temp_dir().join(format!("daa-fuzz-{}.toml", std::process::id()))
 }
@@ -26,7 +26,7 @@ fn resolved(text: &str, set: Vec<String>) -> Option<Config> {
     }
 }
 
-/// Resolves a configuration, and what it was resolved to once more.
+/// Resolves a configuration, writes the result as TOML, and resolves that again.
 pub fn config(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
     let (text, set) = text.split_once(SEPARATOR).unwrap_or((text, ""));
@@ -35,7 +35,7 @@ pub fn config(data: &[u8]) {
     assert!(config.find_task().is_ok());
     assert!(config.num_seeds() > 0 && config.batch() > 0 && config.iterations() > 0);
     let _ = (config.discount(), config.update.max_norm());
-    // What a run directory keeps is what the run was.
+    // A run directory keeps the resolved configuration, which must give the same run.
     let text = toml::to_string(&config).expect("every configuration can be written");
     let again = resolved(&text, Vec::new()).expect("what was written is read");
     let differences = config.differences(&again);

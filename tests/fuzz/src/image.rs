@@ -1,5 +1,5 @@
-//! Policy images: the bytes as they are, and again with everything made to hold that stands before the
-//! decoder (magic, version, lengths, architecture hash, CRC-32), so that mutations reach it.
+//! Fuzz target of policy images. Each input is opened twice: as it is, and with all the checks that come before
+//! the decoder repaired (magic, version, lengths, architecture hash, CRC-32), so that mutations reach the decoder.
 
 use crate::promises;
 use daa_core::image::{Image, replay};
@@ -7,7 +7,7 @@ use daa_core::integer::{IntegerMlp, WeightType};
 use daa_core::policy::ActionLimits;
 use daa_core::{MlpSlice, Normaliser};
 
-/// Bytes of a header; the offsets below are the specification's.
+/// Bytes of a header. The offsets below are those of docs/image-format.md.
 const HEADER: usize = 64;
 
 /// Sizes of the seeds' networks: observations, actions, hidden widths.
@@ -17,7 +17,7 @@ pub(crate) const HIDDEN: usize = 4;
 
 /// Opens and uses an image.
 pub fn image(data: &[u8]) {
-    // Weights are used in place: they want to be aligned.
+    // Weights are used in place, so they must be aligned.
     let mut words = vec![0u32; data.len().div_ceil(4)];
     let bytes: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut words)[..data.len()];
     bytes.copy_from_slice(data);
@@ -27,7 +27,7 @@ pub fn image(data: &[u8]) {
     }
 }
 
-/// Makes everything hold that a damaged file fails first.
+/// Repairs the fields that are checked before the decoder runs.
 pub(crate) fn repair(bytes: &mut [u8]) -> bool {
     let len = bytes.len() as u32;
     let Some(header) = bytes.first_chunk_mut::<HEADER>() else { return false };
@@ -55,7 +55,7 @@ fn check(bytes: &[u8]) {
     promises::check(&image);
     act(&image);
     fixed_sizes(&image);
-    // The same in a flash sector that was erased, and in one with junk behind the image.
+    // The same image in an erased flash sector, and in a sector with other bytes behind the image.
     let mut region = vec![0xFFFF_FFFFu32; bytes.len().div_ceil(4) + 4];
     let region: &mut [u8] = bytemuck::cast_slice_mut(&mut region);
     region[..bytes.len()].copy_from_slice(bytes);
@@ -94,12 +94,12 @@ fn act(image: &Image<'_>) {
     }
     for (raw, signal) in y.iter().zip(&passport.actions) {
         let command = ActionLimits { low: signal.low, high: signal.high }.command(*raw);
-        // What is not finite never leaves the guard.
+        // The guard never lets a number pass that is not finite.
         assert!(!command.is_finite() || (signal.low..=signal.high).contains(&command));
     }
 }
 
-/// The microcontroller's view: there for the sizes that it was built for, and for no others.
+/// Opens the image as a microcontroller does that was built for these sizes; other sizes are refused.
 fn fixed_sizes(image: &Image<'_>) {
     let architecture = image.architecture();
     let fits = usize::from(architecture.observations) == OBS

@@ -1,6 +1,6 @@
-//! Everything that reads what others wrote, as functions that must never panic, whatever the bytes.
+//! Fuzz targets: functions that give arbitrary bytes to the parsers of images, link frames and configurations.
 //!
-//! A panic is a finding: of the parsers, or of a check here of what they promise. `cargo xtask fuzz`
+//! A panic is a finding, either in a parser or in a check of the parser's promises. `cargo xtask fuzz`
 //! calls these functions under libFuzzer; this package's test replays the kept corpus without it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is the report")]
 
@@ -19,10 +19,10 @@ pub use link::link;
 pub use seeds::dictionary;
 pub use seeds::seeds;
 
-/// A function to be fuzzed.
+/// A fuzz target.
 pub type Target = fn(&[u8]);
 
-/// All of them.
+/// All fuzz targets.
 pub const TARGETS: &[(&str, Target)] = &[
     ("image", image),
     ("link", link),

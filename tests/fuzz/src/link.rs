@@ -1,4 +1,5 @@
-//! Link frames: the bytes as a stream, and again as payloads of frames whose COBS and CRC-32 hold.
+//! Fuzz target of link frames. Each input is read twice: as a byte stream, and as payloads of frames with correct
+//! COBS encoding and CRC-32.
 
 use daa_core::SVector;
 use daa_core::guard::Guard;
@@ -18,7 +19,7 @@ pub fn link(data: &[u8]) {
     }
 }
 
-/// Payloads as the input gives them: a byte of length, then so many bytes, again and again.
+/// Splits the input into payloads: a length byte, then that many bytes, repeated.
 fn payloads(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
     core::iter::from_fn(move || {
         let (len, rest) = data.split_first()?;
@@ -28,7 +29,7 @@ fn payloads(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// `COBS(payload || CRC-32)` and a zero, by the specification.
+/// The frame of a payload: `COBS(payload || CRC-32)` and a zero byte.
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(payload);
     let bytes: Vec<u8> = payload.iter().copied().chain(crc.to_le_bytes()).collect();
@@ -39,7 +40,7 @@ pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A sound frame: what it says is the same after it was said again.
+/// Checks that a decoded message, encoded and decoded again, is the same message.
 fn messages(frame: &[u8]) {
     let len = frame.len() - 1;
     let mut again = [0; 1024];
@@ -58,7 +59,7 @@ fn messages(frame: &[u8]) {
     }
 }
 
-/// Nothing gets past the guard that is not finite and in range.
+/// Checks that only finite observations within their ranges pass the guard.
 fn observation(request: &Request<OBS>) {
     if let Request::Decide { observation, .. } | Request::Measure { observation } = request
         && let Ok(observation) = <[f32; OBS]>::try_from(observation.as_slice())
@@ -72,7 +73,7 @@ fn observation(request: &Request<OBS>) {
     }
 }
 
-/// Any stream leaves a reader that understands the first frame after the next zero.
+/// Checks that after any bytes the reader decodes the first frame behind the next zero byte.
 fn stream(bytes: &[u8]) {
     let (mut requests, mut replies) =
         (FrameReader::<CAPACITY>::new(), FrameReader::<CAPACITY>::new());

@@ -1,5 +1,5 @@
-//! `fuzz-seeds FOLDER`: writes the inputs that every campaign begins with, `FOLDER/TARGET/NAME`, and
-//! the words that configurations are made of, `FOLDER/config.dict`.
+//! `fuzz-seeds FOLDER`: writes the seed inputs of every target to `FOLDER/TARGET/NAME`, and the dictionary of
+//! configurations to `FOLDER/config.dict`.
 
 use std::path::PathBuf;
 

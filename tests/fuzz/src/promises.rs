@@ -1,12 +1,13 @@
-//! What an opened image promises to whoever uses it, decoded here once more from the specification.
+//! The promises of an opened image to its user, checked by code that was written from the specification.
 //!
-//! Functions of plain data and not of an `Image`: the tests below hand them what no image may hold.
+//! The functions take plain data instead of an `Image`, so that the tests below can pass values that an image
+//! cannot hold.
 
 use daa_core::MlpShape;
 use daa_core::image::{Architecture, Image, Passport, Section};
 use daa_core::integer::WeightType;
 
-/// Panics at the first promise that is not kept.
+/// Panics at the first broken promise.
 pub(crate) fn check(image: &Image<'_>) {
     let architecture = image.architecture();
     passport(image.passport(), architecture);
@@ -30,7 +31,7 @@ fn passport(passport: &Passport<'_>, architecture: &Architecture) {
     for signal in &passport.observations {
         limits(signal.low, signal.high);
         finite(&[signal.mean]);
-        // What is multiplied by is the inverse.
+        // The firmware multiplies by the inverse.
         positive(&[signal.deviation, 1.0 / signal.deviation]);
     }
     for signal in &passport.actions {
@@ -43,7 +44,7 @@ fn limits(low: f32, high: f32) {
     assert!(low < high, "limits {low} to {high}");
 }
 
-/// Every weight, and the logarithms of the deviations behind them.
+/// Checks every weight, and the logarithms of the standard deviations behind the weights.
 fn policy(numbers: &[f32], architecture: &Architecture) {
     match architecture.policy_weights {
         WeightType::F32 => finite(numbers),
@@ -55,7 +56,7 @@ fn policy(numbers: &[f32], architecture: &Architecture) {
     }
 }
 
-/// The integer network at the beginning of `words`; returns how many of them it is.
+/// Checks the integer network at the beginning of `words` and returns its number of words.
 fn integers(words: &[u32], weights: WeightType, shape: MlpShape) -> usize {
     assert!(shape.hidden.is_multiple_of(4), "a hidden width of {}", shape.hidden);
     positive(&[f32::from_bits(words[0])]);
@@ -118,7 +119,7 @@ mod tests {
     use crate::image::{ACT, HIDDEN, OBS, repair};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    /// A seed, aligned.
+    /// A seed image in aligned memory.
     fn seed(name: &str) -> Vec<u32> {
         let seeds = crate::seeds("image");
         let (_, bytes) = seeds.iter().find(|(seed, _)| seed == name).unwrap();
@@ -150,7 +151,7 @@ mod tests {
             assert!(notices(&|p| p.reward_scale = value), "factor of the rewards {value}");
             assert!(notices(&|p| p.observations[OBS - 1].deviation = value), "deviation {value}");
         }
-        // Positive and finite, but its inverse is not.
+        // The number is positive and finite, but its inverse is infinite.
         assert!(notices(&|p| p.observations[0].deviation = 1e-40));
         for value in [f32::NAN, -0.1, 1.1] {
             assert!(notices(&|p| p.gamma = value) && notices(&|p| p.lambda = value), "{value}");
@@ -160,7 +161,7 @@ mod tests {
             assert!(notices(&|p| p.observations[0].low = value), "low {value}");
             assert!(notices(&|p| p.actions[ACT - 1].high = value), "high {value}");
         }
-        // The seeds' limits are -5 to 5 and -1 to 1.
+        // The limits of the seed images are -5 to 5 and -1 to 1.
         assert!(
             notices(&|p| p.observations[1].low = 5.0) && notices(&|p| p.actions[0].high = -1.0)
         );
@@ -205,7 +206,7 @@ mod tests {
                 } else if in_layer >= layer - HIDDEN {
                     assert!(notices(index, u32::MAX) && !notices(index, i32::MAX as u32));
                 } else if name == "i16" {
-                    // 16 * 32768 * 4096 is 2^31, which two weights of a word have not: eight have.
+                    // A sum of 16 * 32768 * 4096 = 2^31 overflows; two weights of a word cannot reach it, eight can.
                     assert!(!notices(index, 0x7FFF_7FFF), "the control");
                 }
             }
@@ -254,7 +255,7 @@ mod tests {
         assert!(notices([0.1, 0.2, f32::NAN, 3.0]) && notices([0.1, 0.2, 1.0, f32::INFINITY]));
     }
 
-    /// The corpus keeps images that are accepted; these are one number away from them.
+    /// The corpus holds accepted images; the images here differ from them in one number.
     #[test]
     fn a_number_that_is_none_anywhere_in_a_seed_gets_no_further_than_open() {
         for (name, bytes) in crate::seeds("image") {

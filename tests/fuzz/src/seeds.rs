@@ -1,4 +1,4 @@
-//! Inputs that every campaign begins with: sound ones of every kind.
+//! Seed inputs: valid inputs of every kind.
 
 use crate::image::{ACT, HIDDEN, OBS};
 use daa_core::Activation;
@@ -15,7 +15,7 @@ use daa_trainer::config::SEPARATOR;
 #[cfg(feature = "trainer")]
 use daa_trainer::config::{Config, Options};
 
-/// Seeds of a target, by name.
+/// The seed inputs of a target, by name.
 #[must_use]
 pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     match target {
@@ -105,7 +105,7 @@ fn image(weights: WeightType, hidden: u16) -> Vec<u8> {
     buffer[..len].to_vec()
 }
 
-/// Each request as a frame, and as a payload after its length.
+/// Every request as a frame, and as a payload behind its length.
 fn links() -> Vec<(String, Vec<u8>)> {
     let observation = || [0.5, -1.0, 1e-3].into_iter().collect();
     let requests = [
@@ -163,7 +163,7 @@ fn configs() -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// A dictionary for libFuzzer: every key of a configuration, and what TOML is made of.
+/// A dictionary for libFuzzer: every key of a configuration, and the tokens of TOML.
 #[cfg(feature = "trainer")]
 #[must_use]
 pub fn dictionary() -> String {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tests::{SMALL_RUN, host_trainer, refuse, root, run, succeed, xtask};
+use tests::{SMALL_RUN, firmware_sim, host_trainer, refuse, root, run, succeed, xtask};
 
 /// Copies the files of the example and returns the path of the task file.
 fn files(folder: &Path) -> PathBuf {
@@ -91,6 +91,13 @@ fn a_task_goes_from_its_files_to_the_microcontroller() {
     }
     // 16-64-64-4.
     assert_eq!(report["network"]["multiply_adds"], 16 * 64 + 64 * 64 + 64 * 4);
+
+    // No task of the suite has 16 observations and 4 actions: the simulation runs tasks of any size.
+    let campaign = succeed(firmware_sim(here).arg(&image).args(["--episodes", "1", "--json"]));
+    let campaign: Value = serde_json::from_str(&campaign).unwrap();
+    for row in campaign["rows"].as_array().unwrap() {
+        assert!(row["outcomes"][0]["ticks"].as_u64().unwrap() > 0, "{row}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tools::firmware::{Elf, Kernels, Machine};
 use tools::fuzzing::Fuzzing;
 use tools::process;
+use tools::programs;
 use tools::progress::say;
 use tools::project::Project;
 use tools::setup;
@@ -53,7 +54,7 @@ impl Test {
             cargo
         };
         let tests = ["test", "--workspace", "--release", "--no-fail-fast"];
-        // The programs that the tests start are among what this builds.
+        // This builds every program that the tests start, too: each of their packages has an integration test.
         steps.run(
             "building the workspace's tests",
             &mut cargo(&[&tests[..], &["--no-run"]].concat()),
@@ -93,6 +94,7 @@ impl Test {
             tests.env("DAA_WITHOUT_REFERENCE", "1");
         }
         emulator::add_to_path(project, &mut tests);
+        tests.env(programs::BUILT, "1");
         let status = process::status(&mut tests)?;
         // The runner's summary stays the last output.
         std::process::exit(status.code().unwrap_or(1));
