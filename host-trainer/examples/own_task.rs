@@ -9,9 +9,7 @@
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::reward::{Sigmoid, tolerance};
 use daa_envs::{
-    Attempts, Error, Joint, Names, Physics, Random, Signal,
-    own::{Behaviour, Bound, Definition},
-    register,
+    Attempts, Behaviour, Bound, Definition, Error, Joint, Names, Physics, Random, Signal, register,
 };
 use daa_trainer::config::{Sources, resolve};
 use daa_trainer::nn;

@@ -2,8 +2,8 @@
 //! last good checkpoint stays, and the run goes on from it to the same bytes once the fault is gone.
 #![allow(clippy::unwrap_used)]
 
-use daa_envs::own::{Behaviour, Bound, Definition};
 use daa_envs::{Attempts, Error, Names, Physics, Random, Signal, register};
+use daa_envs::{Behaviour, Bound, Definition};
 use daa_trainer::config::{Config, EstimatorKind};
 use daa_trainer::run::sinks::progress::Show;
 use host_trainer::session::{Begun, Ending, Options, Resume, Session};

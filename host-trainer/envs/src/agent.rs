@@ -46,7 +46,7 @@ impl Agent {
     /// [`PolicyError`] where the sizes of the parts contradict each other.
     pub fn policy<'a>(&'a self, inverse: &'a mut [f32]) -> Result<DynPolicy<'a>, PolicyError> {
         let scale = &self.scale;
-        let normaliser = Normaliser::new(&scale.mean, &scale.deviation, scale.clip, inverse)?;
+        let normaliser = Normaliser::new(&scale.mean, &scale.std, scale.clip, inverse)?;
         let words = self.weights.len().saturating_sub(self.shape.output);
         let (network, log_std) = self.weights.split_at(words);
         let network = match self.weight_type {

@@ -47,7 +47,7 @@ pub enum Error {
     },
     /// A user's task has a mistake.
     #[error("{file}: {what}")]
-    Own {
+    Custom {
         /// The file.
         file: String,
         /// The mistake, and how to correct it.

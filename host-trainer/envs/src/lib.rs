@@ -56,8 +56,3 @@ pub use state::State;
 pub use state::field::Field;
 pub use suite::{SUITE_DIR_VARIABLE, all, reward, suite_dir};
 pub use task::{Attempts, Behaviour, Bound, Definition, Reference, Signal, Source, Task};
-
-/// Users' tasks.
-pub mod own {
-    pub use crate::task::{Behaviour, Bound, Definition, Source};
-}

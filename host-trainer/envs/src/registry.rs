@@ -38,7 +38,7 @@ fn known(name: &str) -> Option<&'static Task> {
 /// A name that ends with `.toml` is the path of a task file, which is loaded.
 ///
 /// # Errors
-/// [`UnknownTask`] with the most similar name; [`Error::Own`] for a file with a mistake.
+/// [`UnknownTask`] with the most similar name; [`Error::Custom`] for a file with a mistake.
 pub fn find(name: &str) -> Result<&'static Task, Error> {
     if name.ends_with(".toml") {
         return load(Path::new(name));
@@ -53,20 +53,20 @@ pub fn find(name: &str) -> Result<&'static Task, Error> {
 /// Registers a user's task, so that [`find`] knows it like a task of the suite.
 ///
 /// # Errors
-/// [`Error::Own`]: a name that exists already or has characters other than letters, digits, `-` and `_`;
+/// [`Error::Custom`]: a name that exists already or has characters other than letters, digits, `-` and `_`;
 /// a model that MuJoCo refuses or that lacks a name the definition uses; an invalid rate, episode length
 /// or range.
 pub fn register(definition: Box<dyn Definition>) -> Result<&'static Task, Error> {
     let name = definition.name().to_owned();
     let letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 64 || !name.chars().all(letter) {
-        return Err(Error::Own {
+        return Err(Error::Custom {
             file: format!("task {name:?}"),
             what: "a task's name must have 1 to 64 characters: letters, digits, - and _".to_owned(),
         });
     }
     if find(&name).is_ok() {
-        return Err(Error::Own {
+        return Err(Error::Custom {
             file: format!("task {name:?}"),
             what: "a task of this name exists: choose another name".to_owned(),
         });
@@ -78,7 +78,7 @@ pub fn register(definition: Box<dyn Definition>) -> Result<&'static Task, Error>
 /// Loads a task from its TOML file. Loading the same files again returns the same task.
 ///
 /// # Errors
-/// [`Error::Own`] with the first mistake in the files.
+/// [`Error::Custom`] with the first mistake in the files.
 pub fn load(path: &Path) -> Result<&'static Task, Error> {
     load_source(Source::read(path)?)
 }

@@ -12,7 +12,7 @@ pub struct RunningStatistics {
 }
 
 /// A signal with a smaller standard deviation counts as constant and is not scaled.
-const SMALLEST_DEVIATION: f64 = 1e-4;
+const SMALLEST_STD: f64 = 1e-4;
 
 impl RunningStatistics {
     /// Empty statistics of vectors of length `len`.
@@ -60,24 +60,24 @@ impl RunningStatistics {
 
     /// Standard deviations; 1 before the second vector and for signals that do not vary.
     #[must_use]
-    pub fn deviation(&self) -> Vec<f32> {
-        let deviation = |squares: &f64| {
-            let deviation = (squares / self.count.max(1.0)).sqrt();
-            if deviation > SMALLEST_DEVIATION { deviation as f32 } else { 1.0 }
+    pub fn std(&self) -> Vec<f32> {
+        let std = |squares: &f64| {
+            let std = (squares / self.count.max(1.0)).sqrt();
+            if std > SMALLEST_STD { std as f32 } else { 1.0 }
         };
-        self.squares.iter().map(deviation).collect()
+        self.squares.iter().map(std).collect()
     }
 }
 
 /// Scale by which observations are normalised; the identity when normalisation is off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservationScale {
-    /// `[D]`
+    /// `[D]` means.
     pub mean: Vec<f32>,
-    /// `[D]`
-    pub deviation: Vec<f32>,
-    /// `[D]`, `1 / deviation`.
-    pub inverse_deviation: Vec<f32>,
+    /// `[D]` standard deviations.
+    pub std: Vec<f32>,
+    /// `[D]` inverse standard deviations, `1 / std`.
+    pub inverse_std: Vec<f32>,
     /// Largest magnitude of a normalised observation.
     pub clip: f32,
 }
@@ -87,21 +87,22 @@ impl ObservationScale {
     #[must_use]
     pub fn new(statistics: &RunningStatistics, normalise: bool, clip: f32) -> Self {
         let len = statistics.mean.len();
-        let (mean, deviation) = if normalise {
-            (statistics.mean(), statistics.deviation())
+        let (mean, std) = if normalise {
+            (statistics.mean(), statistics.std())
         } else {
             (vec![0.0; len], vec![1.0; len])
         };
-        let inverse_deviation = deviation.iter().map(|deviation| 1.0 / deviation).collect();
-        Self { mean, deviation, inverse_deviation, clip }
+        let inverse_std = std.iter().map(|std| 1.0 / std).collect();
+        Self { mean, std, inverse_std, clip }
     }
 
-    /// Writes normalised observations, with the arithmetic of [`daa_core::Normaliser`].
-    pub fn normalise(&self, observation: &[f32], z: &mut [f32]) {
-        for ((z, x), (mean, inverse)) in
-            z.iter_mut().zip(observation).zip(self.mean.iter().zip(&self.inverse_deviation))
+    /// Writes the normalised observation `obs [D]` of a raw `observation [D]`, with the arithmetic of
+    /// [`daa_core::Normaliser`].
+    pub fn normalise(&self, observation: &[f32], obs: &mut [f32]) {
+        for ((obs, x), (mean, inverse)) in
+            obs.iter_mut().zip(observation).zip(self.mean.iter().zip(&self.inverse_std))
         {
-            *z = daa_core::math::limit((x - mean) * inverse, -self.clip, self.clip);
+            *obs = daa_core::math::limit((x - mean) * inverse, -self.clip, self.clip);
         }
     }
 }
@@ -111,15 +112,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn batches_give_the_mean_and_deviation_of_the_whole() {
+    fn batches_give_the_mean_and_standard_deviation_of_the_whole() {
         let mut statistics = RunningStatistics::new(2);
         statistics.update(&[1.0, 7.0, 2.0, 7.0]);
         statistics.update(&[6.0, 7.0]);
         assert_eq!(statistics.mean(), [3.0, 7.0]);
         // ((1-3)^2 + (2-3)^2 + (6-3)^2) / 3 = 14/3; the second signal does not vary.
-        let deviation = statistics.deviation();
-        assert!((deviation[0] - (14f32 / 3.0).sqrt()).abs() < 1e-6);
-        assert_eq!(deviation[1], 1.0);
+        let std = statistics.std();
+        assert!((std[0] - (14f32 / 3.0).sqrt()).abs() < 1e-6);
+        assert_eq!(std[1], 1.0);
     }
 
     #[test]
@@ -128,8 +129,7 @@ mod tests {
         statistics.update(&[1.0, -7.0, 2.5, 7.0, 3.0, 0.1]);
         let scale = ObservationScale::new(&statistics, true, 1.5);
         let mut inverse = [0.0; 2];
-        let core =
-            daa_core::Normaliser::new(&scale.mean, &scale.deviation, 1.5, &mut inverse).unwrap();
+        let core = daa_core::Normaliser::new(&scale.mean, &scale.std, 1.5, &mut inverse).unwrap();
         let (mut ours, mut theirs) = ([0.0; 2], [0.0; 2]);
         for x in [[0.3, 12.0], [2.0, -3.0]] {
             scale.normalise(&x, &mut ours);

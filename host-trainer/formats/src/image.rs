@@ -56,12 +56,8 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
     let metadata = image.passport();
     let scale = daa_envs::running_stats::ObservationScale {
         mean: metadata.observations.iter().map(|signal| signal.mean).collect(),
-        deviation: metadata.observations.iter().map(|signal| signal.deviation).collect(),
-        inverse_deviation: metadata
-            .observations
-            .iter()
-            .map(|signal| 1.0 / signal.deviation)
-            .collect(),
+        std: metadata.observations.iter().map(|signal| signal.deviation).collect(),
+        inverse_std: metadata.observations.iter().map(|signal| 1.0 / signal.deviation).collect(),
         clip: metadata.observation_clip,
     };
     let architecture = image.architecture();

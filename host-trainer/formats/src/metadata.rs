@@ -14,7 +14,7 @@ pub(crate) fn observation_signals<'a>(
     let unit = |unit: &'static str| if unit == "1" { "" } else { unit };
     let mut observations = heapless::Vec::new();
     for (signal, (mean, deviation)) in
-        task.observations.iter().zip(scale.mean.iter().zip(&scale.deviation))
+        task.observations.iter().zip(scale.mean.iter().zip(&scale.std))
     {
         let signal = ObservationSignal {
             name: &signal.name,

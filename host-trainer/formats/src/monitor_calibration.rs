@@ -134,8 +134,8 @@ mod tests {
         // z = (x - 1) / 2.
         let scale = ObservationScale {
             mean: vec![1.0],
-            deviation: vec![2.0],
-            inverse_deviation: vec![0.5],
+            std: vec![2.0],
+            inverse_std: vec![0.5],
             clip: 10.0,
         };
         let shape = MlpShape::new(1, 1, 1);

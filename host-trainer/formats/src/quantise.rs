@@ -120,8 +120,8 @@ mod tests {
         let weights = (0..shape.params() + 2).map(|i| (i as f32 * 0.7).sin()).collect();
         let scale = ObservationScale {
             mean: vec![0.0; 3],
-            deviation: vec![2.0; 3],
-            inverse_deviation: vec![0.5; 3],
+            std: vec![2.0; 3],
+            inverse_std: vec![0.5; 3],
             clip: 10.0,
         };
         Agent::new(shape, activation, weights, scale)

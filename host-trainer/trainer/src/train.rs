@@ -447,7 +447,7 @@ mod tests {
         assert_eq!((divergence.task.as_str(), divergence.seed), ("cartpole-swingup", 1));
         // 64 decisions of 4 control steps were made before.
         assert_eq!(divergence.step, 256);
-        assert!(trainer.experience.statistics[0].observations.deviation().iter().all(|d| *d < 1e3));
+        assert!(trainer.experience.statistics[0].observations.std().iter().all(|d| *d < 1e3));
         trainer.iterate().unwrap();
     }
 

@@ -8,6 +8,8 @@ use tests::{SMALL_RUN, host_trainer, run};
 
 const ITERATIONS: usize = 12;
 const BLOCKS: &str = "▁▂▃▄▅▆▇█";
+const PHASES: [&str; 7] =
+    ["acting", "environments", "preparing", "model", "extra actions", "policy", "evaluation"];
 
 fn train(folder: &Path, name: &str) -> Command {
     let mut command = host_trainer(folder);
@@ -57,12 +59,10 @@ fn a_terminal_shows_bar_curve_and_phases_and_keeps_the_result() {
         assert!(last.contains(word), "{last}");
     }
 
-    // The phases are shares of the whole time.
-    let phases = screen.gone.iter().rfind(|row| row.starts_with("acting")).unwrap();
-    let phases = shares(phases);
-    for name in ["environments", "model", "extra actions", "policy", "evaluation"] {
-        assert!(phases.iter().any(|(other, _)| *other == name), "no {name} in {phases:?}");
-    }
+    // The phases are shares of the whole time. Which of them are large enough to be shown depends on the machine.
+    let is_phase = |row: &&String| row.ends_with('%') && PHASES.iter().any(|p| row.starts_with(p));
+    let phases = shares(screen.gone.iter().rfind(is_phase).unwrap());
+    assert!(phases.iter().all(|(name, _)| PHASES.contains(name)), "{phases:?}");
     let sum: u32 = phases.iter().map(|(_, percent)| percent).sum();
     assert!((95..=105).contains(&sum), "{phases:?}");
 

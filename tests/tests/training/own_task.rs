@@ -119,7 +119,7 @@ fn a_mistake_in_a_task_file_is_reported_in_one_line_and_nothing_is_written() {
     let toml = files(folder.path());
     let text = fs::read_to_string(&toml).unwrap();
     let cases = [
-        ("rate_hz = 100", "rate_hz = 300", "no whole number"),
+        ("rate_hz = 100", "rate_hz = 300", "not a whole number"),
         ("sensor = \"gyro\"", "sensor = \"giro\"", "it has gyro"),
         ("[[observation]]", "[[observations]]", "did you mean observation?"),
         ("preset = \"tuned\"", "preset = \"tunde\"", "did you mean tuned?"),

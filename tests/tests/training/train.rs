@@ -314,7 +314,7 @@ fn output_that_cannot_be_written_is_an_error_and_a_device_is_never_replaced() {
     let _ = succeed(train(folder.path(), "run").arg("-q"));
     refuse(
         host_trainer(folder.path()).args(["export", "run", "-o", "null.daa"]),
-        &["no regular file"],
+        &["not a regular file"],
     );
     assert!(folder.path().join("null.daa").is_symlink());
 }

@@ -20,7 +20,7 @@ pub(crate) struct Described {
 
 impl Described {
     /// # Errors
-    /// [`Error::Own`] with the first mistake.
+    /// [`Error::Custom`] with the first mistake.
     pub(crate) fn new(source: Source) -> Result<Self, Error> {
         // The TOML was parsed before, for the model's name, so that it cannot fail here.
         let table = source.toml.parse().unwrap_or_default();

@@ -11,7 +11,7 @@
 //! | `described` | a TOML as an implementation of the traits |
 //!
 //! A task in Rust implements [`Definition`] (what is known before the model is bound) and
-//! [`Behaviour`] (what happens in an episode). `docs/own-tasks.md` shows both ways.
+//! [`Behaviour`] (what happens in an episode). `docs/custom-tasks.md` shows both ways.
 
 mod described;
 mod goal;
@@ -48,12 +48,12 @@ pub(crate) struct Custom {
 impl Custom {
     /// An error in the model.
     fn error(&self, what: impl Into<String>) -> Error {
-        Error::Own { file: self.file.clone(), what: what.into() }
+        Error::Custom { file: self.file.clone(), what: what.into() }
     }
 
     /// An error in the definition: the TOML file, or the program.
     fn described(&self, what: String) -> Error {
-        Error::Own { file: self.file(), what }
+        Error::Custom { file: self.file(), what }
     }
 }
 
@@ -66,9 +66,9 @@ impl TaskModel for Custom {
     /// Pictures show everything that the model has.
     fn compile(&self, _: Scenery) -> Result<MjModel, Error> {
         // MuJoCo would also look for this path on the disk: the name must not exist there.
-        let name = "own-task.xml";
+        let name = "custom-task.xml";
         let files = [(name, self.definition.mjcf())];
-        compile(name, &files, |what| self.error(format!("MuJoCo refuses it: {what}")))
+        compile(name, &files, |what| self.error(format!("MuJoCo refuses the model: {what}")))
     }
 
     fn mismatch(&self, _: &str) -> Error {
@@ -85,29 +85,29 @@ impl TaskModel for Custom {
 }
 
 /// Makes a task of a definition after comparing it with its model.
-pub(crate) fn describe(own: Custom, name: &'static str) -> Result<Task, Error> {
-    let model = own.compile(Scenery::Bare)?;
-    check_model(&own, &model)?;
-    let actions = actions(&own, &model)?;
-    let (rate, seconds) = (own.definition.rate_hz(), own.definition.episode_seconds());
+pub(crate) fn describe(custom: Custom, name: &'static str) -> Result<Task, Error> {
+    let model = custom.compile(Scenery::Bare)?;
+    check_model(&custom, &model)?;
+    let actions = actions(&custom, &model)?;
+    let (rate, seconds) = (custom.definition.rate_hz(), custom.definition.episode_seconds());
     let timestep = model.opt().timestep;
     let steps = 1.0 / rate / timestep;
     if !(rate > 0.0 && steps.is_finite() && (0.5..1e6).contains(&steps))
         || (steps - steps.round()).abs() > 1e-6 * steps
     {
-        return Err(own.described(format!(
+        return Err(custom.described(format!(
             "a control step at {rate} Hz is not a whole number of the model's time steps of {timestep} s, but {steps}: change the rate or the time step"
         )));
     }
     let episode = (seconds * rate).round();
     if !(1.0..=LONGEST_EPISODE).contains(&episode) {
-        return Err(own.described(format!(
+        return Err(custom.described(format!(
             "an episode of {seconds} s has {episode} decisions: it must have 1 to {LONGEST_EPISODE}"
         )));
     }
-    let bound = own.definition.bind(&Names::new(&model, own.file(), true))?;
-    check_signals(&own, "observation", &bound.observations, MAX_OBSERVATIONS)?;
-    check_signals(&own, "action", &actions, MAX_ACTIONS)?;
+    let bound = custom.definition.bind(&Names::new(&model, custom.file(), true))?;
+    check_signals(&custom, "observation", &bound.observations, MAX_OBSERVATIONS)?;
+    check_signals(&custom, "action", &actions, MAX_ACTIONS)?;
     Ok(Task {
         name,
         observations: bound.observations,
@@ -116,13 +116,13 @@ pub(crate) fn describe(own: Custom, name: &'static str) -> Result<Task, Error> {
         physics_steps: steps.round() as u32,
         episode_steps: episode as u32,
         references: &[],
-        model: Arc::new(own),
+        model: Arc::new(custom),
     })
 }
 
-fn check_model(own: &Custom, model: &MjModel) -> Result<(), Error> {
+fn check_model(custom: &Custom, model: &MjModel) -> Result<(), Error> {
     if model.nq() == 0 {
-        return Err(own.error("the model has no joint, so that nothing can move: add one"));
+        return Err(custom.error("the model has no joint, so that nothing can move: add one"));
     }
     let numbers: [(&str, &[f64]); 9] = [
         ("the start position", model.qpos0()),
@@ -137,17 +137,17 @@ fn check_model(own: &Custom, model: &MjModel) -> Result<(), Error> {
     ];
     for (what, values) in numbers {
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(own.error(format!("{what} is {value}, which is not a finite number")));
+            return Err(custom.error(format!("{what} is {value}, which is not a finite number")));
         }
     }
     Ok(())
 }
 
 /// One action for each actuator; -1 and 1 are the ends of its control range.
-fn actions(own: &Custom, model: &MjModel) -> Result<Vec<Signal>, Error> {
+fn actions(custom: &Custom, model: &MjModel) -> Result<Vec<Signal>, Error> {
     let ranges = model.actuator_ctrlrange();
     if ranges.is_empty() {
-        return Err(own.error("the model has no actuator: add at least one in <actuator>"));
+        return Err(custom.error("the model has no actuator: add at least one in <actuator>"));
     }
     let name = |id| {
         let given = model.id_to_name(MjtObjBase::mjOBJ_ACTUATOR, id).unwrap_or_default();
@@ -158,7 +158,7 @@ fn actions(own: &Custom, model: &MjModel) -> Result<Vec<Signal>, Error> {
         .map(|id| {
             let [low, high] = ranges[id];
             if !(limited[id] && low < high && low.is_finite() && high.is_finite()) {
-                return Err(own.error(format!(
+                return Err(custom.error(format!(
                     "actuator {:?} has no control range: give it ctrlrange=\"low high\", to which the policy's -1 and 1 are mapped",
                     name(id)
                 )));
@@ -168,10 +168,15 @@ fn actions(own: &Custom, model: &MjModel) -> Result<Vec<Signal>, Error> {
         .collect()
 }
 
-fn check_signals(own: &Custom, what: &str, signals: &[Signal], most: usize) -> Result<(), Error> {
+fn check_signals(
+    custom: &Custom,
+    what: &str,
+    signals: &[Signal],
+    most: usize,
+) -> Result<(), Error> {
     if signals.is_empty() || signals.len() > most {
         let count = signals.len();
-        return Err(own
+        return Err(custom
             .described(format!("the task has {count} {what}s: a policy image holds 1 to {most}")));
     }
     for (index, signal) in signals.iter().enumerate() {
@@ -179,13 +184,13 @@ fn check_signals(own: &Custom, what: &str, signals: &[Signal], most: usize) -> R
         let single = (signal.low as f32, signal.high as f32);
         if !(single.0.is_finite() && single.1.is_finite() && single.0 < single.1) {
             let (low, high) = (signal.low, signal.high);
-            return Err(own.described(format!(
+            return Err(custom.described(format!(
                 "{what} {name:?}: the range {low} to {high} must be finite and not empty"
             )));
         }
         if signals[..index].iter().any(|other| other.name == *name) {
             return Err(
-                own.described(format!("two {what}s have the name {name:?}: rename one of them"))
+                custom.described(format!("two {what}s have the name {name:?}: rename one of them"))
             );
         }
     }

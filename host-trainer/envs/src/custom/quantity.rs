@@ -119,12 +119,12 @@ impl Quantity {
     /// # Errors
     /// A name that the model does not have; the message lists those that it has.
     pub(super) fn bind(&self, names: &Names<'_>) -> Result<Reader, Error> {
-        let mistake = |what: String| Error::Own {
+        let mistake = |what: String| Error::Custom {
             file: names.file.clone(),
             what: format!("{}: {what}", self.place),
         };
         let (source, components, unit) = self.source(names).map_err(|error| match error {
-            Error::Own { what, .. } => mistake(what),
+            Error::Custom { what, .. } => mistake(what),
             other => other,
         })?;
         let mut chosen: Vec<usize> = (0..components.len()).collect();

@@ -11,7 +11,7 @@ use crate::suite::start::{unit, until_clear};
 use crate::task::Attempts;
 
 /// Most attempts at a start without contact.
-const PATIENCE: u32 = 1000;
+const MAX_ATTEMPTS: u32 = 1000;
 
 type Range = (f64, f64);
 
@@ -110,12 +110,12 @@ impl Start {
     pub(super) fn bind(&self, names: &Names<'_>) -> Result<Starter, Error> {
         let keyframe = self.keyframe.as_ref().map(|name| names.keyframe(name)).transpose()?;
         let joint = |start: &JointStart| {
-            let mistake = |what: String| Error::Own {
+            let mistake = |what: String| Error::Custom {
                 file: names.file.clone(),
                 what: format!("{}: {what}", start.place),
             };
             let id = names.joint_id(&start.name).map_err(|error| match error {
-                Error::Own { what, .. } => mistake(what),
+                Error::Custom { what, .. } => mistake(what),
                 other => other,
             })?;
             let kind = names.model.jnt_type()[id];
@@ -182,7 +182,7 @@ pub(super) struct Starter {
 impl Starter {
     pub(super) fn draw(&self, physics: &mut Physics, random: &mut Random) -> Result<(), Attempts> {
         if self.clear {
-            return until_clear(physics, PATIENCE, |physics| self.draw_once(physics, random));
+            return until_clear(physics, MAX_ATTEMPTS, |physics| self.draw_once(physics, random));
         }
         self.draw_once(physics, random);
         Ok(())

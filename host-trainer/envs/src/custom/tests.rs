@@ -345,8 +345,8 @@ fn every_mistake_is_one_line_that_names_it_and_the_way_out() {
         ("keyframe = ", "joint = [{}]\nkeyframe = ", &["start.joint 1: name is missing"]),
         ("[[observation]]", "[observation]", &["observation is not a list of tables"]),
         ("ctrlrange=\"-2 6\"", "", &["actuator \"push\" has no control range", "ctrlrange"]),
-        ("<actuator>", "<actuator/><!--", &["MuJoCo refuses it"]),
-        ("name=\"slide\" type", "nam=\"slide\" type", &["MuJoCo refuses it"]),
+        ("<actuator>", "<actuator/><!--", &["MuJoCo refuses the model"]),
+        ("name=\"slide\" type", "nam=\"slide\" type", &["MuJoCo refuses the model"]),
         (
             "<worldbody>",
             "<include file='x.xml'/><worldbody>",
@@ -372,7 +372,7 @@ fn every_mistake_is_one_line_that_names_it_and_the_way_out() {
 #[test]
 fn models_without_anything_to_do_are_refused() {
     let cases = [
-        ("", "MuJoCo refuses it"),
+        ("", "MuJoCo refuses the model"),
         ("<mujoco/>", "no joint"),
         (
             "<mujoco><worldbody><body><freejoint/><geom size='1'/></body></worldbody></mujoco>",

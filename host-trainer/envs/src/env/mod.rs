@@ -74,13 +74,13 @@ impl Environment {
         }
         let model = task.model(Scenery::Bare)?;
         check(task, &model)?;
-        let names = Names::new(&model, task.model.file(), task.is_own());
+        let names = Names::new(&model, task.model.file(), task.is_custom());
         let behaviour = task.model.bind(&names)?;
         Ok(Self {
             task,
             physics: Physics::new(model),
             behaviour,
-            custom: task.is_own(),
+            custom: task.is_custom(),
             random: Random::new(seed, stream),
             action_repeat,
             step: None,

@@ -53,7 +53,7 @@ impl<'m> Names<'m> {
             (names, 0) => format!("it has {}", names.join(", ")),
             (names, more) => format!("it has {} and {more} more", names.join(", ")),
         };
-        Error::Own { file, what: format!("the model has no {noun} {name:?}: {has}") }
+        Error::Custom { file, what: format!("the model has no {noun} {name:?}: {has}") }
     }
 
     fn count(&self, kind: MjtObjBase) -> usize {
@@ -73,7 +73,7 @@ impl<'m> Names<'m> {
     /// Index of a body.
     ///
     /// # Errors
-    /// [`Error::Own`] or [`Error::ModelDiffers`] where the model has no such name; the message lists the
+    /// [`Error::Custom`] or [`Error::ModelDiffers`] where the model has no such name; the message lists the
     /// names that it has.
     pub fn body(&self, name: &str) -> Result<usize, Error> {
         self.id(MjtObjBase::mjOBJ_BODY, "body", name)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::domain::Domain;
 use super::reference::returns;
-use super::start::{PATIENCE, until_clear};
+use super::start::{MAX_ATTEMPTS, until_clear};
 use crate::error::Error;
 use crate::mujoco::names::{Joint, Names};
 use crate::mujoco::physics::Physics;
@@ -66,7 +66,7 @@ struct BallInCup {
 
 impl Behaviour for BallInCup {
     fn start(&self, physics: &mut Physics, random: &mut Random) -> Result<(), Attempts> {
-        until_clear(physics, PATIENCE, |physics| {
+        until_clear(physics, MAX_ATTEMPTS, |physics| {
             let qpos = physics.qpos_mut();
             qpos[self.ball_x.qpos] = random.uniform(-0.2, 0.2);
             qpos[self.ball_z.qpos] = random.uniform(0.2, 0.5);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::domain::Domain;
 use super::reference::returns;
 use super::reward::{Sigmoid, tolerance};
-use super::start::{PATIENCE, random_joints, until_clear};
+use super::start::{MAX_ATTEMPTS, random_joints, until_clear};
 use crate::error::Error;
 use crate::mujoco::names::Names;
 use crate::mujoco::physics::element::{ZX, ZY, ZZ};
@@ -142,7 +142,7 @@ struct Humanoid {
 
 impl Behaviour for Humanoid {
     fn start(&self, physics: &mut Physics, random: &mut Random) -> Result<(), Attempts> {
-        until_clear(physics, PATIENCE, |physics| random_joints(physics, random))
+        until_clear(physics, MAX_ATTEMPTS, |physics| random_joints(physics, random))
     }
 
     fn observe(&self, physics: &Physics, observation: &mut [f64]) {

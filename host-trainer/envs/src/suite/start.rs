@@ -9,7 +9,7 @@ use crate::random::Random;
 use crate::task::Attempts;
 
 /// Limit on attempts at a start without contact; dm_control tries without limit.
-pub(super) const PATIENCE: u32 = 10_000;
+pub(super) const MAX_ATTEMPTS: u32 = 10_000;
 
 /// Draws limited joints in their ranges, unlimited hinges in [-pi, pi), and the orientations of
 /// free joints; positions of free joints and unlimited slides stay.

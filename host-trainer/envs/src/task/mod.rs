@@ -96,7 +96,7 @@ impl Task {
 
     /// Whether this is a user's task, not one of the suite.
     #[must_use]
-    pub fn is_own(&self) -> bool {
+    pub fn is_custom(&self) -> bool {
         self.model.definition().is_some()
     }
 

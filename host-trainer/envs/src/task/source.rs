@@ -30,7 +30,7 @@ pub struct Source {
 }
 
 fn error(path: &Path, what: impl Into<String>) -> Error {
-    Error::Own { file: path.display().to_string(), what: what.into() }
+    Error::Custom { file: path.display().to_string(), what: what.into() }
 }
 
 fn read(path: &Path, largest: u64) -> Result<String, Error> {
@@ -42,7 +42,7 @@ impl Source {
     /// Reads a task's TOML and the model that it names.
     ///
     /// # Errors
-    /// [`Error::Own`]: a file that cannot be read, a TOML without `model`, a model that
+    /// [`Error::Custom`]: a file that cannot be read, a TOML without `model`, a model that
     /// does not lie beside the TOML or refers to other files.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let toml = read(path, LARGEST_TOML)?;
@@ -93,7 +93,7 @@ impl Source {
     /// Writes copies of both files into a folder, which is created where it is missing.
     ///
     /// # Errors
-    /// [`Error::Own`] when it cannot be written.
+    /// [`Error::Custom`] when it cannot be written.
     pub fn copy_to(&self, folder: &Path) -> Result<(), Error> {
         let written = std::fs::create_dir_all(folder)
             .and_then(|()| std::fs::write(folder.join(&self.mjcf_name), &self.mjcf))

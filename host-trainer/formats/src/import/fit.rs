@@ -105,8 +105,8 @@ fn activation(first: &[Step], second: &[Step]) -> Result<Activation> {
 
 /// Mean, standard deviation and clip of the steps before the first layer.
 fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
-    // z = (x - mean) / deviation, in double precision until it is known.
-    let (mut mean, mut deviation) = (vec![0f64; observations], vec![1f64; observations]);
+    // z = (x - mean) / std, in double precision until it is known.
+    let (mut mean, mut std) = (vec![0f64; observations], vec![1f64; observations]);
     let mut clip = None;
     for step in steps {
         if clip.is_some() {
@@ -114,9 +114,9 @@ fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
         }
         for i in 0..observations {
             match step {
-                Step::Shift(values) => mean[i] -= deviation[i] * element(values, i),
-                Step::Scale(values) => deviation[i] /= element(values, i),
-                Step::Divide(values) => deviation[i] *= element(values, i),
+                Step::Shift(values) => mean[i] -= std[i] * element(values, i),
+                Step::Scale(values) => std[i] /= element(values, i),
+                Step::Divide(values) => std[i] *= element(values, i),
                 Step::Clamp { low, high } => {
                     let (low, high) = (element(low, i), element(high, i));
                     if -low != high || clip.is_some_and(|clip| clip != high) {
@@ -131,11 +131,11 @@ fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
         }
     }
     let clip = clip.unwrap_or(f64::INFINITY).min(f64::from(f32::MAX)) as f32;
-    let (mean, deviation): (Vec<f32>, Vec<f32>) = (narrow(&mean), narrow(&deviation));
-    let mut inverse_deviation = vec![0.0; observations];
-    daa_core::Normaliser::new(&mean, &deviation, clip, &mut inverse_deviation)
+    let (mean, std): (Vec<f32>, Vec<f32>) = (narrow(&mean), narrow(&std));
+    let mut inverse_std = vec![0.0; observations];
+    daa_core::Normaliser::new(&mean, &std, clip, &mut inverse_std)
         .context("the steps before the first layer are not a normaliser")?;
-    Ok(ObservationScale { mean, deviation, inverse_deviation, clip })
+    Ok(ObservationScale { mean, std, inverse_std, clip })
 }
 
 fn narrow(values: &[f64]) -> Vec<f32> {

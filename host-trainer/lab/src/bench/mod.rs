@@ -92,7 +92,7 @@ fn interpreter() -> Option<PathBuf> {
 
 /// Decisions per CPU second of Python dm_control; none where it is not installed.
 fn python(task: &Task, decisions: u32) -> Option<f64> {
-    let (domain, name) = task.name.split_once('-').filter(|_| !task.is_own())?;
+    let (domain, name) = task.name.split_once('-').filter(|_| !task.is_custom())?;
     let program = include_str!("dm_control.py");
     let output = Command::new(interpreter()?)
         .args(["-c", program, domain, name, &decisions.to_string(), &ACTION_REPEAT.to_string()])

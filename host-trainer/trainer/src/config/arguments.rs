@@ -91,14 +91,14 @@ impl RunArguments {
 /// Flags that say what is to be trained.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Arguments {
+    /// Preset, file and `--set`.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub sources: SourceArguments,
     /// Task, such as cartpole-swingup, or the path of a task file
     #[arg(long)]
     pub task: Option<String>,
+    /// Flags with names of their own.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub run: RunArguments,
 }
 
@@ -145,7 +145,7 @@ impl Arguments {
         resolve(&self.sources.sources(&self.flags()))
     }
 
-    /// The same without those `--set` that have no effect on the run.
+    /// The same arguments without those `--set` that have no effect on the run.
     ///
     /// # Errors
     /// [`ConfigError`].

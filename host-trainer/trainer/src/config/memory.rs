@@ -1,4 +1,4 @@
-//! What a configuration needs at the very least, before anything of it is allocated.
+//! A lower bound of the memory that a configuration needs, checked before anything is allocated.
 //!
 //! | symbol | meaning |
 //! |---|---|
@@ -14,7 +14,7 @@ const COPIES: u128 = 4;
 /// Bytes of a number.
 const FLOAT: u128 = 4;
 
-/// One part of what is needed.
+/// Memory of one kind, and the keys that it grows with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     bytes: u128,
@@ -22,8 +22,8 @@ struct Part {
 }
 
 impl Config {
-    /// Refuses what this machine has not the memory for. Where its size is not to be found out, it is taken to
-    /// be enough.
+    /// Refuses a configuration that needs more memory than this machine has. If the machine does not tell its
+    /// memory, every configuration is accepted.
     ///
     /// # Errors
     /// [`ConfigError::Memory`], [`ConfigError::Task`].
@@ -54,7 +54,7 @@ impl Config {
         })
     }
 
-    /// A lower bound: every number that is there for as long as an iteration lasts is counted once.
+    /// A lower bound: every number that exists for a whole iteration is counted once.
     fn parts(&self, d: u128, a: u128) -> [Part; 4] {
         let wide = |size: usize| size as u128;
         let (s, b, n) =
@@ -74,10 +74,10 @@ impl Config {
             super::EstimatorKind::Single => 0,
             // The action and its score.
             super::EstimatorKind::Rewind | super::EstimatorKind::QNetwork => a + 1,
-            // And the state that it is imagined from, or that it leads to.
+            // Also the state that the action is simulated from, or that it leads to.
             super::EstimatorKind::Dynamics | super::EstimatorKind::SimulatedStates => d + a + 1,
         };
-        // The ring grows with what comes.
+        // The buffer grows with the transitions that are collected.
         let replayed =
             if model { wide(self.model.replay_capacity).min(self.decisions.into()) } else { 0 };
         let all = [
@@ -136,6 +136,7 @@ mod tests {
             "update.minibatch_size=100",
             "estimator.num_actions=50",
             "decisions=3000",
+            "model.start=0",
             "model.replay_capacity=2000",
             "actor.hidden=1",
             "critic.hidden=1",
@@ -155,7 +156,7 @@ mod tests {
         for words in ["2 seeds", "num_envs = 10", "rollout.length = 100", "num_actions = 50"] {
             assert!(error.contains(words), "{words}: {error}");
         }
-        // Without a model there is neither, and with a short run the ring does not fill.
+        // Without a model there are no extra actions and no buffer; in a short run the buffer does not fill.
         let mut single = config.clone();
         single.estimator.kind = EstimatorKind::Single;
         single.fits(task, 2 * 4 * (4 * 20 + batch)).unwrap();

@@ -43,7 +43,7 @@ use std::ops::RangeInclusive;
 
 /// Hidden widths that an image can hold.
 const HIDDEN: RangeInclusive<usize> = 1..=daa_core::image::MAX_HIDDEN;
-/// Counts whose products stay small numbers.
+/// Counts of minibatches and steps; the limit keeps their products below the range of integers.
 const SIZE: RangeInclusive<usize> = 1..=1 << 24;
 
 fn are_seeds(seeds: &[u64]) -> bool {

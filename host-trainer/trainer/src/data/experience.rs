@@ -116,10 +116,10 @@ impl Experience {
     pub fn units(&self, config: &Config) -> Units {
         let change = |statistics: &SeedStatistics| match config.model.transition_target {
             TransitionTarget::Next => vec![1.0; self.observations],
-            TransitionTarget::Difference => statistics.changes.deviation(),
+            TransitionTarget::Difference => statistics.changes.std(),
         };
         let reward_scale = |statistics: &SeedStatistics| {
-            if config.normalise.rewards { 1.0 / statistics.returns.deviation()[0] } else { 1.0 }
+            if config.normalise.rewards { 1.0 / statistics.returns.std()[0] } else { 1.0 }
         };
         Units {
             scales: (0..self.statistics.len()).map(|s| self.scale(config, s)).collect(),
