@@ -1,6 +1,6 @@
 //! Tests: written files are read back, and damaged, cyclic or foreign files are refused.
 
-use super::fields::{FLOAT, graph, model, tensor};
+use super::fields::{FLOAT, graph, model, node, tensor};
 use super::write::onnx;
 use super::*;
 use crate::image::{AlignedImage, agent_of};
