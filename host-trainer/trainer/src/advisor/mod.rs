@@ -3,14 +3,14 @@
 
 pub mod advice;
 
-use crate::config::{ActionCost, Config, EstimatorKind, NoiseScheme};
-use crate::data::Samples;
+use crate::data::ScoredBatch;
 use crate::decomposition::{
     Actor, BatchSamples, Draws, Jackknife, Pieces, Prices, Projection, measure_batch,
     next_num_actions, stream,
 };
 use crate::metrics::Clock;
 use crate::nn::to_vec;
+use crate::settings::{ActionCost, Config, NoiseScheme};
 use advice::Advice;
 use daa_envs::agent::Agent;
 use std::time::Instant;
@@ -25,6 +25,8 @@ const EVERY: usize = 5;
 #[derive(Debug)]
 pub struct Advisor {
     every: u64,
+    /// Whether an extra action costs decisions of the environment.
+    rewinds: bool,
     /// N, where it is to be chosen.
     chosen: Option<usize>,
     /// Seconds so far: of states, of extra actions; and the number of both.
@@ -52,9 +54,9 @@ impl Spent {
 }
 
 impl Advisor {
-    /// None where no advice is asked for.
+    /// None where no advice is asked for. `rewinds`: an extra action costs decisions of the environment.
     #[must_use]
-    pub fn new(config: &Config) -> Option<Self> {
+    pub fn new(config: &Config, rewinds: bool) -> Option<Self> {
         let advise = &config.advise;
         let every = match (advise.every, advise.auto) {
             (0, false) => return None,
@@ -63,6 +65,7 @@ impl Advisor {
         };
         Some(Self {
             every: every as u64,
+            rewinds,
             chosen: advise.auto.then_some(config.estimator.num_actions),
             spent: [0.0; 2],
             counted: [0.0; 2],
@@ -92,7 +95,7 @@ impl Advisor {
         config: &Config,
         iteration: u64,
         agents: &[Agent],
-        samples: &Samples,
+        samples: &ScoredBatch,
         spent: Spent,
     ) {
         let size = samples.advantages.size();
@@ -156,13 +159,10 @@ impl Advisor {
     /// What states and actions cost, as the user counts.
     fn prices(&self, config: &Config) -> Prices {
         match config.advise.cost {
-            ActionCost::Decisions => {
-                let rewinds = config.estimator.kind == EstimatorKind::Rewind;
-                Prices {
-                    state: 1.0,
-                    action: if rewinds { config.estimator.horizon as f64 } else { 0.0 },
-                }
-            }
+            ActionCost::Decisions => Prices {
+                state: 1.0,
+                action: if self.rewinds { config.estimator.horizon as f64 } else { 0.0 },
+            },
             ActionCost::Seconds => {
                 let each = |i: usize| self.spent[i] / self.counted[i].max(1.0);
                 Prices { state: each(0), action: each(1) }
@@ -177,13 +177,13 @@ fn components(
     seed_index: usize,
     (seed, iteration): (u64, u64),
     agent: &Agent,
-    samples: &Samples,
+    samples: &ScoredBatch,
     pieces: Pieces,
 ) -> Jackknife {
     let of_seed = |tensor: &Tensor| -> Vec<f64> {
         to_vec(&tensor.get(seed_index as i64)).into_iter().map(f64::from).collect()
     };
-    let (z, actions) = (of_seed(&samples.z), of_seed(&samples.actions));
+    let (z, actions) = (of_seed(&samples.obs), of_seed(&samples.actions));
     let mut advantages = of_seed(&samples.advantages);
     if config.normalise.advantages {
         // As the update does, minibatch by minibatch; their scale changes no share.

@@ -1,7 +1,10 @@
 //! The flags of the command line that make a configuration.
 
-use super::layers::{assigned, flat, parse_assignment};
-use super::{Config, ConfigError, Seeds, Sources, parse_seeds, resolve};
+use super::layers::{assigned, parse_assignment};
+use super::resolve::resolve;
+use super::seeds::{Seeds, parse_seeds};
+use super::sources::Sources;
+use crate::settings::{Config, ConfigError, flat};
 use std::path::PathBuf;
 
 /// Flags of every command that has a configuration.
@@ -36,11 +39,10 @@ pub struct RunArguments {
     /// Seeds trained together, one policy each: 1..5 (five seeds) or 1,4,9
     #[arg(long, value_name = "LIST", value_parser = parse_seeds)]
     pub seeds: Option<Seeds>,
-    /// Source of the extra actions: single (none: PPO), rewind (AA), q_network (QAA), dynamics (DAA);
-    /// simulated_states adds states instead
+    /// Source of the extra actions, such as dynamics; train --help lists the estimators
     #[arg(long)]
     pub estimator: Option<String>,
-    /// Algorithm of the update: ppo, a2c or trpo
+    /// Algorithm of the update, such as ppo; train --help lists the updates
     #[arg(long)]
     pub update: Option<String>,
     /// Decisions of each seed

@@ -1,16 +1,11 @@
 //! Tables of values, laid over one another.
 
-use super::options::Options;
 use super::renamed::new_name;
-use super::{Config, ConfigError, Sources};
+use super::sources::Sources;
+use crate::settings::{Config, ConfigError, Options, flat};
 use daa_envs::files::{WRITTEN, read_text};
 use std::path::Path;
 use toml::{Table, Value};
-
-/// The nearest of `known` to a word.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
-    known.min_by_key(|known| strsim::damerau_levenshtein(word, known)).unwrap_or_default()
-}
 
 /// The option that a mistyped key most likely means: the table may be missing, or the name mistyped.
 fn nearest_key<T: Options>(key: &str) -> String {
@@ -77,31 +72,6 @@ pub(super) fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
         table = outer;
     }
     Ok(table)
-}
-
-/// Tables as one: keys are dotted, `estimator.num_actions`.
-///
-/// ```
-/// let table = "a = 1\n[b]\nc = [2]".parse().unwrap();
-/// let keys: Vec<String> = crate::config::flat(&table).keys().cloned().collect();
-/// assert_eq!(keys, ["a", "b.c"]);
-/// ```
-#[must_use]
-pub fn flat(table: &Table) -> Table {
-    fn add(path: &str, table: &Table, into: &mut Table) {
-        for (key, value) in table {
-            let key = format!("{path}{key}");
-            match value {
-                Value::Table(inner) => add(&format!("{key}."), inner, into),
-                value => {
-                    into.insert(key, value.clone());
-                }
-            }
-        }
-    }
-    let mut flat = Table::new();
-    add("", table, &mut flat);
-    flat
 }
 
 /// What the assignments of `sources` set, with dotted keys.

@@ -158,7 +158,7 @@ mod tests {
     use super::super::tests::agent;
     use super::super::{Batch, Rollout};
     use super::*;
-    use crate::config::{Config, EstimatorKind};
+    use crate::settings::Config;
     use daa_core::MlpShape;
     use daa_envs::streams::stream_number;
     use daa_envs::{Environment, find};
@@ -168,7 +168,6 @@ mod tests {
 
     fn config(task: &str) -> Config {
         let mut config = Config { task: task.to_owned(), threads: 2, ..Config::default() };
-        config.estimator.kind = EstimatorKind::Rewind;
         (config.rollout.num_envs, config.rollout.length) = (2, 260);
         config
     }
@@ -182,7 +181,7 @@ mod tests {
         let task = config.find_task().unwrap();
         let shape = MlpShape::new(task.observations.len(), 8, task.actions.len());
         let agents = Arc::new(vec![agent(shape)]);
-        let rollout = Rollout::new(config).unwrap();
+        let rollout = Rollout::new(config, true).unwrap();
         let batch = rollout.collect(&agents, 0).unwrap();
         let fork = || Fork {
             agents: Arc::clone(&agents),
@@ -264,7 +263,7 @@ mod tests {
     fn branching_leaves_no_trace_and_does_not_depend_on_the_threads() {
         let run = |threads: usize, branching: bool| {
             let config = Config { threads, ..config("cartpole-swingup") };
-            let rollout = Rollout::new(&config).unwrap();
+            let rollout = Rollout::new(&config, true).unwrap();
             let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
             let batch = rollout.collect(&agents, 0).unwrap();
             let mut branches = Branches::default();
@@ -294,7 +293,7 @@ mod tests {
     fn with_common_noise_equal_actions_lead_to_the_same_place() {
         let config = config("cartpole-swingup");
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let rollout = Rollout::new(&config).unwrap();
+        let rollout = Rollout::new(&config, true).unwrap();
         let batch = rollout.collect(&agents, 0).unwrap();
         let run = |common_noise: bool| {
             let fork = Fork {

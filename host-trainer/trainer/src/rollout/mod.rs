@@ -17,7 +17,7 @@ mod worker;
 pub use branch::{Branches, Fork};
 pub use worker::WorkerState;
 
-use crate::config::{Config, EstimatorKind};
+use crate::settings::Config;
 use daa_core::advantage::End;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, stream_number};
@@ -129,11 +129,12 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Loads and resets the environments of a run and starts the threads that step them.
+    /// Loads and resets the environments of a run and starts the threads that step them. `keep_states`: the
+    /// batches hold the episode before each decision.
     ///
     /// # Errors
     /// [`task::Error`] when models are missing or a start cannot be drawn.
-    pub fn new(config: &Config) -> Result<Self, task::Error> {
+    pub fn new(config: &Config, keep_states: bool) -> Result<Self, task::Error> {
         let task = config.find_task()?;
         let mut workers = Vec::new();
         for (seed_index, seed) in config.seeds.iter().enumerate() {
@@ -156,7 +157,7 @@ impl Rollout {
         let settings = Settings {
             steps: config.rollout.length,
             bootstrap_truncation: config.bootstrap_truncation,
-            keep_states: config.estimator.kind == EstimatorKind::Rewind,
+            keep_states,
         };
         let share = workers.len().div_ceil(config.num_threads().max(1));
         let mut threads = Vec::new();
@@ -188,7 +189,7 @@ impl Rollout {
             .collect()
     }
 
-    /// Steps every environment `trajectory_len` times with its seed's agent.
+    /// Steps every environment `rollout.length` times with its seed's agent.
     ///
     /// # Errors
     /// The first [`task::Error`] of any environment; a divergence is none.
@@ -326,7 +327,7 @@ pub(super) mod tests {
         let mut config = Config { threads, seeds, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (3, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1)); config.num_seeds()]);
-        Rollout::new(&config).unwrap().collect(&agents, 4).unwrap()
+        Rollout::new(&config, false).unwrap().collect(&agents, 4).unwrap()
     }
 
     #[test]
@@ -367,7 +368,7 @@ pub(super) mod tests {
         let mut config = Config { bootstrap_truncation: false, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (1, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let batch = Rollout::new(&config).unwrap().collect(&agents, 0).unwrap();
+        let batch = Rollout::new(&config, false).unwrap().collect(&agents, 0).unwrap();
         assert_eq!(batch.ends[249], End::Terminated);
         // The batch's end is no end of an episode: it is bootstrapped all the same.
         assert_eq!(batch.ends[299], End::Truncated);
@@ -378,10 +379,10 @@ pub(super) mod tests {
         let mut config = Config { threads: 1, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (3, 130);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let first = Rollout::new(&config).unwrap();
+        let first = Rollout::new(&config, false).unwrap();
         first.collect(&agents, 0).unwrap();
         let state = first.state().unwrap();
-        let second = Rollout::new(&Config { threads: 2, ..config }).unwrap();
+        let second = Rollout::new(&Config { threads: 2, ..config }, false).unwrap();
         second.restore(&state).unwrap();
         let (a, b) = (first.collect(&agents, 1).unwrap(), second.collect(&agents, 1).unwrap());
         assert_eq!(a.observations, b.observations);

@@ -26,7 +26,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Raised when [`State`] changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Checkpoints that are kept.
 const KEPT: usize = 2;
 const MANIFEST: &str = "manifest.json";
@@ -38,7 +38,8 @@ const WEIGHTS: &str = "weights.safetensors";
 struct State {
     iteration: u64,
     best: Option<Best>,
-    model_trained: bool,
+    /// What the estimator saves beside its networks.
+    estimator: Vec<u8>,
     episodes: usize,
     diverged: usize,
     statistics: Vec<SeedStatistics>,
@@ -223,11 +224,11 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
     let state = State {
         iteration: trainer.iteration,
         best: trainer.best,
-        model_trained: trainer.model_trained,
+        estimator: trainer.estimator.save(),
         episodes: trainer.episodes,
         diverged: trainer.diverged,
-        statistics: trainer.experience.statistics.clone(),
-        buffers: trainer.experience.buffers.clone(),
+        statistics: trainer.statistics.seeds.clone(),
+        buffers: trainer.buffers.clone(),
         workers: trainer.rollout.state()?,
         adam_steps: states.iter().map(|(_, state)| state.steps).collect(),
     };
@@ -308,7 +309,7 @@ fn largest(trainer: &Trainer) -> Result<u64> {
     let numbers = |network: &Network| 3 * network.params().numel() as u64;
     let weights: u64 =
         trainer.networks().into_iter().map(|(_, network)| 4 * numbers(network)).sum();
-    let buffers: u64 = trainer.experience.buffers.iter().map(ReplayBuffer::largest).sum();
+    let buffers: u64 = trainer.buffers.iter().map(ReplayBuffer::largest).sum();
     let workers = postcard::to_allocvec(&trainer.rollout.state()?).context("encoding the state")?;
     // What is left is small: names, statistics, counters.
     Ok((1 << 20) + weights.max(buffers.saturating_add(2 * workers.len() as u64)))
@@ -373,11 +374,11 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
             "the checkpoint {place} is of another configuration than config.toml beside it"
         ))
     };
-    let here = &trainer.experience;
-    let fits = state.statistics.len() == here.statistics.len()
-        && state.buffers.len() == here.buffers.len()
-        && state.statistics.iter().zip(&here.statistics).all(|(a, b)| a.fits(b))
-        && state.buffers.iter().zip(&here.buffers).all(|(a, b)| a.fits(b))
+    let statistics = &trainer.statistics.seeds;
+    let fits = state.statistics.len() == statistics.len()
+        && state.buffers.len() == trainer.buffers.len()
+        && state.statistics.iter().zip(statistics).all(|(a, b)| a.fits(b))
+        && state.buffers.iter().zip(&trainer.buffers).all(|(a, b)| a.fits(b))
         && state.adam_steps.len() == trainer.networks().len()
         && counts(&state, trainer);
     let tensors = SafeTensors::deserialize(weights).map_err(|error| {
@@ -409,16 +410,18 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
             return Err(foreign());
         }
     }
+    if !trainer.estimator.restore(&state.estimator) {
+        return Err(foreign());
+    }
     trainer.rollout.restore(&state.workers).map_err(|error| {
         Unusable::Foreign(format!("the checkpoint {place} cannot be used: {error}"))
     })?;
     trainer.iteration = state.iteration;
     trainer.best = state.best;
-    trainer.model_trained = state.model_trained;
     trainer.episodes = state.episodes;
     trainer.diverged = state.diverged;
-    trainer.experience.statistics = state.statistics;
-    trainer.experience.buffers = state.buffers;
+    trainer.statistics.seeds = state.statistics;
+    trainer.buffers = state.buffers;
     Ok(())
 }
 
@@ -463,6 +466,8 @@ mod tests {
             ("/statistics/0/returns/count", json!(-1.0)),
             ("/statistics/0/building_up", json!([0.0])),
             ("/workers", json!([])),
+            ("/estimator", json!([])),
+            ("/estimator", json!([2])),
             ("/adam_steps", json!([1])),
             ("/adam_steps/0", json!(-1)),
             ("/iteration", huge.clone()),

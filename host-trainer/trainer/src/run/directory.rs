@@ -204,9 +204,9 @@ impl RunDirectory {
     /// # Errors
     /// When they cannot be written.
     pub fn clear_metrics(&self) -> Result<()> {
-        let head = |columns: &[&str]| columns.join(",") + "\n";
-        write_atomically(&self.metrics(), head(&Metrics::COLUMNS).as_bytes())?;
-        write_atomically(&self.times(), head(&Metrics::TIME_COLUMNS).as_bytes())
+        let head = |columns: Vec<String>| columns.join(",") + "\n";
+        write_atomically(&self.metrics(), head(Metrics::columns()).as_bytes())?;
+        write_atomically(&self.times(), head(Metrics::time_columns()).as_bytes())
     }
 
     /// Adds an iteration: a line for each seed to `metrics.csv`, one to `times.csv`.
@@ -214,11 +214,11 @@ impl RunDirectory {
     /// # Errors
     /// When a file cannot be written.
     pub fn append(&self, seeds: &[Metrics]) -> Result<()> {
-        let lines: String = seeds.iter().map(|metrics| metrics.csv() + "\n").collect();
+        let lines: String = seeds.iter().map(|seed| seed.cells().join(",") + "\n").collect();
         append(&self.metrics(), &lines)?;
         // Times are those of all seeds together.
         let Some(first) = seeds.first() else { return Ok(()) };
-        append(&self.times(), &(first.times_csv() + "\n"))
+        append(&self.times(), &(first.time_cells().join(",") + "\n"))
     }
 
     /// Puts on the disk what was appended.
@@ -263,9 +263,10 @@ impl RunDirectory {
     /// # Errors
     /// When a file cannot be read or written.
     pub fn rewind_metrics(&self, iteration: u64) -> Result<()> {
-        for (place, columns) in
-            [(self.metrics(), Metrics::COLUMNS.len()), (self.times(), Metrics::TIME_COLUMNS.len())]
-        {
+        for (place, columns) in [
+            (self.metrics(), Metrics::columns().len()),
+            (self.times(), Metrics::time_columns().len()),
+        ] {
             let text = read_text(&place, RECORDED)
                 .with_context(|| format!("cannot read {}", place.display()))?;
             let whole = |line: &&str| line.ends_with('\n') && line.split(',').count() == columns;

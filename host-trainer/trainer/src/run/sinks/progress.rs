@@ -1,6 +1,6 @@
-//! What a person or a script sees of a run: a bar on a terminal, lines elsewhere, JSON on request.
+//! How a run is shown while it trains: a bar on a terminal, lines elsewhere, JSON on request.
 
-use crate::metrics::{Metrics, Times, mean};
+use crate::metrics::{Metrics, Phase, Times, mean};
 use anyhow::Result;
 use daa_envs::output;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -119,15 +119,8 @@ impl Progress {
     /// Where the time goes, in percent.
     fn phases(&self) -> String {
         let times = &self.times;
-        let phases = [
-            ("acting", times.acting),
-            ("environments", times.environment),
-            ("preparing", times.preparing),
-            ("model", times.model),
-            ("extra actions", times.extra),
-            ("policy", times.policy),
-            ("evaluation", times.evaluation),
-        ];
+        let phases: Vec<_> =
+            Phase::ALL.iter().map(|phase| (phase.words(), times.of(*phase))).collect();
         let all = phases.iter().map(|(_, seconds)| seconds).sum::<f64>().max(1e-9);
         let shown = phases.iter().filter(|(_, seconds)| seconds / all >= 0.005);
         let each = shown.map(|(name, seconds)| format!("{name} {:.0} %", 100.0 * seconds / all));

@@ -19,6 +19,18 @@ pub enum ConfigError {
         /// The nearest preset.
         nearest: &'static str,
     },
+    /// No estimator or update of that name.
+    #[error("{key} = {name:?} does not exist: did you mean {nearest}? There are {known}")]
+    UnknownName {
+        /// The key.
+        key: &'static str,
+        /// The name.
+        name: String,
+        /// The nearest name.
+        nearest: String,
+        /// All names.
+        known: String,
+    },
     /// A key that no option has.
     #[error("unknown key {key:?} in {source_name}: did you mean {nearest}?")]
     UnknownKey {
