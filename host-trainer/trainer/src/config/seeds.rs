@@ -21,7 +21,7 @@ const MOST: u64 = 1024;
 pub fn parse_seeds(text: &str) -> Result<Seeds, String> {
     let number = |word: &str| {
         let number = word.trim().parse::<u64>().ok().filter(|n| i64::try_from(*n).is_ok());
-        number.ok_or_else(|| format!("{word:?} is no seed: write 1..5 or 1,4,9"))
+        number.ok_or_else(|| format!("{word:?} is not a seed: write 1..5 or 1,4,9"))
     };
     if let Some((first, last)) = text.split_once("..") {
         let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
