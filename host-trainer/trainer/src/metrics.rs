@@ -135,7 +135,7 @@ pub enum Group {
     Loss,
     /// Another number of the training.
     Train,
-    /// A time or a rate: differs from run to run, and stands in `times.csv`.
+    /// A time or a rate: differs from run to run, and is written to `times.csv`.
     Time,
 }
 

@@ -1,5 +1,5 @@
-//! Advice during training: every so many iterations, whether the next unit of budget should buy more
-//! actions or more states, and, where it is asked for, N by it.
+//! Advice during training: at fixed intervals, whether the next unit of budget should buy more actions or more
+//! states. With `advise.auto` the advice chooses N.
 
 pub mod advice;
 
@@ -18,16 +18,16 @@ use tch::Tensor;
 
 /// Projections of a gradient.
 const PROJECTIONS: usize = 64;
-/// Iterations between two verdicts where N is to be chosen and nobody said how often.
+/// Iterations between two verdicts when `advise.auto` is set and `advise.every` is 0.
 const EVERY: usize = 5;
 
-/// Looks at the samples of an update, now and then.
+/// Measures the variance of an update's scored actions at fixed intervals.
 #[derive(Debug)]
 pub struct Advisor {
     every: u64,
     /// Whether an extra action costs decisions of the environment.
     rewinds: bool,
-    /// N, where it is to be chosen.
+    /// N, when the advice chooses it.
     chosen: Option<usize>,
     /// Seconds so far: of states, of extra actions; and the number of both.
     spent: [f64; 2],
@@ -35,17 +35,18 @@ pub struct Advisor {
     said: Vec<Advice>,
 }
 
-/// What an iteration took, in seconds.
+/// Seconds that an iteration took.
 #[derive(Clone, Copy, Debug)]
 pub struct Spent {
-    /// Everything but what does not grow with the batch.
+    /// All phases but the model's and the extra actions'.
     pub states: f64,
     /// Extra actions and their advantages.
     pub actions: f64,
 }
 
 impl Spent {
-    /// Of an iteration that began then. Training a model costs the same whatever the batch is made of.
+    /// The seconds of an iteration that began at `start`. Training a model does not depend on the batch and is
+    /// left out.
     #[must_use]
     pub fn of(start: Instant, clock: &Clock) -> Self {
         let (all, wall) = (start.elapsed().as_secs_f64(), &clock.wall);
@@ -73,23 +74,23 @@ impl Advisor {
         })
     }
 
-    /// N, where it is to be chosen.
+    /// N, when the advice chooses it.
     #[must_use]
     pub fn chosen(&self) -> Option<usize> {
         self.chosen
     }
 
-    /// Goes on with an N that was chosen before.
+    /// Restores an N that was chosen before the run was interrupted.
     pub fn resume(&mut self, num_actions: usize) {
         self.chosen = self.chosen.map(|_| num_actions);
     }
 
-    /// What was said since this was last asked.
+    /// Takes the advice that was given since the last call.
     pub fn take(&mut self) -> Vec<Advice> {
         std::mem::take(&mut self.said)
     }
 
-    /// Looks at an iteration; `iteration` is how many there were before it, `agents` acted in it.
+    /// Measures an iteration. `iteration` is the number of iterations before it, `agents` acted in it.
     pub fn look(
         &mut self,
         config: &Config,
@@ -156,7 +157,7 @@ impl Advisor {
         }
     }
 
-    /// What states and actions cost, as the user counts.
+    /// Cost of states and actions in the unit of `advise.cost`.
     fn prices(&self, config: &Config) -> Prices {
         match config.advise.cost {
             ActionCost::Decisions => Prices {
@@ -171,7 +172,7 @@ impl Advisor {
     }
 }
 
-/// Components of one seed's samples.
+/// Variance components of one seed's scored actions.
 fn components(
     config: &Config,
     seed_index: usize,

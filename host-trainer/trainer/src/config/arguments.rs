@@ -22,7 +22,7 @@ pub struct SourceArguments {
 }
 
 impl SourceArguments {
-    /// The same as sources, with assignments that count more than those of `--set`.
+    /// The sources that these flags name, with further assignments that count more than those of `--set`.
     #[must_use]
     pub fn sources(&self, later: &[String]) -> Sources {
         let set = self.set.iter().chain(later).cloned().collect();
@@ -30,7 +30,7 @@ impl SourceArguments {
     }
 }
 
-/// Flags with names of their own for often used keys of a run. Each counts more than any `--set`.
+/// Separate flags for often used keys of a run. Each counts more than any `--set`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct RunArguments {
     /// Seed
@@ -90,7 +90,7 @@ impl RunArguments {
     }
 }
 
-/// Flags that say what is to be trained.
+/// Flags that determine what is trained.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Arguments {
     /// Preset, file and `--set`.
@@ -112,13 +112,13 @@ impl Arguments {
         sources.preset.is_none() && sources.config.is_none() && self.assignments().is_empty()
     }
 
-    /// The same as `key=value` assignments, in the order in which they count.
+    /// All flags as `key=value` assignments; later ones count more.
     #[must_use]
     pub fn assignments(&self) -> Vec<String> {
         [self.sources.set.clone(), self.flags()].concat()
     }
 
-    /// The flags with names of their own as assignments.
+    /// The separate flags as assignments.
     fn flags(&self) -> Vec<String> {
         let task = self.task.iter().map(|task| format!("task={task}"));
         task.chain(self.run.assignments()).collect()
@@ -147,7 +147,7 @@ impl Arguments {
         resolve(&self.sources.sources(&self.flags()))
     }
 
-    /// The same arguments without those `--set` that have no effect on the run.
+    /// These arguments without each `--set` that has no effect on the run.
     ///
     /// # Errors
     /// [`ConfigError`].

@@ -1,4 +1,4 @@
-//! What is possible together.
+//! Checks of values that depend on each other.
 
 use crate::decomposition::Pieces;
 use crate::estimator::{self, Extra};
@@ -91,7 +91,7 @@ impl Config {
         all.into_iter().filter(|(key, _)| counts(key)).collect()
     }
 
-    /// A note where `decisions` is no whole number of iterations.
+    /// A note when `decisions` is not a whole number of iterations.
     #[must_use]
     pub fn rounding(&self) -> Option<String> {
         let (batch, iterations) = (self.batch() as u64, self.iterations());
@@ -148,7 +148,7 @@ fn impossible<T>(key: &str, value: impl ToString, must_be: &str) -> Result<T, Co
     Err(ConfigError::Impossible { key, value, must_be })
 }
 
-/// A value as it stands in a configuration file.
+/// A value as a configuration file has it.
 fn word(value: &impl serde::Serialize) -> String {
     toml::Value::try_from(value).map_or_else(|_| String::new(), |value| value.to_string())
 }

@@ -59,7 +59,7 @@ pub(super) fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
         .ok_or_else(|| ConfigError::NoEqualsSign(assignment.to_owned()))?;
     let (key, value) = (key.trim(), value.trim());
     let parsed = format!("value = {value}").parse::<Table>().ok();
-    // A value with a line end in it could bring keys of its own.
+    // A value with a line end in it could contain further keys.
     let parsed =
         parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
@@ -104,7 +104,7 @@ impl<T: Options> Layers<T> {
         self.lay_below(&mut Vec::new(), layer, source_name)
     }
 
-    /// The same for a table inside tables.
+    /// Lays a table that is inside other tables.
     fn lay_below(
         &mut self,
         path: &mut Vec<String>,

@@ -80,7 +80,7 @@ mod tests {
             assert_eq!(epoch, crate::nn::to_vec(&rows));
         }
         assert_ne!(shuffle.orders[0], shuffle.orders[1]);
-        // A seed's order is its own, whoever is beside it.
+        // The order of a seed does not depend on the other seeds.
         let alone = Shuffle::new(&[2], 8, 2, 0, 0);
         let moved: Vec<i64> = alone.orders[1].iter().map(|row| row + 8).collect();
         assert_eq!(shuffle.orders[1][8..], moved);

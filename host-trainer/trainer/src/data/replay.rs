@@ -18,7 +18,7 @@ pub struct ReplayBuffer {
     actions: usize,
     /// `[len, 2 D + A + 1]`
     numbers: Vec<f32>,
-    /// Where the next transition goes once the ring is full.
+    /// Index of the oldest transition once the ring is full: the next one replaces it.
     next: usize,
 }
 

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_microcontrollers_imagination_finds_the_same_advantages() {
+    fn the_microcontrollers_model_rollouts_find_the_same_advantages() {
         for target in [TransitionTarget::Next, TransitionTarget::Difference] {
             let fixture = fixture(target);
             let (actions, advantages) = run(&fixture, 2);
@@ -323,7 +323,7 @@ mod tests {
                     critic: Mlp::new(&critic, Activation::Tanh).unwrap(),
                     policy: policy.unwrap(),
                 };
-                // A state of the second piece, whose noise is a stream of its own.
+                // A state of the second piece, whose noise is a separate stream.
                 let state = rows + 3;
                 let mut rng = stream(seed, Purpose::Imagination, (5 << 20) | 1);
                 let count = rows * N * 2;
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn imagination_does_not_depend_on_the_threads() {
+    fn model_rollouts_do_not_depend_on_the_threads() {
         let fixture = fixture(TransitionTarget::Difference);
         let (one, many) = (run(&fixture, 1), run(&fixture, 3));
         assert_eq!(to_vec(&one.0), to_vec(&many.0));

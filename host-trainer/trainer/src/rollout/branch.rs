@@ -15,7 +15,7 @@ use daa_envs::{self as task, State};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What is to be rolled out.
+/// States and actions that are to be rolled out.
 #[derive(Debug)]
 pub struct Fork {
     /// Of every seed.
@@ -39,7 +39,7 @@ pub struct Fork {
     pub bootstrap_truncation: bool,
 }
 
-/// What came of it, in the order of the rows and their actions.
+/// The trajectories, in the order of the rows and their actions.
 #[derive(Debug, Default)]
 pub struct Branches {
     /// Steps of each branch, `[R, N]`; 0 where the simulation diverged at once.
@@ -70,7 +70,7 @@ impl Branches {
 }
 
 impl Worker {
-    /// Rolls the actions of some rows out, and goes back to where it stood.
+    /// Rolls the actions of some rows out, and restores the worker's state.
     pub(super) fn branch(
         &mut self,
         fork: &Fork,
@@ -81,7 +81,7 @@ impl Worker {
         for row in rows {
             let (seed_index, state) = &fork.states[row];
             let agent = &fork.agents[*seed_index];
-            // A row's noise is its own: who rolls it out does not matter.
+            // The noise belongs to the row, not to the worker.
             let number = (fork.iteration << 24) | row as u64;
             let mut noise = stream(fork.seeds[*seed_index], Purpose::Rewinding, number);
             let width = agent.shape.output;
@@ -119,7 +119,7 @@ impl Worker {
             control.iter_mut().zip(&raw).for_each(|(control, raw)| *control = f64::from(*raw));
             let step = match self.environment.step(&control, &mut self.observation) {
                 Ok(step) => step,
-                // What this action leads to is unknown: the branch stops before it.
+                // The action's outcome is unknown: the branch stops before it.
                 Err(task::Error::Diverged(_)) => break,
                 Err(error) => return Err(error),
             };
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_branch_equals_a_fresh_simulation_bit_for_bit() {
-        // Finger and reacher have targets of their own in every episode, quadruped activations.
+        // Finger and reacher have different targets in every episode, quadruped activations.
         for name in ["walker-walk", "finger-turn_hard", "quadruped-run"] {
             let config = config(name);
             // The first two of environment 0, and one of environment 1, whose rows start at 260.

@@ -14,7 +14,7 @@ pub(super) const SIZE: RangeInclusive<usize> = 1..=1 << 24;
 
 /// A table of options, and the tables inside it.
 pub trait Options: Clone + Debug + Default + Serialize + DeserializeOwned {
-    /// Adds the table's options and those of its tables, in their order. `path` stands before each key:
+    /// Adds the table's options and those of its tables, in their order. `path` is the prefix of each key:
     /// `estimator.`, or nothing.
     fn entries(path: &str, entries: &mut Vec<Entry>);
 
@@ -48,7 +48,7 @@ pub struct Entry {
 pub trait Rule<T> {
     /// Whether the option may have this value.
     fn allows(&self, value: &T) -> bool;
-    /// What stands after "it must be" in a message.
+    /// The words after "it must be" in a message.
     fn must_be(&self) -> String;
 }
 

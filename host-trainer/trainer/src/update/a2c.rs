@@ -1,5 +1,5 @@
-//! Advantage actor-critic (Mnih et al. 2016): one epoch of the plain policy gradient, the paper's Eq. 3 as it
-//! stands.
+//! Advantage actor-critic (Mnih et al. 2016): one epoch of the plain policy gradient, Eq. 3 of the
+//! paper.
 
 use super::interface::Definition;
 use super::loss::{Candidates, Gain, learn_in_epochs};

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct Events {
     folder: std::path::PathBuf,
-    /// Decisions behind the run when this process began.
+    /// Decisions of the run when this process began.
     done: u64,
     seeds: BTreeMap<u64, EventFile>,
 }
@@ -21,7 +21,7 @@ fn now() -> f64 {
 }
 
 impl Events {
-    /// Of a run that has `done` decisions behind it: what was written of later ones is void.
+    /// The files of a run that has taken `done` decisions. Values of later decisions become void.
     ///
     /// # Errors
     /// When the folder cannot be made.

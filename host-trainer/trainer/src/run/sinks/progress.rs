@@ -52,7 +52,7 @@ fn sparkline(values: &[f64], columns: usize) -> String {
 }
 
 impl Progress {
-    /// For a run of `decisions`, of which `done` are behind it.
+    /// The progress of a run of `decisions` decisions, `done` of which have been taken.
     #[must_use]
     pub fn new(show: Show, decisions: u64, done: u64) -> Self {
         let bar = (show == Show::Human && std::io::stderr().is_terminal()).then(|| {
@@ -66,7 +66,7 @@ impl Progress {
         Self { show, bar, evaluation: None, returns: Vec::new(), times: Times::default() }
     }
 
-    /// After an iteration: the metrics of every seed.
+    /// Shows an iteration: the metrics of every seed.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -116,7 +116,7 @@ impl Progress {
         )
     }
 
-    /// Where the time goes, in percent.
+    /// Share of each phase in the time so far, in percent.
     fn phases(&self) -> String {
         let times = &self.times;
         let phases: Vec<_> =
@@ -127,7 +127,7 @@ impl Progress {
         each.collect::<Vec<_>>().join("  ")
     }
 
-    /// Prints a line for people without disturbing the bar.
+    /// Prints a line above the progress bar.
     pub fn say(&self, line: &str) {
         match (self.show, &self.bar) {
             (Show::Human, Some(bar)) => bar.suspend(|| eprintln!("{line}")),
@@ -136,7 +136,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the progress bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

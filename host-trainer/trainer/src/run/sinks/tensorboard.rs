@@ -15,7 +15,7 @@
 //! | | `step` | 2, int64 |
 //! | | `file_version` | 3, string: `brain.Event:2`, in the first record |
 //! | | `summary` | 5, `Summary` |
-//! | | `session_log` | 7, `SessionLog`: what stands at this step and after it is void |
+//! | | `session_log` | 7, `SessionLog`: values at this step and later ones are void |
 //! | `Summary` | `value` | 1, repeated `Value` |
 //! | `Value` | `tag`, `simple_value` | 1, string; 2, float |
 //! | `SessionLog` | `status` | 1, enum: 1 is `START` |
@@ -41,7 +41,7 @@ impl EventFile {
     /// When it cannot be written.
     pub fn create(folder: &Path, wall_time: f64) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        // A run that goes on within a second must not write over what it wrote before.
+        // A run that is resumed within a second must not overwrite its earlier file.
         let mut second = wall_time.max(0.0) as u64;
         let path = loop {
             let path = folder.join(format!("events.out.tfevents.{second:010}.host-trainer"));
