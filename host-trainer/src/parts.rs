@@ -1,4 +1,4 @@
-//! From a run's trainer to what an image is made from.
+//! The parts of an image, taken from the trainer of a run.
 
 use anyhow::{Context, Result};
 use daa_formats::export::{Choice, Exported, ModelParts, NetworkParts, PolicyParts, export};
@@ -7,13 +7,13 @@ use daa_trainer::train::Trainer;
 use std::path::Path;
 use tch::Tensor;
 
-/// The parts of one seed's policy.
+/// The parts of the policy of one seed.
 ///
 /// # Errors
 /// When the run has no such seed.
 pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     let config = trainer.config();
-    let seed = *config.seeds.get(seed_index).context("no such seed in this run")?;
+    let seed = *config.seeds.get(seed_index).context("the run has no such seed")?;
     let normalisation = trainer.normalisation();
     let network = |(shape, weights)| NetworkParts { shape, weights };
     let critic: &Network = &trainer.critic;
@@ -41,12 +41,12 @@ pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     })
 }
 
-/// Means of one seed's policy, within -1 to 1, as libtorch computes them from normalised observations
+/// Means of the policy of one seed, within -1 to 1, as libtorch computes them from normalised observations
 /// `[rows, D]`.
 fn means(trainer: &Trainer, seed_index: usize, observations: &[f32]) -> Vec<f32> {
     let actor = &trainer.actor;
     let width = actor.shape().input as i64;
-    // All seeds go through the network together; the outputs of the others are not used.
+    // The network computes all seeds together; the outputs of the others are not used.
     let seeds = trainer.config().num_seeds() as i64;
     let rows = observations.len() as i64 / width;
     let batch = Tensor::from_slice(observations).view([1, rows, width]).repeat([seeds, 1, 1]);
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(image.section(Section::Critic), trainer.critic.seed_params(0));
         let levels = image.monitor_levels().unwrap();
         assert!(levels.alarm >= levels.warn && levels.warn > 1.0, "{levels:?}");
-        // The microcontroller's types compute the golden actions to the bit.
+        // The microcontroller's types compute the golden actions with the same bits.
         let policy = image.policy::<5, 64, 1>().unwrap();
         assert_eq!(daa_core::image::replay(&image, &policy), Ok(36));
         assert!(exported.largest_difference < 1e-5);

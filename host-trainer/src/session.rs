@@ -1,4 +1,4 @@
-//! A run from its first decision to its image: training, evaluations, checkpoints, interrupts.
+//! A run from its first decision to its image: training, evaluations, checkpoints and interruption.
 
 use crate::parts::export_seed;
 use anyhow::{Context, Result, bail};
@@ -21,10 +21,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How a run is trained, which changes nothing of what comes out.
+/// Options that affect how a run executes but not its results.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// What is shown of it.
+    /// Output during the run.
     pub show: Show,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
@@ -32,33 +32,33 @@ pub struct Options {
     pub wait_for_lock: Duration,
 }
 
-/// What becomes of a run that is there already.
+/// Treatment of a run that already exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Resume {
-    /// The one in `--run-dir` goes on, if it is of the same configuration.
+    /// The run in `--run-dir` is resumed if it has the same configuration.
     #[default]
     Here,
-    /// That one, or the newest unfinished one of the same configuration below `runs/`.
+    /// That run is resumed, or the newest unfinished run with the same configuration below `runs/`.
     Auto,
-    /// It is left alone, and that is an error.
+    /// An existing run is an error.
     Never,
 }
 
-/// A run that is about to be trained, or one that is over.
+/// A run that is ready to be trained, or one that is finished.
 #[derive(Debug)]
 pub enum Begun {
-    /// To be [`run`](Session::run).
+    /// A session for [`run`](Session::run).
     Session(Box<Session>),
-    /// It was finished before; what is in its `summary.json`.
+    /// The run was finished before; the text of its `summary.json`.
     Finished(String),
 }
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All decisions were taken, the image is exported.
+    /// The run is finished and its image exported.
     Finished,
-    /// Somebody asked to stop; what was reached is saved.
+    /// The run was interrupted and its state is saved.
     Interrupted,
 }
 
@@ -69,11 +69,11 @@ pub struct Session {
     trainer: Trainer,
     options: Options,
     stop: Arc<AtomicBool>,
-    /// Given back when the session is over.
+    /// Released when the session ends.
     _lock: Lock,
 }
 
-/// What Ctrl-C and SIGTERM set. A process has one, however many sessions follow each other in it.
+/// Flag that Ctrl-C and SIGTERM set. All sessions of a process share it.
 fn interruption() -> Result<Arc<AtomicBool>> {
     static ASKED: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
     let mut slot = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,23 +83,23 @@ fn interruption() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || {
-        // The second time nobody wants to wait for the end of an iteration.
+        // A second signal ends the process before the end of the iteration.
         if asked.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
     })
-    .context("cannot watch for Ctrl-C")?;
+    .context("cannot install the handler of Ctrl-C")?;
     *slot = Some(Arc::clone(&stop));
     Ok(stop)
 }
 
 impl Session {
-    /// A new run in `path`, or in a place of its own below `runs/`; or the one that is there, from its
-    /// newest checkpoint, where `resume` allows it.
+    /// A new run in `path`, or in a new directory below `runs/`; or an existing run, resumed from its newest
+    /// checkpoint, where `resume` allows it.
     ///
     /// # Errors
-    /// When the task cannot be loaded, another process is at it, or the directory holds something else:
-    /// a run of another configuration, whose first differing key is named. Nothing is written then.
+    /// When the task cannot be loaded, another process uses the directory, or the directory contains other files or
+    /// a run with another configuration, whose first differing option is named. Nothing is written then.
     pub fn begin(
         config: Config,
         path: Option<&Path>,
@@ -121,21 +121,23 @@ impl Session {
         if directory.holds_run() {
             let (_, found) = RunDirectory::open(directory.path())?;
             if *resume == Resume::Never {
-                bail!("{place} already holds a run: choose another --run-dir, or let it go on");
+                bail!(
+                    "{place} already holds a run: choose another --run-dir, or leave out --resume never"
+                );
             }
             if let Some((key, there, here)) = found.differences(&config).first() {
                 bail!(
-                    "{place} holds a run with {key} = {there}, not {here}: choose another --run-dir, or go on with it as it is: host-trainer train --resume {place}"
+                    "{place} holds a run with {key} = {there}, not {here}: choose another --run-dir, or resume it with its recorded configuration: host-trainer train --resume {place}"
                 );
             }
         }
         Self::go_on(directory, trainer, options)
     }
 
-    /// An unfinished run with the configuration that it was begun with.
+    /// An unfinished run with its recorded configuration.
     ///
     /// # Errors
-    /// When there is no such run, or none of its checkpoints is whole.
+    /// When there is no such run, or none of its checkpoints is complete.
     pub fn resume(path: &Path, options: Options) -> Result<Begun> {
         let (directory, config) = RunDirectory::open(path)?;
         config.fits_memory()?;
@@ -161,7 +163,7 @@ impl Session {
         }
         directory.remove_leftovers();
         if checkpoint::exists(&directory)? {
-            // A damaged checkpoint is worth a line even to those who want to see only errors.
+            // A damaged checkpoint is reported even where only errors are shown.
             checkpoint::load(&directory, &mut trainer, Which::Newest, |line| eprintln!("{line}"))?;
             checkpoint::discard_after(&directory, trainer.iteration);
             directory.rewind_metrics(trainer.iteration)?;
@@ -184,7 +186,7 @@ impl Session {
         Ok(Self { directory, trainer, options, stop, _lock: lock })
     }
 
-    /// Trains until all decisions are taken or somebody asks to stop, and exports the first seed.
+    /// Trains until the run is finished or interrupted, and exports all seeds.
     ///
     /// # Errors
     /// When an environment fails, a loss is not finite, or the disk is full. The message names the
@@ -248,11 +250,11 @@ impl Session {
         Ok(Ending::Finished)
     }
 
-    /// What stopped an iteration, and what is left to go on from.
+    /// The error of an iteration, with the checkpoint from which the run can be resumed.
     fn kept(&self, iteration: u64, error: &anyhow::Error) -> anyhow::Error {
         let kept = match checkpoint::newest(&self.directory) {
             Ok(Some(place)) => format!(
-                "the last good checkpoint is {}: the same command goes on from it",
+                "the last good checkpoint is {}: the same command resumes from it",
                 place.display()
             ),
             Ok(None) => "there is no checkpoint yet".to_owned(),
@@ -261,7 +263,7 @@ impl Session {
         anyhow::anyhow!("{error:#} (iteration {iteration}; {kept})")
     }
 
-    /// Whether this evaluation, mean over the seeds, is better than all before.
+    /// Whether the mean over the seeds of this evaluation is higher than all before.
     fn note_best(&mut self, metrics: &[Metrics]) -> bool {
         let Some(mean) = mean(metrics, |seed| seed.evaluation_return) else { return false };
         let better = self.trainer.best.is_none_or(|best| mean > best.mean);
@@ -271,7 +273,7 @@ impl Session {
         better
     }
 
-    /// Evaluates every seed with the most probable actions and, as the papers do, with sampled ones.
+    /// Evaluates every seed with the most probable actions and, as in the papers, with sampled actions.
     fn evaluate_if_due(&self, seeds: &mut [Metrics]) -> Result<()> {
         let config = self.trainer.config();
         let due = config.evaluate.every > 0
@@ -322,14 +324,14 @@ impl Session {
         }
         checkpoint::save(&self.directory, &self.trainer)?;
         eprintln!(
-            "interrupted after {} of {} decisions; saved. Go on: host-trainer train --resume {place}; use what there is: host-trainer export {place}",
+            "interrupted after {} of {} decisions; saved. To resume: host-trainer train --resume {place}; to export the policy: host-trainer export {place}",
             self.trainer.decisions(),
             self.trainer.config().decisions
         );
         Ok(Ending::Interrupted)
     }
 
-    /// Exports every seed, the first as the run's image, and says what came out.
+    /// Exports every seed, the first as the image of the run, and prints the results.
     fn finished(&self, progress: &Progress, seconds: f64, times: &Times) -> Result<()> {
         let image = self.directory.image();
         let seeds = &self.trainer.config().seeds;
@@ -379,7 +381,7 @@ impl Session {
         let each = phases.map(|phase| format!("{} {:.1}", phase.words(), times.of(*phase)));
         progress.say(&format!("seconds: {}", each.collect::<Vec<_>>().join(", ")));
         progress.say(&format!(
-            "image {} ({} bytes); look into it: host-trainer inspect {}",
+            "image {} ({} bytes); to inspect it: host-trainer inspect {}",
             image.display(),
             exported.bytes,
             image.display()
@@ -418,7 +420,7 @@ mod tests {
         };
         let session = Session::with(directory, trainer, options, lock).unwrap();
         assert_eq!(session.run().unwrap(), Ending::Finished);
-        // The file is a request of `replay`, and what it replays is the divergence.
+        // The file is a request of `replay` that reproduces the divergence.
         let text = std::fs::read_to_string(place.join("diverged/0.json")).unwrap();
         let error = replay::replay(&text).unwrap_err();
         assert!(matches!(error, Error::Diverged(_)), "{error}");

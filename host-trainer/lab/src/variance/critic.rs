@@ -1,15 +1,15 @@
-//! The critic of a run as the baseline of what is measured, and for what follows the horizon.
+//! The critic of a run as the baseline of returns, and as the value after their horizon.
 
 use daa_envs::agent::Agent;
 use daa_trainer::decomposition::Critic;
 use daa_trainer::train::Trainer;
 
-/// One seed's critic of a run.
+/// The critic of one seed of a run.
 #[must_use]
 pub fn critic_of(trainer: &Trainer, seed_index: usize) -> Critic {
     let critic = &trainer.critic;
     let mut weights = critic.seed_params(seed_index);
-    // In the place of an actor's log-deviations.
+    // An actor has its log-deviations here.
     weights.push(0.0);
     let scale = trainer.scale(seed_index);
     let network = Agent::new(critic.shape(), critic.activation(), weights, scale);

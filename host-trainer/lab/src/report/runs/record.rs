@@ -1,9 +1,7 @@
-//! What a run directory says, finished or not.
-//!
-//! Read by column name and leniently: a file of an older version lacks columns, an unfinished one
-//! lines, a killed one half a line.
+//! Reader of run directories, also of runs that are not finished.
 
 use super::metrics_file::Metrics;
+use super::score::{Score, SeedRecord};
 use anyhow::{Context, Result, anyhow, bail};
 use daa_envs::files;
 use daa_trainer::config::{Config, flat, old_key};
@@ -11,90 +9,44 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// Which return is the score.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Score {
-    /// Evaluation with the most probable actions
-    #[default]
-    Mean,
-    /// Evaluation with sampled actions, as in the papers
-    Sampled,
-    /// Training episodes
-    Training,
-}
-
-impl Score {
-    /// Its column in `metrics.csv`.
-    pub(super) fn column(self) -> &'static str {
-        match self {
-            Self::Mean => "evaluation_return",
-            Self::Sampled => "sampled_return",
-            Self::Training => "episode_return",
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Mean => "return of the most probable actions",
-            Self::Sampled => "return of sampled actions",
-            Self::Training => "return of training episodes",
-        }
-    }
-}
-
-/// One seed of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SeedRecord {
-    /// The seed.
-    pub seed: u64,
-    /// Decisions so far.
-    pub decisions: u64,
-    /// Scores, at growing numbers of decisions.
-    pub curve: Vec<(f64, f64)>,
-    /// The score after the last update.
-    pub last: Option<f64>,
-}
-
-/// One run.
+/// A run as its directory records it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Its directory.
+    /// The run directory.
     pub path: PathBuf,
-    /// Its configuration with dotted keys; what it does not say is the default.
+    /// The configuration with dotted keys; missing options have their defaults.
     pub config: Table,
-    /// Its seeds, in its order.
+    /// The seeds in the order of the configuration.
     pub seeds: Vec<SeedRecord>,
-    /// Seconds by phase, of all seeds together.
+    /// Seconds of each phase, for all seeds together.
     pub phases: Vec<(String, f64)>,
     /// Seconds of all iterations.
     pub seconds: f64,
-    /// Decisions of all seeds in that time.
+    /// Decisions of all seeds in these seconds.
     pub timed_decisions: u64,
-    /// Whether it has come to its end.
+    /// Whether the run is finished.
     pub finished: bool,
 }
 
-/// Larger files are not what they are taken for.
+/// Largest file in bytes that is read.
 const LARGEST_FILE: u64 = 1 << 30;
 
-/// Folders below folders that are searched for runs.
+/// Depth to which folders are searched for runs.
 const DEPTH: usize = 6;
 
-/// The runs in a folder, itself or below it, in the order of their names.
+/// The folder itself where it is a run, else the runs below it in the order of their names.
 ///
 /// # Errors
-/// When there is no such folder, or no run in it.
-pub(super) fn find(folder: &Path) -> Result<Vec<PathBuf>> {
+/// When the folder does not exist or contains no run.
+pub(in super::super) fn find(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
-        let what = if folder.exists() { "is no folder" } else { "does not exist" };
-        bail!("{} {what}: name run directories or a folder that holds some", folder.display());
+        let what = if folder.exists() { "is not a folder" } else { "does not exist" };
+        bail!("{} {what}: name run directories, or a folder that contains some", folder.display());
     }
     let mut found = Vec::new();
     search(folder, DEPTH, &mut found)?;
     if found.is_empty() {
-        bail!("{} holds no run: no config.toml in it or below it", folder.display());
+        bail!("{} contains no run: there is no config.toml in it or below it", folder.display());
     }
     Ok(found)
 }
@@ -118,7 +70,7 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     below.iter().try_for_each(|path| search(path, depth - 1, found))
 }
 
-/// A key that puts `run-10` behind `run-9`.
+/// A sort key that puts `run-10` after `run-9`.
 fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();
     let mut rest = name;
@@ -132,8 +84,8 @@ fn natural(name: &str) -> Vec<(String, u64)> {
     parts
 }
 
-/// A text file of a bearable size.
-pub(super) fn read(path: &Path) -> Result<String> {
+/// The text of a file of at most [`LARGEST_FILE`] bytes.
+pub(in super::super) fn read(path: &Path) -> Result<String> {
     let context = || format!("cannot read {}", path.display());
     files::read_text(path, LARGEST_FILE).with_context(context)
 }
@@ -157,7 +109,7 @@ impl Record {
         config.extend(flat(&given));
         for key in ["task", "preset", "estimator.kind"] {
             if !config.get(key).is_some_and(Value::is_str) {
-                bail!("{}: {key} is no word in quotes", place.display());
+                bail!("{}: {key} is not a text in quotes", place.display());
             }
         }
         let known: Vec<u64> = config
@@ -191,7 +143,8 @@ impl Record {
         Ok(record)
     }
 
-    /// Takes what `summary.json` says of a finished run: its evaluation has more episodes.
+    /// Takes the final returns from `summary.json`, whose evaluation has more episodes than those of
+    /// `metrics.csv`.
     fn finish(&mut self, score: Score) -> Result<()> {
         let place = self.path.join("summary.json");
         if !place.exists() {
@@ -221,13 +174,13 @@ impl Record {
         Ok(())
     }
 
-    /// A text of its configuration.
+    /// The value of an option that is a text; empty where the option has none.
     #[must_use]
     pub fn word(&self, key: &str) -> &str {
         self.config.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Decisions that it is to make, where it says so.
+    /// Decisions of each seed at the end of the run.
     #[must_use]
     pub fn planned(&self) -> Option<u64> {
         self.config.get("decisions").and_then(Value::as_integer).map(i64::cast_unsigned)

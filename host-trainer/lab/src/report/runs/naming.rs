@@ -1,12 +1,11 @@
-//! What makes runs one arm, and what an arm is called.
+//! Rules by which runs form an arm, and names of arms.
 
 use super::record::Record;
-use super::study::{Arm, Study};
 use daa_trainer::estimator::{self, Extra};
 use daa_trainer::update;
 use toml::{Table, Value};
 
-/// Keys that do not make another arm.
+/// Options in which the runs of one arm may differ.
 const SAME_ARM: [&str; 9] = [
     "task",
     "seeds",
@@ -19,7 +18,7 @@ const SAME_ARM: [&str; 9] = [
     "advise.every",
 ];
 
-/// Keys by which arms are named, if they tell them apart; then the others as the file has them.
+/// Options by which arms are named first, where the arms differ in them; other options follow.
 const TELLING: [&str; 6] = [
     "estimator.kind",
     "update.kind",
@@ -29,51 +28,38 @@ const TELLING: [&str; 6] = [
     "preset",
 ];
 
-impl Study {
-    /// Names the arms that nobody named by what tells them apart.
-    pub(super) fn name(&mut self) {
-        let values = |key: &str| -> Vec<Option<&Value>> {
-            self.arms.iter().map(|arm| arm.records[0].config.get(key)).collect()
-        };
-        let keys: Vec<String> = kept(&self.arms[0].records[0].config).keys().cloned().collect();
-        self.differences = keys
-            .into_iter()
-            .filter(|key| values(key).windows(2).any(|pair| pair[0] != pair[1]))
-            .collect();
-        // The first keys that tell all arms apart.
-        let differs = |key: &str| self.differences.iter().any(|known| known == key);
-        let rest = self.differences.iter().map(String::as_str).filter(|key| !TELLING.contains(key));
-        let mut telling: Vec<&str> = Vec::new();
-        let told = |keys: &[&str]| {
-            let mut seen: Vec<String> = self.arms.iter().map(|arm| name_by(arm, keys)).collect();
-            seen.sort_unstable();
-            seen.dedup();
-            seen.len()
-        };
-        for key in TELLING.into_iter().filter(|key| differs(key)).chain(rest) {
-            let with: Vec<&str> = telling.iter().copied().chain([key]).collect();
-            let before = if telling.is_empty() { 1 } else { told(&telling) };
-            if told(&with) > before {
-                telling = with;
-            }
-        }
-        let names: Vec<String> = self.arms.iter().map(|arm| name_by(arm, &telling)).collect();
-        let mut taken: Vec<String> = self.arms.iter().map(|arm| arm.name.clone()).collect();
-        for (arm, name) in self.arms.iter_mut().zip(names) {
-            if arm.name.is_empty() {
-                let free = |name: &String| !taken.contains(name);
-                let numbered = (2..).map(|number| format!("{name} ({number})"));
-                arm.name =
-                    std::iter::once(name.clone()).chain(numbered).find(free).unwrap_or_default();
-                taken.push(arm.name.clone());
-            } else if arm.records.iter().any(|r| kept(&r.config) != kept(&arm.records[0].config)) {
-                self.notes.push(format!("{} holds runs of different configurations.", arm.name));
-            }
+/// Names of arms and the keys that tell them apart. Each arm is given by one of its runs.
+pub(super) fn names(arms: &[&Record]) -> (Vec<String>, Vec<String>) {
+    let values =
+        |key: &str| -> Vec<Option<&Value>> { arms.iter().map(|arm| arm.config.get(key)).collect() };
+    let keys = arms.first().map(|arm| kept(&arm.config)).unwrap_or_default();
+    let differences: Vec<String> = keys
+        .into_iter()
+        .map(|(key, _)| key)
+        .filter(|key| values(key).windows(2).any(|pair| pair[0] != pair[1]))
+        .collect();
+    // The first options that distinguish all arms.
+    let differs = |key: &str| differences.iter().any(|known| known == key);
+    let rest = differences.iter().map(String::as_str).filter(|key| !TELLING.contains(key));
+    let mut telling: Vec<&str> = Vec::new();
+    let told = |keys: &[&str]| {
+        let mut seen: Vec<String> = arms.iter().map(|arm| name_by(arm, keys)).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        seen.len()
+    };
+    for key in TELLING.into_iter().filter(|key| differs(key)).chain(rest) {
+        let with: Vec<&str> = telling.iter().copied().chain([key]).collect();
+        let before = if telling.is_empty() { 1 } else { told(&telling) };
+        if told(&with) > before {
+            telling = with;
         }
     }
+    let names = arms.iter().map(|arm| name_by(arm, &telling)).collect();
+    (names, differences)
 }
 
-/// A configuration without what does not make another arm.
+/// A configuration without the options in which the runs of one arm may differ.
 pub(super) fn kept(config: &Table) -> Table {
     let kept = config.iter().filter(|(key, _)| !SAME_ARM.contains(&key.as_str()));
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()
@@ -94,8 +80,7 @@ pub(super) fn method(record: &Record) -> String {
     }
 }
 
-fn name_by(arm: &Arm, keys: &[&str]) -> String {
-    let record = &arm.records[0];
+fn name_by(record: &Record, keys: &[&str]) -> String {
     let mut words = Vec::new();
     let algorithm = ["estimator.kind", "update.kind"];
     if keys.is_empty() || keys.iter().any(|key| algorithm.contains(key)) {
@@ -121,12 +106,12 @@ fn name_by(arm: &Arm, keys: &[&str]) -> String {
     words.join(", ")
 }
 
-/// A value as a reader wants it.
+/// A value as a short text.
 #[must_use]
-pub(super) fn shown(value: &Value) -> String {
+pub(in super::super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        // 1e-3 became 0.0010000000474974513 where it is single precision.
+        // In single precision 1e-3 is 0.0010000000474974513.
         Value::Float(number) => {
             let short = *number as f32;
             if (f64::from(short) - number).abs() <= number.abs() * 1e-7 {

@@ -1,28 +1,29 @@
-//! Runs put together: who tried what (arms), on which tasks, with which seeds.
+//! Runs grouped into arms.
 //!
-//! An arm is all runs whose configurations are the same but for task and seeds, and for what changes
-//! nothing of what is learned (device, threads, evaluations).
+//! The runs of an arm have the same configuration, apart from tasks, seeds, and options that do not affect
+//! learning (device, threads, evaluations).
 
-use super::naming::kept;
-use super::record::{Record, Score, find};
+use super::naming::{kept, names};
+use super::record::{Record, find};
+use super::score::Score;
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Table;
 
-/// Runs, and the name of their arm where somebody gave one.
+/// A run or a folder of runs, with the name of their arm where the user gave one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// What the arm is to be called.
+    /// Name of the arm.
     pub name: Option<String>,
-    /// A run directory, or a folder that holds some.
+    /// Run directory, or a folder that contains some.
     pub path: PathBuf,
 }
 
 impl std::str::FromStr for Source {
     type Err = std::convert::Infallible;
 
-    /// `PATH` or `NAME=PATH`; a path that exists is never taken for a name.
+    /// `PATH` or `NAME=PATH`; a path that exists is not read as a name.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let whole = Self { name: None, path: PathBuf::from(text) };
         Ok(match text.split_once('=') {
@@ -34,23 +35,23 @@ impl std::str::FromStr for Source {
     }
 }
 
-/// Runs of one configuration.
+/// Runs with the same configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arm {
-    /// In a legend.
+    /// Name in legends and tables.
     pub name: String,
-    /// Its runs.
+    /// The runs.
     pub records: Vec<Record>,
 }
 
 impl Arm {
-    /// Its runs of a task.
+    /// The runs on a task.
     pub fn of_task<'a>(&'a self, task: &'a str) -> impl Iterator<Item = &'a Record> {
         self.records.iter().filter(move |record| record.word("task") == task)
     }
 }
 
-/// Everything that is compared.
+/// The arms that are compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Study {
     /// The arms, in the order in which they were named.
@@ -59,15 +60,15 @@ pub struct Study {
     pub tasks: Vec<String>,
     /// Keys in which the arms differ.
     pub differences: Vec<String>,
-    /// What a reader should know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
 impl Study {
-    /// Reads runs and puts them into arms.
+    /// Reads runs and groups them into arms.
     ///
     /// # Errors
-    /// When a source holds no run, a file of one cannot be read, or no run has got anywhere.
+    /// When a source contains no run, a file cannot be read, or no run has a score yet.
     pub fn read(sources: &[Source], score: Score) -> Result<Self> {
         let mut records: Vec<(Option<&str>, Record)> = Vec::new();
         let mut notes = Vec::new();
@@ -137,7 +138,27 @@ impl Study {
         }
     }
 
-    /// The same training twice is no second sample: the one that got further stays.
+    /// Names the arms that have no name yet by the keys that tell them apart.
+    fn name(&mut self) {
+        let first: Vec<&Record> = self.arms.iter().map(|arm| &arm.records[0]).collect();
+        let (names, differences) = names(&first);
+        self.differences = differences;
+        let mut taken: Vec<String> = self.arms.iter().map(|arm| arm.name.clone()).collect();
+        for (arm, name) in self.arms.iter_mut().zip(names) {
+            if arm.name.is_empty() {
+                let free = |name: &String| !taken.contains(name);
+                let numbered = (2..).map(|number| format!("{name} ({number})"));
+                arm.name =
+                    std::iter::once(name.clone()).chain(numbered).find(free).unwrap_or_default();
+                taken.push(arm.name.clone());
+            } else if arm.records.iter().any(|r| kept(&r.config) != kept(&arm.records[0].config)) {
+                self.notes.push(format!("{} holds runs of different configurations.", arm.name));
+            }
+        }
+    }
+
+    /// Removes all but the longest of several runs with the same configuration, task and seed, which are not
+    /// independent samples.
     fn drop_repeats(&mut self) {
         for arm in &mut self.arms {
             let mut best: BTreeMap<(String, u64), (u64, usize)> = BTreeMap::new();
@@ -197,8 +218,8 @@ fn listed(words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::score::SeedRecord;
     use super::*;
-    use crate::report::record::SeedRecord;
     use daa_trainer::config::{Config, flat};
 
     fn record(path: &str, config: &str, seeds: &[(u64, u64)]) -> Record {
