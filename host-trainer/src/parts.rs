@@ -14,14 +14,14 @@ use tch::Tensor;
 pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     let config = trainer.config();
     let seed = *config.seeds.get(seed_index).context("the run has no such seed")?;
-    let units = trainer.units();
+    let normalisation = trainer.normalisation();
     let network = |(shape, weights)| NetworkParts { shape, weights };
     let critic: &Network = &trainer.critic;
-    let model = trainer.model.as_ref().map(|model| ModelParts {
+    let model = trainer.estimator.world_model().map(|model| ModelParts {
         transition: network(model.transition(seed_index)),
         reward: network(model.reward(seed_index)),
         critic: network((critic.shape(), critic.seed_params(seed_index))),
-        transition_scale: units.changes[seed_index].clone(),
+        transition_scale: normalisation.changes[seed_index].clone(),
     });
     Ok(PolicyParts {
         agent: trainer.agent(seed_index),
@@ -33,7 +33,7 @@ pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
         action_repeat: config.action_repeat,
         gamma: config.gamma,
         lambda: config.lambda,
-        reward_scale: units.reward_scales[seed_index],
+        reward_scale: normalisation.reward_scales[seed_index],
         preset: config.preset.clone(),
         seed,
         decisions: trainer.decisions(),

@@ -7,8 +7,7 @@ use daa_envs::files::write_atomically;
 use daa_envs::output;
 use daa_formats::export::{Choice, record_latest};
 use daa_trainer::config::Config;
-use daa_trainer::metrics::Best;
-use daa_trainer::metrics::{Metrics, Times, mean};
+use daa_trainer::metrics::{Best, Metrics, Phase, Times, mean};
 use daa_trainer::nn::select_device;
 use daa_trainer::run::checkpoint::{self, Which};
 use daa_trainer::run::directory::RunDirectory;
@@ -378,10 +377,9 @@ impl Session {
                 }
             }
         ));
-        progress.say(&format!(
-            "seconds: acting {:.1}, environments {:.1}, model {:.1}, extra actions {:.1}, policy {:.1}, evaluation {:.1}",
-            times.acting, times.environment, times.model, times.extra, times.policy, times.evaluation
-        ));
+        let phases = Phase::ALL.iter();
+        let each = phases.map(|phase| format!("{} {:.1}", phase.words(), times.of(*phase)));
+        progress.say(&format!("seconds: {}", each.collect::<Vec<_>>().join(", ")));
         progress.say(&format!(
             "image {} ({} bytes); to inspect it: host-trainer inspect {}",
             image.display(),

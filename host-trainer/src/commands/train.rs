@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Train a policy and export its image; without arguments, the preset quickstart
 #[derive(clap::Args, Debug)]
-#[command(after_long_help = config::help::<config::Config>(&config::PRESETS), after_help = "--help lists the keys of --set.")]
+#[command(after_long_help = config::run_help(), after_help = "--help lists the keys of --set.")]
 pub(crate) struct Train {
     #[command(flatten)]
     config: config::Arguments,

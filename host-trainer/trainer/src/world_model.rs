@@ -1,16 +1,15 @@
 //! The learned dynamics of all seeds: transition and reward, trained by L2 on the replay buffer
-//! (paper, Sec. 4): two networks, each on a thread of its own, or two heads of one trunk.
+//! (paper, Sec. 4). Two networks, each on its own thread, or two heads of one trunk.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `input` | `[S, B, D + A]` | normalised observation and clamped action |
-//! | `target` | `[S, B, D]` | next normalised observation, or its change over the change's deviation |
+//! | `target` | `[S, B, D]` | next normalised observation, or its change over the change's standard deviation |
 //! | `reward` | `[S, B, 1]` | scaled reward |
 
-use crate::config::Config;
-use crate::data::Units;
-use crate::data::{ReplayBuffer, Transition};
+use crate::data::{Normalisation, ReplayBuffer, Transition};
 use crate::nn::{AdamOptions, Network, Reader, Shard, parallel, shards};
+use crate::settings::Config;
 use daa_core::dynamics::TransitionTarget;
 use daa_core::{Activation, MlpShape};
 use daa_envs::streams::{Purpose, stream};
@@ -20,9 +19,9 @@ use tch::{Device, Kind, Tensor};
 /// Mean squared errors of one-step predictions of one seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ModelError {
-    /// Of the transition targets.
+    /// Error of the transition targets.
     pub transition: f64,
-    /// Of the scaled rewards.
+    /// Error of the scaled rewards.
     pub reward: f64,
 }
 
@@ -36,7 +35,7 @@ enum Head {
 }
 
 impl Head {
-    /// In checkpoints and messages.
+    /// Name in checkpoints and messages.
     fn name(self) -> &'static str {
         match self {
             Self::Transition => "transition",
@@ -52,7 +51,7 @@ pub struct WorldModel {
     networks: Vec<(Head, Network)>,
     layout: Layout,
     learning_rate: f64,
-    minibatch: usize,
+    minibatch_size: usize,
 }
 
 /// How transitions become tensors.
@@ -76,30 +75,30 @@ impl Layout {
         head: Head,
         shard: &Shard,
         count: usize,
-        units: &Units,
+        normalisation: &Normalisation,
         mut choose: impl FnMut(usize, usize) -> Transition<'b>,
     ) -> TrainingSet {
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         for s in shard.clone() {
-            let scale = &units.scales[s];
+            let scale = &normalisation.scales[s];
             for i in 0..count {
                 let transition = choose(s, i);
-                let z = inputs.len();
-                inputs.resize(z + self.observations, 0.0);
-                scale.normalise(transition.observation, &mut inputs[z..]);
+                let start = inputs.len();
+                inputs.resize(start + self.observations, 0.0);
+                scale.normalise(transition.observation, &mut inputs[start..]);
                 if head != Head::Reward {
-                    let start = targets.len();
-                    targets.resize(start + self.observations, 0.0);
-                    scale.normalise(transition.next, &mut targets[start..]);
+                    let first = targets.len();
+                    targets.resize(first + self.observations, 0.0);
+                    scale.normalise(transition.next, &mut targets[first..]);
                     if self.target == TransitionTarget::Difference {
-                        let now = inputs[z..].iter().zip(&units.changes[s]);
-                        for (next, (z, change)) in targets[start..].iter_mut().zip(now) {
-                            *next = (*next - z) / change;
+                        let now = inputs[start..].iter().zip(&normalisation.changes[s]);
+                        for (next, (obs, change)) in targets[first..].iter_mut().zip(now) {
+                            *next = (*next - obs) / change;
                         }
                     }
                 }
                 if head != Head::Transition {
-                    targets.push(transition.reward * units.reward_scales[s]);
+                    targets.push(transition.reward * normalisation.reward_scales[s]);
                 }
                 let clamped = |raw: &f32| daa_core::guard::limit(*raw, -1.0, 1.0);
                 inputs.extend(transition.action.iter().map(clamped));
@@ -146,8 +145,9 @@ impl WorldModel {
             ]
         };
         let layout = Layout { observations, target: config.model.transition_target, device };
-        let (learning_rate, minibatch) = (config.model.learning_rate, config.model.minibatch_size);
-        Self { networks, layout, learning_rate, minibatch }
+        let (learning_rate, minibatch_size) =
+            (config.model.learning_rate, config.model.minibatch_size);
+        Self { networks, layout, learning_rate, minibatch_size }
     }
 
     /// The networks with their names in a checkpoint.
@@ -155,7 +155,7 @@ impl WorldModel {
         self.networks.iter().map(|(head, network)| (head.name(), network))
     }
 
-    /// The same, to be changed.
+    /// The same networks, mutable.
     pub fn networks_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Network)> {
         self.networks.iter_mut().map(|(head, network)| (head.name(), network))
     }
@@ -164,8 +164,9 @@ impl WorldModel {
     #[must_use]
     pub fn shard(&self, shard: &Shard) -> Self {
         let networks = self.networks.iter().map(|(head, network)| (*head, network.shard(shard)));
-        let (layout, learning_rate, minibatch) = (self.layout, self.learning_rate, self.minibatch);
-        Self { networks: networks.collect(), layout, learning_rate, minibatch }
+        let (layout, learning_rate, minibatch_size) =
+            (self.layout, self.learning_rate, self.minibatch_size);
+        Self { networks: networks.collect(), layout, learning_rate, minibatch_size }
     }
 
     /// Activation of the networks.
@@ -174,7 +175,7 @@ impl WorldModel {
         self.networks[0].1.activation()
     }
 
-    /// Whether what is imagined is rounded to bfloat16.
+    /// Whether rollouts through the model are rounded to bfloat16.
     #[must_use]
     pub fn bf16(&self) -> bool {
         self.networks[0].1.bf16()
@@ -192,7 +193,7 @@ impl WorldModel {
         self.alone(seed_index, Head::Reward, self.layout.observations..self.layout.observations + 1)
     }
 
-    /// A head as a network of its own: of a common trunk it gets a copy.
+    /// A head as a separate network, with a copy of the common trunk.
     fn alone(
         &self,
         seed_index: usize,
@@ -217,13 +218,13 @@ impl WorldModel {
     pub fn train(
         &mut self,
         buffers: &[ReplayBuffer],
-        units: &Units,
+        normalisation: &Normalisation,
         steps: usize,
         (seeds, iteration): (&[u64], u64),
         threads: usize,
     ) {
         let (layout, learning_rate) = (self.layout, self.learning_rate);
-        let minibatch = self.minibatch;
+        let minibatch_size = self.minibatch_size;
         let jobs = shards(seeds.len(), layout.device).into_iter().flat_map(|shard| {
             let networks = self.networks.iter();
             networks.map(move |(head, network)| (*head, network.shard(&shard), shard.clone()))
@@ -232,11 +233,13 @@ impl WorldModel {
             let _no_grad = tch::no_grad_guard();
             let mut rngs: Vec<_> =
                 seeds.iter().map(|seed| stream(*seed, Purpose::Replay, iteration)).collect();
-            let set = layout
-                .set(head, &shard, steps * minibatch, units, |s, _| buffers[s].draw(&mut rngs[s]));
+            let set = layout.set(head, &shard, steps * minibatch_size, normalisation, |s, _| {
+                buffers[s].draw(&mut rngs[s])
+            });
             let weights = layout.weights(head);
             for step in 0..steps as i64 {
-                let rows = |t: &Tensor| t.narrow(1, step * minibatch as i64, minibatch as i64);
+                let rows =
+                    |t: &Tensor| t.narrow(1, step * minibatch_size as i64, minibatch_size as i64);
                 let (inputs, targets) = (rows(&set.inputs), rows(&set.targets));
                 regress(&mut network, &inputs, &targets, &weights, learning_rate);
             }
@@ -255,13 +258,13 @@ impl WorldModel {
         &self,
         buffers: &[ReplayBuffer],
         newest: &[Vec<usize>],
-        units: &Units,
+        normalisation: &Normalisation,
     ) -> Vec<ModelError> {
         let error = |s: usize| {
             let shard = s..s + 1;
             let mut error = ModelError::default();
             for (head, network) in &self.networks {
-                let set = self.layout.set(*head, &shard, newest[s].len(), units, |s, i| {
+                let set = self.layout.set(*head, &shard, newest[s].len(), normalisation, |s, i| {
                     buffers[s].get(newest[s][i])
                 });
                 let squares = (network.reader(&shard).predict(&set.inputs) - &set.targets).square();
@@ -282,7 +285,7 @@ impl WorldModel {
         (0..buffers.len()).map(error).collect()
     }
 
-    /// For imagining with a shard's model, in another thread.
+    /// The model of a shard, for rollouts in another thread.
     #[must_use]
     pub fn reader(&self, shard: &Shard, changes: &[Vec<f32>], clip: f32) -> WorldReader {
         let changes: Vec<f32> = changes[shard.clone()].concat();
@@ -311,7 +314,7 @@ fn regress(
     network.step(learning_rate, None);
 }
 
-/// The dynamics, read only.
+/// The dynamics model, read only.
 #[derive(Debug)]
 pub struct WorldReader {
     /// Transition and reward, or both in one.
@@ -325,8 +328,8 @@ pub struct WorldReader {
 impl WorldReader {
     /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` of raw actions
     /// `[S, B, A]`: the arithmetic of [`daa_core::dynamics::Dynamics::step`].
-    pub fn step(&self, z: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
-        let input = Tensor::cat(&[z, &raw.clamp(-1.0, 1.0)], 2);
+    pub fn step(&self, obs: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
+        let input = Tensor::cat(&[obs, &raw.clamp(-1.0, 1.0)], 2);
         let output = self.networks[0].predict(&input);
         let reward = match self.networks.get(1) {
             Some(reward) => reward.predict(&input),
@@ -335,7 +338,7 @@ impl WorldReader {
         let output = output.narrow(2, 0, self.observations);
         let next = match self.target {
             TransitionTarget::Next => output,
-            TransitionTarget::Difference => z.addcmul(&output, &self.scale),
+            TransitionTarget::Difference => obs.addcmul(&output, &self.scale),
         };
         (next.clamp(-self.clip, self.clip), reward)
     }
@@ -344,12 +347,12 @@ impl WorldReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ModelOptions;
     use crate::nn::to_vec;
+    use crate::settings::ModelOptions;
     use daa_core::MlpSlice;
 
     #[test]
-    fn a_head_of_a_common_trunk_is_a_network_of_its_own() {
+    fn a_head_of_a_common_trunk_is_a_separate_network() {
         tch::manual_seed(12);
         let mut config = Config { seeds: vec![3, 4], ..Config::default() };
         (config.model.common_trunk, config.model.transition_hidden) = (true, 6);
@@ -402,16 +405,16 @@ mod tests {
                 false,
                 10.0,
             );
-            let units = Units {
+            let normalisation = Normalisation {
                 scales: vec![scale],
                 changes: vec![vec![1.0]],
                 reward_scales: vec![1.0],
                 reward_clip: 10.0,
             };
             let (buffers, newest) = ([buffer], [newest]);
-            let before = model.errors(&buffers, &newest, &units)[0];
-            model.train(&buffers, &units, 600, (&[1], 0), 2);
-            let after = model.errors(&buffers, &newest, &units)[0];
+            let before = model.errors(&buffers, &newest, &normalisation)[0];
+            model.train(&buffers, &normalisation, 600, (&[1], 0), 2);
+            let after = model.errors(&buffers, &newest, &normalisation)[0];
             assert!(before.transition > 0.01 && before.reward > 0.01, "{before:?}");
             assert!(after.transition < 1e-3 && after.reward < 1e-3, "{after:?}");
         }

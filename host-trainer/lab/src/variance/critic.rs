@@ -13,7 +13,7 @@ pub fn critic_of(trainer: &Trainer, seed_index: usize) -> Critic {
     weights.push(0.0);
     let scale = trainer.scale(seed_index);
     let network = Agent::new(critic.shape(), critic.activation(), weights, scale);
-    Critic::new(&network, 1.0 / f64::from(trainer.units().reward_scales[seed_index]))
+    Critic::new(&network, 1.0 / f64::from(trainer.normalisation().reward_scales[seed_index]))
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
         trainer.scale(0).normalise(&narrow, &mut obs);
         let obs = Tensor::from_slice(&obs).view([1, 1, 5]);
         let scaled = trainer.critic.predict(&obs).double_value(&[0, 0, 0]);
-        let value = scaled / f64::from(trainer.units().reward_scales[0]);
+        let value = scaled / f64::from(trainer.normalisation().reward_scales[0]);
         assert!((critic.value(&observation) - value).abs() < 1e-4 * (1.0 + value.abs()));
         assert!(
             (value - scaled).abs() > 1e-3 * value.abs(),

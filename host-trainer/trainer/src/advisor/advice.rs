@@ -1,4 +1,4 @@
-//! What the advisor said, in words and as a line of a file.
+//! One piece of advice, in words and as a line of a file.
 
 use crate::decomposition::{Uncertain, Verdict};
 use crate::number::number;
@@ -9,9 +9,9 @@ pub const FILE: &str = "advice.csv";
 /// One verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advice {
-    /// The first is 1.
+    /// Number of the iteration; the first is 1.
     pub iteration: u64,
-    /// Of the seed, after the iteration.
+    /// Decisions of the seed after the iteration.
     pub decisions: u64,
     /// The seed.
     pub seed: u64,
@@ -19,17 +19,17 @@ pub struct Advice {
     pub num_actions: usize,
     /// delta: cost of one more action in every state, in states as they are now.
     pub extension: f64,
-    /// What one more action takes off the variance, in per cent of it.
+    /// Reduction of the variance by one more action, in per cent of the variance.
     pub actions: Uncertain,
-    /// What states for the same cost take off.
+    /// Reduction of the variance by states of the same cost, in per cent.
     pub states: Uncertain,
-    /// The difference.
+    /// Difference of the two reductions.
     pub margin: Uncertain,
-    /// The policy-dependent share of what the variance is now.
+    /// The policy-dependent share of the variance, in per cent.
     pub policy_share: Uncertain,
-    /// N from the next iteration on; the same unless it is to be chosen.
+    /// N from the next iteration on; unchanged unless the advice chooses it.
     pub chosen: usize,
-    /// Seconds that it took to find out; no part of the file, which is the same every time.
+    /// Seconds that the measurement took. They are not in the file, which is the same in every run.
     pub seconds: f64,
 }
 
@@ -53,13 +53,13 @@ impl Advice {
         "chosen",
     ];
 
-    /// The answer.
+    /// The verdict.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.margin.value > 0.0 { Verdict::MoreActions } else { Verdict::MoreStates }
     }
 
-    /// The answer in a word or two.
+    /// The verdict in words.
     #[must_use]
     pub fn answer(&self) -> &'static str {
         match (self.margin.is_in_doubt(), self.verdict()) {
@@ -81,7 +81,7 @@ impl Advice {
         cells.join(",")
     }
 
-    /// A line for people.
+    /// A line for the terminal.
     #[must_use]
     pub fn words(&self) -> String {
         let sign = if self.verdict() == Verdict::MoreActions { ">=" } else { "<" };

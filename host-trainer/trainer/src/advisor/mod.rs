@@ -1,16 +1,16 @@
-//! Advice during training: every so many iterations, whether the next unit of budget should buy more
-//! actions or more states, and, where it is asked for, N by it.
+//! Advice during training: at fixed intervals, whether the next unit of budget should buy more actions or more
+//! states. With `advise.auto` the advice chooses N.
 
 pub mod advice;
 
-use crate::config::{ActionCost, Config, EstimatorKind, NoiseScheme};
-use crate::data::Samples;
+use crate::data::ScoredBatch;
 use crate::decomposition::{
     Actor, BatchSamples, Draws, Jackknife, Pieces, Prices, Projection, measure_batch,
     next_num_actions, stream,
 };
 use crate::metrics::Clock;
 use crate::nn::to_vec;
+use crate::settings::{ActionCost, Config, NoiseScheme};
 use advice::Advice;
 use daa_envs::agent::Agent;
 use std::time::Instant;
@@ -18,14 +18,16 @@ use tch::Tensor;
 
 /// Projections of a gradient.
 const PROJECTIONS: usize = 64;
-/// Iterations between two verdicts where N is to be chosen and nobody said how often.
+/// Iterations between two verdicts when `advise.auto` is set and `advise.every` is 0.
 const EVERY: usize = 5;
 
-/// Looks at the samples of an update, now and then.
+/// Measures the variance of an update's scored actions at fixed intervals.
 #[derive(Debug)]
 pub struct Advisor {
     every: u64,
-    /// N, where it is to be chosen.
+    /// Whether an extra action costs decisions of the environment.
+    rewinds: bool,
+    /// N, when the advice chooses it.
     chosen: Option<usize>,
     /// Seconds so far: of states, of extra actions; and the number of both.
     spent: [f64; 2],
@@ -33,17 +35,18 @@ pub struct Advisor {
     said: Vec<Advice>,
 }
 
-/// What an iteration took, in seconds.
+/// Seconds that an iteration took.
 #[derive(Clone, Copy, Debug)]
 pub struct Spent {
-    /// Everything but what does not grow with the batch.
+    /// All phases but the model's and the extra actions'.
     pub states: f64,
     /// Extra actions and their advantages.
     pub actions: f64,
 }
 
 impl Spent {
-    /// Of an iteration that began then. Training a model costs the same whatever the batch is made of.
+    /// The seconds of an iteration that began at `start`. Training a model does not depend on the batch and is
+    /// left out.
     #[must_use]
     pub fn of(start: Instant, clock: &Clock) -> Self {
         let (all, wall) = (start.elapsed().as_secs_f64(), &clock.wall);
@@ -52,9 +55,9 @@ impl Spent {
 }
 
 impl Advisor {
-    /// None where no advice is asked for.
+    /// None where no advice is asked for. `rewinds`: an extra action costs decisions of the environment.
     #[must_use]
-    pub fn new(config: &Config) -> Option<Self> {
+    pub fn new(config: &Config, rewinds: bool) -> Option<Self> {
         let advise = &config.advise;
         let every = match (advise.every, advise.auto) {
             (0, false) => return None,
@@ -63,6 +66,7 @@ impl Advisor {
         };
         Some(Self {
             every: every as u64,
+            rewinds,
             chosen: advise.auto.then_some(config.estimator.num_actions),
             spent: [0.0; 2],
             counted: [0.0; 2],
@@ -70,29 +74,29 @@ impl Advisor {
         })
     }
 
-    /// N, where it is to be chosen.
+    /// N, when the advice chooses it.
     #[must_use]
     pub fn chosen(&self) -> Option<usize> {
         self.chosen
     }
 
-    /// Goes on with an N that was chosen before.
+    /// Restores an N that was chosen before the run was interrupted.
     pub fn resume(&mut self, num_actions: usize) {
         self.chosen = self.chosen.map(|_| num_actions);
     }
 
-    /// What was said since this was last asked.
+    /// Takes the advice that was given since the last call.
     pub fn take(&mut self) -> Vec<Advice> {
         std::mem::take(&mut self.said)
     }
 
-    /// Looks at an iteration; `iteration` is how many there were before it, `agents` acted in it.
+    /// Measures an iteration. `iteration` is the number of iterations before it, `agents` acted in it.
     pub fn look(
         &mut self,
         config: &Config,
         iteration: u64,
         agents: &[Agent],
-        samples: &Samples,
+        samples: &ScoredBatch,
         spent: Spent,
     ) {
         let size = samples.advantages.size();
@@ -153,16 +157,13 @@ impl Advisor {
         }
     }
 
-    /// What states and actions cost, as the user counts.
+    /// Cost of states and actions in the unit of `advise.cost`.
     fn prices(&self, config: &Config) -> Prices {
         match config.advise.cost {
-            ActionCost::Decisions => {
-                let rewinds = config.estimator.kind == EstimatorKind::Rewind;
-                Prices {
-                    state: 1.0,
-                    action: if rewinds { config.estimator.horizon as f64 } else { 0.0 },
-                }
-            }
+            ActionCost::Decisions => Prices {
+                state: 1.0,
+                action: if self.rewinds { config.estimator.horizon as f64 } else { 0.0 },
+            },
             ActionCost::Seconds => {
                 let each = |i: usize| self.spent[i] / self.counted[i].max(1.0);
                 Prices { state: each(0), action: each(1) }
@@ -171,19 +172,19 @@ impl Advisor {
     }
 }
 
-/// Components of one seed's samples.
+/// Variance components of one seed's scored actions.
 fn components(
     config: &Config,
     seed_index: usize,
     (seed, iteration): (u64, u64),
     agent: &Agent,
-    samples: &Samples,
+    samples: &ScoredBatch,
     pieces: Pieces,
 ) -> Jackknife {
     let of_seed = |tensor: &Tensor| -> Vec<f64> {
         to_vec(&tensor.get(seed_index as i64)).into_iter().map(f64::from).collect()
     };
-    let (z, actions) = (of_seed(&samples.z), of_seed(&samples.actions));
+    let (z, actions) = (of_seed(&samples.obs), of_seed(&samples.actions));
     let mut advantages = of_seed(&samples.advantages);
     if config.normalise.advantages {
         // As the update does, minibatch by minibatch; their scale changes no share.

@@ -82,7 +82,7 @@ impl Uncertain {
     /// Whether its interval leaves its sign open.
     #[must_use]
     pub fn is_in_doubt(self) -> bool {
-        // Not-a-number is no certainty.
+        // Not-a-number is not certain.
         self.value.is_nan() || self.error.is_nan() || self.value.abs() <= self.error
     }
 }

@@ -1,4 +1,4 @@
-//! Adam over a flat `[S, P]` store, with its state in the open.
+//! Adam over a flat `[S, P]` store, with a state that checkpoints can save.
 //!
 //! Kingma & Ba, Algorithm 1: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
 //! `p -= rate / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + epsilon)`.
@@ -38,7 +38,7 @@ struct StepSize {
 }
 
 impl Adam {
-    /// Before the first step.
+    /// The optimiser before its first step.
     pub fn new(params: &Tensor, options: AdamOptions) -> Self {
         let (first_moment, second_moment) = (params.zeros_like(), params.zeros_like());
         Self { first_moment, second_moment, steps: 0, options }
@@ -58,7 +58,7 @@ impl Adam {
         }
     }
 
-    /// An optimiser of nothing.
+    /// An optimiser without parameters, for networks that are only read.
     pub(super) fn empty(options: AdamOptions) -> Self {
         Self::new(&Tensor::zeros([0], (Kind::Float, Device::Cpu)), options)
     }

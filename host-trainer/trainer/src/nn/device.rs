@@ -20,7 +20,7 @@ pub enum DeviceError {
     #[error("this libtorch cannot be told to use TensorFloat-32: leave out --tf32")]
     NoTf32,
     /// Fewer cards than asked for.
-    #[error("there is no CUDA device {wanted}, only {found}")]
+    #[error("the CUDA device {wanted} does not exist; this machine has {found}")]
     NoSuchCard {
         /// Index asked for.
         wanted: usize,
@@ -108,7 +108,7 @@ fn torch_library() -> Option<PathBuf> {
     })
 }
 
-/// Lets cuBLAS round to TensorFloat-32 (10 bits of mantissa) or not: not, unless somebody asks. `tch`
+/// Lets cuBLAS round to TensorFloat-32 (10 bits of mantissa) or not. The default is not to round. `tch`
 /// has no function for it, so libtorch's own is looked up by its C++ name, which belongs to the pinned
 /// version.
 ///

@@ -45,7 +45,7 @@ pub struct Network {
 }
 
 /// A network that can only be read. libtorch's tensors can be sent to another thread but not
-/// borrowed by it: each thread gets a reader of its own.
+/// borrowed by it: each thread gets a separate reader.
 #[derive(Debug)]
 pub struct Reader(Network);
 
@@ -71,7 +71,7 @@ impl Reader {
 #[derive(Debug)]
 pub struct Tangent(pub Tensor);
 
-/// Everything a network is, for checkpoints.
+/// The parameters and the optimiser's state of a network, for checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkState {
     /// `[S, P]`, flat.

@@ -1,8 +1,8 @@
-//! How the seeds of a run are shared out: one by one on a CPU, all at once on a GPU.
+//! How the seeds of a run are divided into pieces of work: one by one on a CPU, all at once on a GPU.
 //!
-//! A CPU gains nothing from a batched product, and computing each seed by itself gives it the same
-//! bits as in a run of its own: for the matrix products' bits depend on how their operands are aligned,
-//! each seed's numbers begin at a multiple of [`ALIGNMENT`]. A GPU is fed by few large operations.
+//! A CPU gains nothing from a batched product, and computing each seed separately gives the same bits as a
+//! run with that seed alone. The bits of a matrix product depend on the alignment of its operands, so the
+//! numbers of each seed begin at a multiple of [`ALIGNMENT`]. A GPU is fastest with few large operations.
 
 use super::use_one_thread;
 use std::ops::Range;
@@ -46,9 +46,9 @@ pub fn data_of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     if shard.start == 0 { view } else { view.copy() }
 }
 
-/// Does jobs on up to `threads` threads, one libtorch thread in each, and gives what came out in the
-/// order of the jobs. What a job computes may not depend on the others: then the number of threads
-/// changes nothing.
+/// Does jobs on up to `threads` threads, with one libtorch thread in each, and returns the results in the
+/// order of the jobs. The results do not depend on the number of threads as long as no job depends on
+/// another.
 pub fn parallel<J: Send, T: Send>(
     jobs: Vec<J>,
     threads: usize,
@@ -68,7 +68,7 @@ pub fn parallel<J: Send, T: Send>(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { break };
-                    // Nobody else locks this one: a poisoned lock cannot be met.
+                    // Each job is locked once, so the lock cannot be poisoned.
                     let Some(job) = job.lock().ok().and_then(|mut job| job.take()) else {
                         continue;
                     };
@@ -89,7 +89,7 @@ pub(crate) mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// Set while a test takes a GPU's way on a CPU.
+        /// Set while a test computes all seeds at once on a CPU, as a GPU does.
         pub(crate) static TOGETHER: Cell<bool> = const { Cell::new(false) };
     }
 

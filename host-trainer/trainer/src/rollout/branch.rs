@@ -15,7 +15,7 @@ use daa_envs::{self as task, State};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What is to be rolled out.
+/// States and actions that are to be rolled out.
 #[derive(Debug)]
 pub struct Fork {
     /// Of every seed.
@@ -39,7 +39,7 @@ pub struct Fork {
     pub bootstrap_truncation: bool,
 }
 
-/// What came of it, in the order of the rows and their actions.
+/// The trajectories, in the order of the rows and their actions.
 #[derive(Debug, Default)]
 pub struct Branches {
     /// Steps of each branch, `[R, N]`; 0 where the simulation diverged at once.
@@ -70,7 +70,7 @@ impl Branches {
 }
 
 impl Worker {
-    /// Rolls the actions of some rows out, and goes back to where it stood.
+    /// Rolls the actions of some rows out, and restores the worker's state.
     pub(super) fn branch(
         &mut self,
         fork: &Fork,
@@ -81,7 +81,7 @@ impl Worker {
         for row in rows {
             let (seed_index, state) = &fork.states[row];
             let agent = &fork.agents[*seed_index];
-            // A row's noise is its own: who rolls it out does not matter.
+            // The noise belongs to the row, not to the worker.
             let number = (fork.iteration << 24) | row as u64;
             let mut noise = stream(fork.seeds[*seed_index], Purpose::Rewinding, number);
             let width = agent.shape.output;
@@ -119,7 +119,7 @@ impl Worker {
             control.iter_mut().zip(&raw).for_each(|(control, raw)| *control = f64::from(*raw));
             let step = match self.environment.step(&control, &mut self.observation) {
                 Ok(step) => step,
-                // What this action leads to is unknown: the branch stops before it.
+                // The action's outcome is unknown: the branch stops before it.
                 Err(task::Error::Diverged(_)) => break,
                 Err(error) => return Err(error),
             };
@@ -158,7 +158,7 @@ mod tests {
     use super::super::tests::agent;
     use super::super::{Batch, Rollout};
     use super::*;
-    use crate::config::{Config, EstimatorKind};
+    use crate::settings::Config;
     use daa_core::MlpShape;
     use daa_envs::streams::stream_number;
     use daa_envs::{Environment, find};
@@ -168,7 +168,6 @@ mod tests {
 
     fn config(task: &str) -> Config {
         let mut config = Config { task: task.to_owned(), threads: 2, ..Config::default() };
-        config.estimator.kind = EstimatorKind::Rewind;
         (config.rollout.num_envs, config.rollout.length) = (2, 260);
         config
     }
@@ -182,7 +181,7 @@ mod tests {
         let task = config.find_task().unwrap();
         let shape = MlpShape::new(task.observations.len(), 8, task.actions.len());
         let agents = Arc::new(vec![agent(shape)]);
-        let rollout = Rollout::new(config).unwrap();
+        let rollout = Rollout::new(config, true).unwrap();
         let batch = rollout.collect(&agents, 0).unwrap();
         let fork = || Fork {
             agents: Arc::clone(&agents),
@@ -203,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_branch_equals_a_fresh_simulation_bit_for_bit() {
-        // Finger and reacher have targets of their own in every episode, quadruped activations.
+        // Finger and reacher have different targets in every episode, quadruped activations.
         for name in ["walker-walk", "finger-turn_hard", "quadruped-run"] {
             let config = config(name);
             // The first two of environment 0, and one of environment 1, whose rows start at 260.
@@ -264,7 +263,7 @@ mod tests {
     fn branching_leaves_no_trace_and_does_not_depend_on_the_threads() {
         let run = |threads: usize, branching: bool| {
             let config = Config { threads, ..config("cartpole-swingup") };
-            let rollout = Rollout::new(&config).unwrap();
+            let rollout = Rollout::new(&config, true).unwrap();
             let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
             let batch = rollout.collect(&agents, 0).unwrap();
             let mut branches = Branches::default();
@@ -294,7 +293,7 @@ mod tests {
     fn with_common_noise_equal_actions_lead_to_the_same_place() {
         let config = config("cartpole-swingup");
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let rollout = Rollout::new(&config).unwrap();
+        let rollout = Rollout::new(&config, true).unwrap();
         let batch = rollout.collect(&agents, 0).unwrap();
         let run = |common_noise: bool| {
             let fork = Fork {

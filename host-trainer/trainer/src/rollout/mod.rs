@@ -1,74 +1,27 @@
 //! Real trajectories: environments of all seeds, stepped in parallel, acting through `core`.
 //!
-//! | symbol | shape | meaning |
-//! |---|---|---|
-//! | `observations`, `next_observations` | `[S, T, D]` | raw; T is environments times steps, environment by environment |
-//! | `actions` | `[S, T, A]` | raw, before the environment clamps them |
-//! | `rewards` | `[S, T]` | summed over the action repeat |
-//! | `ends` | `[S, T]` | how each step ended |
-//! | `states` | `[S, T]` | the episode before each decision, where somebody will rewind to it |
-//!
-//! A pool of threads lives as long as the run, each with environments and models of its own. What is
+//! A pool of threads lives as long as the run, each with its own environments and models. What is
 //! collected does not depend on their number: noise belongs to (seed, environment, iteration).
 
+mod batch;
 mod branch;
 mod worker;
 
+pub use batch::{Batch, Spent};
 pub use branch::{Branches, Fork};
 pub use worker::WorkerState;
 
-use crate::config::{Config, EstimatorKind};
-use daa_core::advantage::End;
+use crate::settings::Config;
+use batch::Settings;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, stream_number};
-use daa_envs::{self as task, Divergence, Environment, State};
+use daa_envs::{self as task, Environment};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 use worker::Worker;
 
-/// Real transitions of all seeds.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// `[S, T, D]`
-    pub observations: Vec<f32>,
-    /// `[S, T, D]`: what followed, also at the end of an episode.
-    pub next_observations: Vec<f32>,
-    /// `[S, T, A]`
-    pub actions: Vec<f32>,
-    /// `[S, T]`
-    pub rewards: Vec<f32>,
-    /// `[S, T]`; the last step of each environment never continues.
-    pub ends: Vec<End>,
-    /// Steps at which an episode ended, `[S, T]`: the batch's end is not one.
-    pub episode_ends: Vec<bool>,
-    /// The episode before each decision, `[S, T]`; empty where nobody rewinds.
-    pub states: Vec<State>,
-    /// Returns of the episodes that ended, by seed.
-    pub returns: Vec<Vec<f64>>,
-    /// Simulations that blew up; their episodes were given up and fresh ones begun.
-    pub divergences: Vec<Divergence>,
-    /// What of the time was spent in the environments.
-    pub environment: Spent,
-}
-
-/// Time inside the environments, and in all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    inside: Duration,
-    all: Duration,
-}
-
-impl Spent {
-    /// The environments' part, 0 to 1.
-    #[must_use]
-    pub fn share(self) -> f64 {
-        if self.all.is_zero() { 0.0 } else { self.inside.as_secs_f64() / self.all.as_secs_f64() }
-    }
-}
-
-/// What a pool's thread is asked to do with all its workers.
+/// A request to a thread of the pool, for all its workers.
 enum Job {
     Collect {
         agents: Arc<Vec<Agent>>,
@@ -84,7 +37,7 @@ enum Job {
     Restore(Vec<WorkerState>),
 }
 
-/// What a thread answers, one entry a worker.
+/// The answer of a thread, one entry a worker.
 enum Answer {
     Collected(Vec<(usize, Batch)>),
     Branched(Branches),
@@ -93,7 +46,7 @@ enum Answer {
     Failed(task::Error),
 }
 
-/// A thread of the pool and the way to it.
+/// A thread of the pool and the channels to it.
 #[derive(Debug)]
 struct Thread {
     jobs: Option<Sender<Job>>,
@@ -104,21 +57,13 @@ struct Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        // The thread ends when nobody can send it a job any more.
+        // The thread ends when its channel of jobs is closed.
         self.jobs = None;
         if let Some(handle) = self.handle.take() {
             // A panic in it was reported when its answer failed to come.
             let _ = handle.join();
         }
     }
-}
-
-/// Settings of a rollout that every thread needs.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    steps: usize,
-    bootstrap_truncation: bool,
-    keep_states: bool,
 }
 
 /// All environments of all seeds.
@@ -129,11 +74,12 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Loads and resets the environments of a run and starts the threads that step them.
+    /// Loads and resets the environments of a run and starts the threads that step them. `keep_states`: the
+    /// batches hold the episode before each decision.
     ///
     /// # Errors
     /// [`task::Error`] when models are missing or a start cannot be drawn.
-    pub fn new(config: &Config) -> Result<Self, task::Error> {
+    pub fn new(config: &Config, keep_states: bool) -> Result<Self, task::Error> {
         let task = config.find_task()?;
         let mut workers = Vec::new();
         for (seed_index, seed) in config.seeds.iter().enumerate() {
@@ -156,7 +102,7 @@ impl Rollout {
         let settings = Settings {
             steps: config.rollout.length,
             bootstrap_truncation: config.bootstrap_truncation,
-            keep_states: config.estimator.kind == EstimatorKind::Rewind,
+            keep_states,
         };
         let share = workers.len().div_ceil(config.num_threads().max(1));
         let mut threads = Vec::new();
@@ -172,7 +118,7 @@ impl Rollout {
         let mut first = 0;
         for thread in &self.threads {
             if let Some(jobs) = &thread.jobs {
-                // A thread that is gone is noticed below, where its answer is missing.
+                // A thread that has ended is noticed below: its answer is missing.
                 let _ = jobs.send(job(first));
             }
             first += thread.workers;
@@ -188,10 +134,10 @@ impl Rollout {
             .collect()
     }
 
-    /// Steps every environment `trajectory_len` times with its seed's agent.
+    /// Steps every environment `rollout.length` times with its seed's agent.
     ///
     /// # Errors
-    /// The first [`task::Error`] of any environment; a divergence is none.
+    /// The first [`task::Error`] of any environment. A divergence is not an error.
     pub fn collect(&self, agents: &Arc<Vec<Agent>>, iteration: u64) -> Result<Batch, task::Error> {
         let answers = self.all(|_| Job::Collect { agents: Arc::clone(agents), iteration })?;
         let mut batch = Batch { returns: vec![Vec::new(); self.seeds], ..Batch::default() };
@@ -214,8 +160,8 @@ impl Rollout {
         Ok(batch)
     }
 
-    /// Rolls every action of a fork out in the rewound simulator. Afterwards all environments stand
-    /// where they stood.
+    /// Rolls every action of a fork out in the rewound simulator. The state of all environments is the same
+    /// afterwards.
     ///
     /// # Errors
     /// The first [`task::Error`] of any environment.
@@ -232,7 +178,7 @@ impl Rollout {
         Ok(branches)
     }
 
-    /// Where all workers stand.
+    /// The state of all workers, for checkpoints.
     ///
     /// # Errors
     /// [`task::Error`] when a thread died.
@@ -245,7 +191,7 @@ impl Rollout {
         Ok(states.flatten().collect())
     }
 
-    /// Puts all workers back.
+    /// Restores the state of all workers.
     ///
     /// # Errors
     /// [`task::Error`] when a state is not of this run's task.
@@ -313,6 +259,7 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use daa_core::advantage::End;
     use daa_core::{Activation, MlpShape};
     use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 
@@ -326,7 +273,7 @@ pub(super) mod tests {
         let mut config = Config { threads, seeds, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (3, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1)); config.num_seeds()]);
-        Rollout::new(&config).unwrap().collect(&agents, 4).unwrap()
+        Rollout::new(&config, false).unwrap().collect(&agents, 4).unwrap()
     }
 
     #[test]
@@ -367,9 +314,9 @@ pub(super) mod tests {
         let mut config = Config { bootstrap_truncation: false, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (1, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let batch = Rollout::new(&config).unwrap().collect(&agents, 0).unwrap();
+        let batch = Rollout::new(&config, false).unwrap().collect(&agents, 0).unwrap();
         assert_eq!(batch.ends[249], End::Terminated);
-        // The batch's end is no end of an episode: it is bootstrapped all the same.
+        // The end of the batch is not the end of an episode: it is bootstrapped with either setting.
         assert_eq!(batch.ends[299], End::Truncated);
     }
 
@@ -378,10 +325,10 @@ pub(super) mod tests {
         let mut config = Config { threads: 1, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (3, 130);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let first = Rollout::new(&config).unwrap();
+        let first = Rollout::new(&config, false).unwrap();
         first.collect(&agents, 0).unwrap();
         let state = first.state().unwrap();
-        let second = Rollout::new(&Config { threads: 2, ..config }).unwrap();
+        let second = Rollout::new(&Config { threads: 2, ..config }, false).unwrap();
         second.restore(&state).unwrap();
         let (a, b) = (first.collect(&agents, 1).unwrap(), second.collect(&agents, 1).unwrap());
         assert_eq!(a.observations, b.observations);

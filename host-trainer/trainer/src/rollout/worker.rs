@@ -1,6 +1,6 @@
 //! An environment of one seed and what it collects.
 
-use super::{Batch, Settings};
+use super::batch::{Batch, Settings};
 use daa_core::advantage::End;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, fill_normal, stream};
@@ -19,7 +19,7 @@ pub(super) struct Worker {
     pub(super) index: u64,
 }
 
-/// Where a worker stands, for checkpoints.
+/// The state of a worker, for checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerState {
     environment: State,
@@ -86,8 +86,8 @@ impl Worker {
             let step = match step {
                 Ok(step) => step,
                 Err(task::Error::Diverged(divergence)) if divergences_in_a_row < 100 => {
-                    // What the decision led to is unknown: it is left out, and the one before it is
-                    // where the recording stops.
+                    // The decision's outcome is unknown: the decision is left out, and the trajectory is
+                    // truncated before it.
                     divergences_in_a_row += 1;
                     batch.divergences.push(*divergence);
                     if let Some(last) = batch.ends.last_mut()

@@ -1,4 +1,4 @@
-//! Everything a run is, on disk: from here it goes on bit for bit.
+//! The complete state of a run on disk, from which the run is resumed bit for bit.
 //!
 //! | file in `checkpoints/ITERATION/` | what |
 //! |---|---|
@@ -6,8 +6,9 @@
 //! | `state.bin` | the rest (postcard): replay, statistics, simulators, random streams, counters |
 //! | `manifest.json` | version, iteration, and size and CRC-32 of the others |
 //!
-//! A checkpoint is written into a folder beside, synced and renamed: one that has its name is whole. The
-//! newest ones are kept, and the one whose evaluation was best, which `checkpoints/best.json` names.
+//! A checkpoint is written into a temporary folder, synced and renamed, so a folder with a final name is
+//! complete. The newest checkpoints are kept, and the one with the best evaluation, which
+//! `checkpoints/best.json` names.
 
 use super::directory::RunDirectory;
 use crate::data::{ReplayBuffer, SeedStatistics};
@@ -26,19 +27,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Raised when [`State`] changes.
-const VERSION: u32 = 2;
-/// Checkpoints that are kept.
+const VERSION: u32 = 3;
+/// Number of the newest checkpoints that are kept.
 const KEPT: usize = 2;
 const MANIFEST: &str = "manifest.json";
 const STATE: &str = "state.bin";
 const WEIGHTS: &str = "weights.safetensors";
 
-/// All of a run but its networks.
+/// The state of a run except its networks.
 #[derive(Serialize, Deserialize)]
 struct State {
     iteration: u64,
     best: Option<Best>,
-    model_trained: bool,
+    /// What the estimator saves beside its networks.
+    estimator: Vec<u8>,
     episodes: usize,
     diverged: usize,
     statistics: Vec<SeedStatistics>,
@@ -47,7 +49,7 @@ struct State {
     adam_steps: Vec<i64>,
 }
 
-/// What a checkpoint consists of.
+/// The files of a checkpoint.
 #[derive(Serialize, Deserialize)]
 struct Manifest {
     version: u32,
@@ -73,7 +75,7 @@ impl Part {
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Which {
-    /// The newest that is whole.
+    /// The newest complete one.
     #[default]
     Newest,
     /// The one with the best evaluation.
@@ -89,23 +91,24 @@ impl std::str::FromStr for Which {
         match text {
             "newest" => Ok(Self::Newest),
             "best" => Ok(Self::Best),
-            number => number
-                .parse()
-                .map(Self::Iteration)
-                .map_err(|_| format!("{number} is no checkpoint: newest, best or an iteration")),
+            number => number.parse().map(Self::Iteration).map_err(|_| {
+                format!(
+                    "{number} is not a checkpoint: write newest, best or the number of an iteration"
+                )
+            }),
         }
     }
 }
 
 /// Why a checkpoint cannot be used.
 enum Unusable {
-    /// An older one may be whole.
+    /// The checkpoint is damaged; an older one may be complete.
     Damaged(String),
-    /// No other one will do either.
+    /// The checkpoint belongs to another version or configuration; older ones would be refused too.
     Foreign(String),
 }
 
-/// Complete checkpoints, oldest first. A folder that cannot be read is not an empty one.
+/// Complete checkpoints, oldest first. A folder that cannot be read is an error, not an empty folder.
 fn list(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
     let folder = directory.checkpoints();
     let unreadable = || format!("cannot read {}", folder.display());
@@ -123,10 +126,10 @@ fn list(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Whether a run has saved anything.
+/// Whether a run has saved a checkpoint.
 ///
 /// # Errors
-/// When that cannot be found out.
+/// When the folder of checkpoints cannot be read.
 pub fn exists(directory: &RunDirectory) -> Result<bool> {
     Ok(!list(directory)?.is_empty())
 }
@@ -139,7 +142,7 @@ pub fn newest(directory: &RunDirectory) -> Result<Option<PathBuf>> {
     Ok(list(directory)?.pop().map(|(_, place)| place))
 }
 
-/// Writes a checkpoint of the trainer and forgets the oldest ones.
+/// Writes a checkpoint of the trainer and deletes the oldest ones.
 ///
 /// # Errors
 /// When it cannot be written; older checkpoints are untouched then.
@@ -167,21 +170,21 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     let all = list(directory)?;
     for (iteration, old) in &all[..all.len().saturating_sub(KEPT)] {
         if Some(*iteration) != best {
-            // A checkpoint that cannot be removed costs space, nothing else.
+            // A checkpoint that cannot be removed only costs disk space.
             let _ = fs::remove_dir_all(old);
         }
     }
     Ok(target)
 }
 
-/// Deletes what a run that goes on from `iteration` will write again.
+/// Deletes the checkpoints after `iteration`, which a run that is resumed from there writes again.
 pub fn discard_after(directory: &RunDirectory, iteration: u64) {
     let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.parse().is_ok_and(|number: u64| number > iteration) {
-            // What cannot be deleted is in nobody's way, but for its space.
+            // A checkpoint that cannot be removed only costs disk space.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -215,19 +218,19 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
             tensors.push((format!("{name}.{part}"), view));
         }
     }
-    // One entry: a map of several is written in a different order every time, and the same weights
-    // are to be the same bytes.
+    // One entry only: a map of several entries is written in a random order, and equal weights must give
+    // equal bytes.
     let run = format!("{}, {} decisions", trainer.config.task, trainer.decisions());
     let about = HashMap::from([("run".to_owned(), run)]);
     let weights = safetensors::serialize(tensors, Some(about)).context("encoding the weights")?;
     let state = State {
         iteration: trainer.iteration,
         best: trainer.best,
-        model_trained: trainer.model_trained,
+        estimator: trainer.estimator.save(),
         episodes: trainer.episodes,
         diverged: trainer.diverged,
-        statistics: trainer.experience.statistics.clone(),
-        buffers: trainer.experience.buffers.clone(),
+        statistics: trainer.statistics.seeds.clone(),
+        buffers: trainer.buffers.clone(),
         workers: trainer.rollout.state()?,
         adam_steps: states.iter().map(|(_, state)| state.steps).collect(),
     };
@@ -252,11 +255,11 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
     Ok(())
 }
 
-/// Puts a checkpoint of a run into a fresh trainer of its configuration. Where the newest one is damaged
-/// the one before it is taken, and `warn` is told.
+/// Restores a checkpoint of a run in a fresh trainer of the same configuration. When the newest one is damaged,
+/// an older one is restored and `warn` is called.
 ///
 /// # Errors
-/// When there is none that is whole, or it is of another version or configuration.
+/// When no checkpoint is complete, or the checkpoint belongs to another version or configuration.
 pub fn load(
     directory: &RunDirectory,
     trainer: &mut Trainer,
@@ -282,7 +285,7 @@ pub fn load(
             let kept: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
             bail!("{place} keeps no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
         }
-        bail!("{place} saved nothing to go on from: delete it and train again");
+        bail!("{place} has no checkpoint to resume from: delete the directory and train again");
     }
     let mut damage = String::new();
     let largest = largest(trainer)?;
@@ -303,19 +306,19 @@ pub fn load(
     bail!("{damage}, and no older one is whole: delete {place} and train again")
 }
 
-/// Bytes that a part of a checkpoint of this trainer may have: networks, full buffers, environments.
+/// Largest size in bytes of a part of a checkpoint of this trainer: networks, full buffers, environments.
 fn largest(trainer: &Trainer) -> Result<u64> {
     let numbers = |network: &Network| 3 * network.params().numel() as u64;
     let weights: u64 =
         trainer.networks().into_iter().map(|(_, network)| 4 * numbers(network)).sum();
-    let buffers: u64 = trainer.experience.buffers.iter().map(ReplayBuffer::largest).sum();
+    let buffers: u64 = trainer.buffers.iter().map(ReplayBuffer::largest).sum();
     let workers = postcard::to_allocvec(&trainer.rollout.state()?).context("encoding the state")?;
-    // What is left is small: names, statistics, counters.
+    // Names, statistics and counters are small.
     Ok((1 << 20) + weights.max(buffers.saturating_add(2 * workers.len() as u64)))
 }
 
-/// A checkpoint's contents, each part as long as its manifest says and with its checksum; no part of more
-/// than `largest` bytes is read.
+/// Reads a checkpoint and checks the length and the checksum of each part against the manifest. A part of more
+/// than `largest` bytes is not read.
 fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
     let damaged = |why: String| {
         Unusable::Damaged(format!("the checkpoint {} is damaged ({why})", folder.display()))
@@ -353,31 +356,31 @@ fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
     Ok((state, weights))
 }
 
-/// Whether a run of this configuration can have come to these counts: sums of them do not overflow.
+/// Whether the counts are possible in a run of this configuration. Sums of possible counts do not overflow.
 fn counts(state: &State, trainer: &Trainer) -> bool {
     let config = &trainer.config;
     let decisions = state.iteration.saturating_mul((config.batch() * config.num_seeds()) as u64);
     let best = state.best.is_none_or(|best| best.iteration <= state.iteration);
     best && state.iteration <= config.iterations()
-        // Each decision ends one episode at most, and may blow up.
+        // Each decision ends at most one episode, and may diverge.
         && state.episodes as u64 <= 2 * decisions
         && state.diverged <= state.episodes
         && state.adam_steps.iter().all(|steps| (0..=1 << 48).contains(steps))
 }
 
-/// Makes a trainer what a checkpoint says.
+/// Restores the contents of a checkpoint in a trainer.
 fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Result<(), Unusable> {
     let place = folder.display();
     let foreign = || {
         Unusable::Foreign(format!(
-            "the checkpoint {place} is of another configuration than config.toml beside it"
+            "the checkpoint {place} belongs to another configuration than config.toml in the same run"
         ))
     };
-    let here = &trainer.experience;
-    let fits = state.statistics.len() == here.statistics.len()
-        && state.buffers.len() == here.buffers.len()
-        && state.statistics.iter().zip(&here.statistics).all(|(a, b)| a.fits(b))
-        && state.buffers.iter().zip(&here.buffers).all(|(a, b)| a.fits(b))
+    let statistics = &trainer.statistics.seeds;
+    let fits = state.statistics.len() == statistics.len()
+        && state.buffers.len() == trainer.buffers.len()
+        && state.statistics.iter().zip(statistics).all(|(a, b)| a.fits(b))
+        && state.buffers.iter().zip(&trainer.buffers).all(|(a, b)| a.fits(b))
         && state.adam_steps.len() == trainer.networks().len()
         && counts(&state, trainer);
     let tensors = SafeTensors::deserialize(weights).map_err(|error| {
@@ -409,16 +412,18 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
             return Err(foreign());
         }
     }
+    if !trainer.estimator.restore(&state.estimator) {
+        return Err(foreign());
+    }
     trainer.rollout.restore(&state.workers).map_err(|error| {
         Unusable::Foreign(format!("the checkpoint {place} cannot be used: {error}"))
     })?;
     trainer.iteration = state.iteration;
     trainer.best = state.best;
-    trainer.model_trained = state.model_trained;
     trainer.episodes = state.episodes;
     trainer.diverged = state.diverged;
-    trainer.experience.statistics = state.statistics;
-    trainer.experience.buffers = state.buffers;
+    trainer.statistics.seeds = state.statistics;
+    trainer.buffers = state.buffers;
     Ok(())
 }
 
@@ -428,7 +433,7 @@ mod tests {
     use crate::testing::small;
     use serde_json::{Value, json};
 
-    /// What a checkpoint with this state behind a sound checksum is refused for; nothing if it is taken.
+    /// Why a checkpoint with a changed state and a correct checksum is refused; none if it is accepted.
     fn refusal(place: &str, change: &Value) -> Option<String> {
         let mut trainer = small();
         trainer.iterate().unwrap();
@@ -463,6 +468,8 @@ mod tests {
             ("/statistics/0/returns/count", json!(-1.0)),
             ("/statistics/0/building_up", json!([0.0])),
             ("/workers", json!([])),
+            ("/estimator", json!([])),
+            ("/estimator", json!([2])),
             ("/adam_steps", json!([1])),
             ("/adam_steps/0", json!(-1)),
             ("/iteration", huge.clone()),
@@ -475,7 +482,7 @@ mod tests {
             let why = refusal(place, &change).unwrap_or_else(|| panic!("{place} was taken"));
             assert!(why.contains("the checkpoint") && !why.contains('\n'), "{place}: {why}");
         }
-        // The control: what may be another number is.
+        // The control: numbers that may differ are accepted.
         assert_eq!(refusal("/episodes", &json!(7)), None);
         assert_eq!(refusal("/buffers/0/next", &json!(0)), None);
     }

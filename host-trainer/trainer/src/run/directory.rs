@@ -3,12 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
-//! | `task/` | copies of the files of a task of one's own |
+//! | `task/` | copies of the files of a custom task |
 //! | `metrics.csv` | one line an iteration and seed: the same in every run of the same configuration |
 //! | `times.csv` | one line an iteration: where the time went |
 //! | `advice.csv` | with `--advise` or `--auto`: the verdicts, and the number of actions chosen by them |
 //! | `tensorboard/seed-SEED/` | the same as event files |
-//! | `lock` | who writes here, while somebody does |
+//! | `lock` | the process that writes here, while the run is trained |
 //! | `checkpoints/ITERATION/` | weights (safetensors) and everything else a run is |
 //! | `policy.daa`, `policy-SEED.daa` | the exported images of the first and of other seeds, once there are any |
 //! | `summary.json` | the last line of `train --json` |
@@ -35,7 +35,7 @@ impl RunDirectory {
     /// A place for a run: `path`, which is made if it is not there, or the next free one below `runs/`.
     ///
     /// # Errors
-    /// When it cannot be written, or holds something that is no run.
+    /// When it cannot be written, or is a folder with other files and no run.
     pub fn claim(path: Option<&Path>, config: &Config) -> Result<Self> {
         let Some(path) = path else { return Ok(Self { path: Self::next_free(config)? }) };
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
@@ -44,7 +44,7 @@ impl RunDirectory {
             .with_context(|| format!("cannot read {}", path.display()))?
             .flatten()
             .map(|entry| entry.file_name());
-        // What a run killed in its first moments leaves behind.
+        // Files of a run that was killed while it began.
         let ours = |name: &std::ffi::OsString| {
             name == "lock"
                 || name == "task"
@@ -75,14 +75,14 @@ impl RunDirectory {
         self.config().exists()
     }
 
-    /// Whether the run here has come to its end.
+    /// Whether the run here is finished.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.summary().exists()
     }
 
-    /// Deletes what a process that was killed had not finished: files and checkpoints that were to be renamed,
-    /// `.NAME.PID`. Only for whoever holds the lock.
+    /// Deletes the unfinished files and checkpoints of a process that was killed,
+    /// `.NAME.PID`. The caller must hold the lock.
     pub fn remove_leftovers(&self) {
         for folder in [self.path.clone(), self.checkpoints()] {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -90,7 +90,7 @@ impl RunDirectory {
                 let unfinished =
                     name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once('.'));
                 if unfinished.is_some_and(|(_, pid)| pid.parse::<u32>().is_ok()) {
-                    // What cannot be deleted is in nobody's way, but for its space.
+                    // A leftover that cannot be deleted only costs disk space.
                     let _ =
                         fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
                 }
@@ -145,7 +145,7 @@ impl RunDirectory {
         Ok((directory, config))
     }
 
-    /// Where it is.
+    /// Path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -163,37 +163,37 @@ impl RunDirectory {
         self.path.join("times.csv")
     }
 
-    /// Where event files are.
+    /// Folder of the event files.
     #[must_use]
     pub fn tensorboard(&self) -> PathBuf {
         self.path.join("tensorboard")
     }
 
-    /// What says who writes here.
+    /// Path of the lock.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.path.join("lock")
     }
 
-    /// Where checkpoints are.
+    /// Folder of the checkpoints.
     #[must_use]
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
 
-    /// Where the exported image is.
+    /// Path of the exported image.
     #[must_use]
     pub fn image(&self) -> PathBuf {
         self.path.join("policy.daa")
     }
 
-    /// Where the image of another seed than the first is.
+    /// Path of the image of another seed than the first.
     #[must_use]
     pub fn image_of(&self, seed: u64) -> PathBuf {
         self.path.join(format!("policy-{seed}.daa"))
     }
 
-    /// Where the summary is.
+    /// Path of the summary.
     #[must_use]
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")
@@ -204,9 +204,9 @@ impl RunDirectory {
     /// # Errors
     /// When they cannot be written.
     pub fn clear_metrics(&self) -> Result<()> {
-        let head = |columns: &[&str]| columns.join(",") + "\n";
-        write_atomically(&self.metrics(), head(&Metrics::COLUMNS).as_bytes())?;
-        write_atomically(&self.times(), head(&Metrics::TIME_COLUMNS).as_bytes())
+        let head = |columns: Vec<String>| columns.join(",") + "\n";
+        write_atomically(&self.metrics(), head(Metrics::columns()).as_bytes())?;
+        write_atomically(&self.times(), head(Metrics::time_columns()).as_bytes())
     }
 
     /// Adds an iteration: a line for each seed to `metrics.csv`, one to `times.csv`.
@@ -214,17 +214,17 @@ impl RunDirectory {
     /// # Errors
     /// When a file cannot be written.
     pub fn append(&self, seeds: &[Metrics]) -> Result<()> {
-        let lines: String = seeds.iter().map(|metrics| metrics.csv() + "\n").collect();
+        let lines: String = seeds.iter().map(|seed| seed.cells().join(",") + "\n").collect();
         append(&self.metrics(), &lines)?;
         // Times are those of all seeds together.
         let Some(first) = seeds.first() else { return Ok(()) };
-        append(&self.times(), &(first.times_csv() + "\n"))
+        append(&self.times(), &(first.time_cells().join(",") + "\n"))
     }
 
-    /// Puts on the disk what was appended.
+    /// Flushes appended lines to the disk.
     ///
     /// # Errors
-    /// When it cannot be.
+    /// When they cannot be written.
     pub fn sync_metrics(&self) -> Result<()> {
         let advice = Some(self.path.join(ADVICE)).filter(|place| place.exists());
         for place in [self.metrics(), self.times()].into_iter().chain(advice) {
@@ -257,15 +257,16 @@ impl RunDirectory {
         Ok(file)
     }
 
-    /// Drops the lines of `metrics.csv` and `times.csv` after an iteration, and what a killed process
-    /// left of a line: they will be made again.
+    /// Drops the lines of `metrics.csv` and `times.csv` after an iteration, and the incomplete line of a process
+    /// that was killed. The resumed run writes them again.
     ///
     /// # Errors
     /// When a file cannot be read or written.
     pub fn rewind_metrics(&self, iteration: u64) -> Result<()> {
-        for (place, columns) in
-            [(self.metrics(), Metrics::COLUMNS.len()), (self.times(), Metrics::TIME_COLUMNS.len())]
-        {
+        for (place, columns) in [
+            (self.metrics(), Metrics::columns().len()),
+            (self.times(), Metrics::time_columns().len()),
+        ] {
             let text = read_text(&place, RECORDED)
                 .with_context(|| format!("cannot read {}", place.display()))?;
             let whole = |line: &&str| line.ends_with('\n') && line.split(',').count() == columns;
@@ -329,7 +330,7 @@ mod tests {
         for iteration in 1..=5 {
             directory.append(&[Metrics { iteration, ..Metrics::default() }]).unwrap();
         }
-        // What a killed process was about to write begins with a number that was.
+        // An incomplete line may begin with the number of an earlier iteration.
         let whole = fs::read_to_string(directory.metrics()).unwrap();
         let torn = format!("{whole}{}", whole.lines().nth(2).unwrap());
         for cut in ["1,", "12", &torn[whole.len()..]] {

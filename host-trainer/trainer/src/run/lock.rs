@@ -1,11 +1,10 @@
 //! One process a run directory.
 //!
-//! The lock is the kernel's (`flock`), so it is gone as soon as its owner is, however that one died.
-//! What the file says is for people, and for other machines on a shared disk that knows no locks: the
-//! owner writes the time into it every few seconds.
+//! The lock is the kernel's, so it is released when its process ends, whatever ended the process. The text in
+//! the file is for people, and for other machines on a shared disk without locks: the owner writes the time
+//! into the file every few seconds.
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Time between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Seconds without one after which another machine's lock is nobody's.
+/// Seconds without a sign of life after which another machine's lock counts as abandoned.
 const STALE: u64 = 60;
 
 /// Who holds a run directory.
@@ -30,7 +29,7 @@ pub struct Owner {
     pub heartbeat: u64,
 }
 
-/// A run directory that is ours until this is dropped.
+/// The lock of a run directory, held until the value is dropped.
 #[derive(Debug)]
 pub struct Lock {
     place: PathBuf,
@@ -38,7 +37,7 @@ pub struct Lock {
     _file: File,
     stop: Option<Sender<()>>,
     heart: Option<JoinHandle<()>>,
-    /// Whose lock was taken over.
+    /// The owner of an abandoned lock that was taken over.
     pub previous: Option<Owner>,
 }
 
@@ -56,7 +55,7 @@ fn sign(file: &File, owner: &Owner) -> std::io::Result<()> {
     file.write_all_at(format!("{text:<160}\n").as_bytes(), 0)
 }
 
-/// Whom a lock file names.
+/// The owner that a lock file names.
 fn owner(file: &File) -> Option<Owner> {
     let mut bytes = [0; 512];
     let len = file.read_at(&mut bytes, 0).ok()?;
@@ -64,10 +63,10 @@ fn owner(file: &File) -> Option<Owner> {
 }
 
 impl Lock {
-    /// Takes a directory's lock, `place`, as soon as it is free, which may last as long as `wait`.
+    /// Takes the lock file `place` of a directory, and waits for at most `wait` until it is free.
     ///
     /// # Errors
-    /// When another process still has it then, which is named, or the file cannot be written.
+    /// When another process, which is named, still holds the lock after that, or the file cannot be written.
     pub fn take(place: &Path, wait: Duration) -> Result<Self> {
         let me = Owner { pid: std::process::id(), host: host(), heartbeat: now() };
         let begun = Instant::now();
@@ -79,12 +78,12 @@ impl Lock {
                 .truncate(false)
                 .open(place)
                 .with_context(|| format!("cannot make the lock {}", place.display()))?;
-            let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            let free = file.try_lock().is_ok();
             let other = owner(&file).filter(|owner| {
                 !free || owner.host != me.host && now().saturating_sub(owner.heartbeat) < STALE
             });
             if free && other.is_none() {
-                // Its last owner may have deleted it between our opening and our locking it.
+                // The last owner may have deleted the file after it was opened here and before it was locked.
                 let on_disk = place.metadata().ok().map(|data| (data.dev(), data.ino()));
                 if on_disk == file.metadata().ok().map(|data| (data.dev(), data.ino())) {
                     break file;
@@ -112,7 +111,7 @@ impl Lock {
             let mut me = me;
             while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
                 me.heartbeat = now();
-                // A disk that is full or gone is reported where the run itself writes.
+                // A full or missing disk is reported where the run itself writes.
                 let _ = sign(&pulse, &me);
             }
         });
@@ -130,10 +129,10 @@ impl Drop for Lock {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(heart) = self.heart.take() {
-            // It does not panic; if it did, the lock is given back all the same.
+            // A panic of that thread does not keep the lock from being released.
             let _ = heart.join();
         }
-        // Deleted before it is unlocked, so that nobody locks a file that is about to go.
+        // The file is deleted before it is unlocked, so that no process locks a file that is about to be deleted.
         let _ = std::fs::remove_file(&self.place);
     }
 }
@@ -154,7 +153,7 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("another --run-dir"), "{error}");
-        // Somebody who waits gets it when it is free.
+        // A waiting process gets the lock when it is free.
         let waiting = {
             let place = place.clone();
             std::thread::spawn(move || Lock::take(&place, Duration::from_secs(600)).map(drop))
@@ -174,7 +173,7 @@ mod tests {
             let file = File::create(&place).unwrap();
             sign(&file, owner).unwrap();
         };
-        // On this machine the kernel knows that nobody holds it, whatever the file says.
+        // On this machine the kernel knows that the lock is free, whatever the file says.
         let dead = Owner { pid: 4_000_000, host: host(), heartbeat: now() };
         write(&dead);
         let lock = Lock::take(&place, Duration::ZERO).unwrap();
@@ -187,7 +186,7 @@ mod tests {
         assert!(error.contains("process 7 on far-away"), "{error}");
         write(&Owner { heartbeat: now() - STALE - 1, ..far });
         assert!(Lock::take(&place, Duration::ZERO).is_ok());
-        // A file that says nothing is nobody's.
+        // A file without an owner is free.
         std::fs::write(&place, "garbage").unwrap();
         assert!(Lock::take(&place, Duration::ZERO).is_ok());
     }

@@ -1,4 +1,4 @@
-//! A run that exists, opened as one of its checkpoints left it.
+//! Opens an existing run at one of its checkpoints.
 
 use super::checkpoint::{self, Which};
 use super::directory::RunDirectory;
@@ -7,7 +7,7 @@ use anyhow::Result;
 use std::path::Path;
 use tch::Device;
 
-/// The trainer of a run, as its newest checkpoint left it.
+/// The trainer of a run at its newest checkpoint.
 ///
 /// # Errors
 /// When there is no such run, or none of its checkpoints can be read.
@@ -15,7 +15,7 @@ pub fn load(path: &Path) -> Result<(RunDirectory, Trainer)> {
     load_checkpoint(path, Which::Newest)
 }
 
-/// The trainer of a run, as a checkpoint left it.
+/// The trainer of a run at a given checkpoint.
 ///
 /// # Errors
 /// When there is no such run or checkpoint, or the checkpoint cannot be read.

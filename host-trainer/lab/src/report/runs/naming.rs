@@ -1,6 +1,8 @@
 //! Rules by which runs form an arm, and names of arms.
 
 use super::record::Record;
+use daa_trainer::estimator::{self, Extra};
+use daa_trainer::update;
 use toml::{Table, Value};
 
 /// Options in which the runs of one arm may differ.
@@ -66,17 +68,15 @@ pub(super) fn kept(config: &Table) -> Table {
 /// The algorithm in the paper's words.
 #[must_use]
 pub(super) fn method(record: &Record) -> String {
-    let update = match record.word("update.kind") {
-        "" => "PPO".to_owned(),
-        update => update.to_uppercase(),
+    let (estimator, update) = (record.word("estimator.kind"), record.word("update.kind"));
+    let update = match update::find(update) {
+        Some(update) => update.report_name.to_owned(),
+        None if update.is_empty() => "PPO".to_owned(),
+        None => update.to_uppercase(),
     };
-    match record.word("estimator.kind") {
-        "single" => update,
-        "dynamics" => format!("DAA-{update}"),
-        "rewind" => format!("AA-{update}"),
-        "q_network" => format!("QAA-{update}"),
-        "simulated_states" => format!("{update} on simulated states"),
-        other => format!("{update}, {other}"),
+    match estimator::find(estimator) {
+        Some(estimator) => estimator.report_name.replace("{}", &update),
+        None => format!("{update}, {estimator}"),
     }
 }
 
@@ -87,9 +87,12 @@ fn name_by(record: &Record, keys: &[&str]) -> String {
         words.push(method(record));
     }
     // What a single action does not have cannot be its name.
-    let without: &[&str] = match record.word("estimator.kind") {
-        "single" => &["estimator.num_actions", "estimator.horizon", "estimator.noise"],
-        _ => &[],
+    let nothing = estimator::find(record.word("estimator.kind"))
+        .is_some_and(|estimator| estimator.extra == Extra::Nothing);
+    let without: &[&str] = if nothing {
+        &["estimator.num_actions", "estimator.horizon", "estimator.noise"]
+    } else {
+        &[]
     };
     for key in keys.iter().filter(|key| !algorithm.contains(key) && !without.contains(key)) {
         let value = record.config.get(*key).map(shown).unwrap_or_default();

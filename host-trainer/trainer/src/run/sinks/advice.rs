@@ -9,15 +9,15 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The file, where there is an advisor.
+/// The file of advice; without an advisor nothing is written.
 #[derive(Debug)]
 pub struct AdviceFile {
     path: Option<PathBuf>,
 }
 
 impl AdviceFile {
-    /// Begins the file of a run, or goes on with it: lines of iterations that will be made again are
-    /// dropped, and the last N that was chosen counts.
+    /// Begins the file of a run, or continues it: lines of iterations that will be repeated are dropped, and
+    /// the advisor takes the last N that was chosen.
     ///
     /// # Errors
     /// When the file cannot be read or written, or is gone though N was chosen by it.
@@ -26,7 +26,7 @@ impl AdviceFile {
         let Some(advisor) = &mut trainer.advisor else { return Ok(Self { path: None }) };
         let path = folder.join(FILE);
         let mut text = Advice::COLUMNS.join(",") + "\n";
-        // Advice that is only read can begin anew, a choice that is lost changes the run.
+        // Without the last choice of N the run would continue differently.
         if iteration > 0 && (path.exists() || advisor.chosen().is_some()) {
             let found = read_text(&path, RECORDED).with_context(|| {
                 format!("cannot read {}, where the number of actions is written", path.display())
@@ -47,7 +47,7 @@ impl AdviceFile {
         Ok(Self { path: Some(path) })
     }
 
-    /// Writes down what was said, and says it.
+    /// Appends the new advice to the file, and passes it to `say`.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -1,4 +1,4 @@
-//! A run's event files, as it goes: `tensorboard --logdir runs`.
+//! A run's event files, written while it trains: `tensorboard --logdir runs`.
 
 use super::tensorboard::{EventFile, scalars};
 use crate::metrics::Metrics;
@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct Events {
     folder: std::path::PathBuf,
-    /// Decisions behind the run when this process began.
+    /// Decisions of the run when this process began.
     done: u64,
     seeds: BTreeMap<u64, EventFile>,
 }
@@ -21,7 +21,7 @@ fn now() -> f64 {
 }
 
 impl Events {
-    /// Of a run that has `done` decisions behind it: what was written of later ones is void.
+    /// The files of a run that has taken `done` decisions. Values of later decisions become void.
     ///
     /// # Errors
     /// When the folder cannot be made.
@@ -44,9 +44,8 @@ impl Events {
                 self.seeds.insert(seed.seed, file);
             }
             let Some(file) = self.seeds.get_mut(&seed.seed) else { continue };
-            let (line, times) = (seed.csv(), seed.times_csv());
-            let mut found = scalars(&Metrics::COLUMNS, &line.split(',').collect::<Vec<_>>());
-            found.extend(scalars(&Metrics::TIME_COLUMNS, &times.split(',').collect::<Vec<_>>()));
+            let mut found = scalars(&Metrics::columns(), &seed.cells());
+            found.extend(scalars(&Metrics::time_columns(), &seed.time_cells()));
             file.append(now(), seed.decisions, &found)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! What a person or a script sees of a run: a bar on a terminal, lines elsewhere, JSON on request.
+//! How a run is shown while it trains: a bar on a terminal, lines elsewhere, JSON on request.
 
-use crate::metrics::{Metrics, Times, mean};
+use crate::metrics::{Metrics, Phase, Times, mean};
 use anyhow::Result;
 use daa_envs::output;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -52,7 +52,7 @@ fn sparkline(values: &[f64], columns: usize) -> String {
 }
 
 impl Progress {
-    /// For a run of `decisions`, of which `done` are behind it.
+    /// The progress of a run of `decisions` decisions, `done` of which have been taken.
     #[must_use]
     pub fn new(show: Show, decisions: u64, done: u64) -> Self {
         let bar = (show == Show::Human && std::io::stderr().is_terminal()).then(|| {
@@ -66,7 +66,7 @@ impl Progress {
         Self { show, bar, evaluation: None, returns: Vec::new(), times: Times::default() }
     }
 
-    /// After an iteration: the metrics of every seed.
+    /// Shows an iteration: the metrics of every seed.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -116,25 +116,18 @@ impl Progress {
         )
     }
 
-    /// Where the time goes, in percent.
+    /// Share of each phase in the time so far, in percent.
     fn phases(&self) -> String {
         let times = &self.times;
-        let phases = [
-            ("acting", times.acting),
-            ("environments", times.environment),
-            ("preparing", times.preparing),
-            ("model", times.model),
-            ("extra actions", times.extra),
-            ("policy", times.policy),
-            ("evaluation", times.evaluation),
-        ];
+        let phases: Vec<_> =
+            Phase::ALL.iter().map(|phase| (phase.words(), times.of(*phase))).collect();
         let all = phases.iter().map(|(_, seconds)| seconds).sum::<f64>().max(1e-9);
         let shown = phases.iter().filter(|(_, seconds)| seconds / all >= 0.005);
         let each = shown.map(|(name, seconds)| format!("{name} {:.0} %", 100.0 * seconds / all));
         each.collect::<Vec<_>>().join("  ")
     }
 
-    /// Prints a line for people without disturbing the bar.
+    /// Prints a line above the progress bar.
     pub fn say(&self, line: &str) {
         match (self.show, &self.bar) {
             (Show::Human, Some(bar)) => bar.suspend(|| eprintln!("{line}")),
@@ -143,7 +136,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the progress bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -15,11 +15,12 @@
 //! | | `step` | 2, int64 |
 //! | | `file_version` | 3, string: `brain.Event:2`, in the first record |
 //! | | `summary` | 5, `Summary` |
-//! | | `session_log` | 7, `SessionLog`: what stands at this step and after it is void |
+//! | | `session_log` | 7, `SessionLog`: values at this step and later ones are void |
 //! | `Summary` | `value` | 1, repeated `Value` |
 //! | `Value` | `tag`, `simple_value` | 1, string; 2, float |
 //! | `SessionLog` | `status` | 1, enum: 1 is `START` |
 
+use crate::metrics::tag;
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::io::Write;
@@ -40,7 +41,7 @@ impl EventFile {
     /// When it cannot be written.
     pub fn create(folder: &Path, wall_time: f64) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        // A run that goes on within a second must not write over what it wrote before.
+        // A run that is resumed within a second must not overwrite its earlier file.
         let mut second = wall_time.max(0.0) as u64;
         let path = loop {
             let path = folder.join(format!("events.out.tfevents.{second:010}.host-trainer"));
@@ -58,7 +59,7 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Says that a run goes on from a checkpoint at `step`: TensorBoard forgets what it read of this
+    /// Records that the run was resumed from a checkpoint at `step`: TensorBoard discards what it read of this
     /// step and of later ones.
     ///
     /// # Errors
@@ -100,28 +101,16 @@ impl EventFile {
 /// The scalars of a line of `metrics.csv`: its numbers, under tags that TensorBoard shows in groups.
 ///
 /// ```
-/// use crate::run::sinks::tensorboard::scalars;
+/// use daa_trainer::run::sinks::tensorboard::scalars;
 /// let found = scalars(&["decisions", "evaluation_return", "kl"], &["100", "", "0.5"]);
 /// assert_eq!(found, [("train/kl".to_owned(), 0.5)]);
 /// ```
 #[must_use]
-pub fn scalars(columns: &[&str], cells: &[&str]) -> Vec<(String, f32)> {
-    let known = columns.iter().zip(cells).filter(|(name, _)| !PLACES.contains(name));
-    known.filter_map(|(name, cell)| Some((tag(name), cell.parse().ok()?))).collect()
-}
-
-/// Columns that say which line it is.
-const PLACES: [&str; 3] = ["iteration", "seed", "decisions"];
-
-fn tag(column: &str) -> String {
-    let group = if column.ends_with("_return") || column.ends_with("_stderr") {
-        "return"
-    } else if column.starts_with("seconds") || column == "decisions_per_second" {
-        "time"
-    } else {
-        "train"
-    };
-    format!("{group}/{column}")
+pub fn scalars<T: AsRef<str>>(columns: &[T], cells: &[T]) -> Vec<(String, f32)> {
+    let cells = columns.iter().zip(cells);
+    cells
+        .filter_map(|(name, cell)| Some((tag(name.as_ref())?, cell.as_ref().parse().ok()?)))
+        .collect()
 }
 
 /// A record of a message.

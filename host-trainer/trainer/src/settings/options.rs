@@ -1,15 +1,20 @@
 //! One definition of each option: its key, its type, its default, its help line and the values that it may
 //! have. The structs, the defaults, `train --help` and the checks come from it.
 
-use super::ConfigError;
+use super::error::ConfigError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 
+/// Hidden widths that an image can hold.
+pub(super) const HIDDEN: RangeInclusive<usize> = 1..=daa_core::image::MAX_HIDDEN;
+/// Counts whose products stay far below the largest integer.
+pub(super) const SIZE: RangeInclusive<usize> = 1..=1 << 24;
+
 /// A table of options, and the tables inside it.
 pub trait Options: Clone + Debug + Default + Serialize + DeserializeOwned {
-    /// Adds the table's options and those of its tables, in their order. `path` stands before each key:
+    /// Adds the table's options and those of its tables, in their order. `path` is the prefix of each key:
     /// `estimator.`, or nothing.
     fn entries(path: &str, entries: &mut Vec<Entry>);
 
@@ -43,7 +48,7 @@ pub struct Entry {
 pub trait Rule<T> {
     /// Whether the option may have this value.
     fn allows(&self, value: &T) -> bool;
-    /// What stands after "it must be" in a message.
+    /// The words after "it must be" in a message.
     fn must_be(&self) -> String;
 }
 
@@ -119,7 +124,7 @@ pub fn obey<T: Debug, R: Rule<T>>(
 ///
 /// ```
 /// use daa_trainer::config::{Options, help};
-/// host_trainer::options! {
+/// daa_trainer::options! {
 ///     /// A lamp.
 ///     Lamp {
 ///         /// Brightness in percent
@@ -157,29 +162,29 @@ macro_rules! options {
             }
         }
 
-        impl $crate::config::options::Options for $name {
-            fn entries(path: &str, entries: &mut Vec<$crate::config::options::Entry>) {
-                $(entries.push($crate::config::options::Entry {
+        impl $crate::settings::options::Options for $name {
+            fn entries(path: &str, entries: &mut Vec<$crate::settings::options::Entry>) {
+                $(entries.push($crate::settings::options::Entry {
                     key: format!("{path}{}", stringify!($key)),
                     help: concat!($($help),+).trim_start(),
                     is_table: false,
                 });)*
                 $($(
-                    entries.push($crate::config::options::Entry {
+                    entries.push($crate::settings::options::Entry {
                         key: format!("{path}{}", stringify!($table)),
                         help: concat!($($title),+).trim_start(),
                         is_table: true,
                     });
                     let inside = format!("{path}{}.", stringify!($table));
-                    <$section as $crate::config::options::Options>::entries(&inside, entries);
+                    <$section as $crate::settings::options::Options>::entries(&inside, entries);
                 )+)?
             }
 
-            fn check_each(&self, path: &str) -> Result<(), $crate::config::ConfigError> {
-                $($($crate::config::options::obey(&$rule, &self.$key, path, stringify!($key))?;)?)*
+            fn check_each(&self, path: &str) -> Result<(), $crate::settings::ConfigError> {
+                $($($crate::settings::options::obey(&$rule, &self.$key, path, stringify!($key))?;)?)*
                 $($(
                     let inside = format!("{path}{}.", stringify!($table));
-                    $crate::config::options::Options::check_each(&self.$table, &inside)?;
+                    $crate::settings::options::Options::check_each(&self.$table, &inside)?;
                 )+)?
                 let _ = path;
                 Ok(())

@@ -1,45 +1,9 @@
 //! `[estimator]` and `[model]`: where extra actions come from.
 
-use super::options::AboveZero;
+use super::options::{AboveZero, HIDDEN, SIZE};
 use daa_core::Activation;
 use daa_core::dynamics::TransitionTarget;
 use serde::{Deserialize, Serialize};
-
-/// The source of each state's extra actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EstimatorKind {
-    /// No extra actions: each state has the action taken (PPO).
-    Single,
-    /// The simulator, rewound to each state (AA).
-    Rewind,
-    /// A network of the actions' values (QAA).
-    QNetwork,
-    /// A learned dynamics model (DAA).
-    Dynamics,
-    /// No extra actions; a learned dynamics model adds states (Fig. 4).
-    SimulatedStates,
-}
-
-impl EstimatorKind {
-    /// Whether a dynamics model is learned.
-    #[must_use]
-    pub fn has_model(self) -> bool {
-        matches!(self, Self::Dynamics | Self::SimulatedStates)
-    }
-
-    /// Whether trajectories of `estimator.horizon` steps are simulated, by the simulator or by the model.
-    #[must_use]
-    pub fn has_horizon(self) -> bool {
-        matches!(self, Self::Rewind | Self::Dynamics | Self::SimulatedStates)
-    }
-
-    /// Whether states have more than one action.
-    #[must_use]
-    pub fn has_extra_actions(self) -> bool {
-        matches!(self, Self::Rewind | Self::QNetwork | Self::Dynamics)
-    }
-}
 
 /// How the noise of a state's N actions is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +20,8 @@ pub enum NoiseScheme {
 crate::options! {
     /// The estimator: how each visited state is scored.
     EstimatorOptions {
-        /// Source of the extra actions: single (none: PPO), rewind (AA), q_network (QAA), dynamics (DAA); simulated_states adds states instead
-        kind: EstimatorKind = EstimatorKind::Dynamics;
+        /// Estimator: the source of each state's extra actions
+        kind: String = "dynamics".to_owned();
         /// Extra actions of each state, N; with simulated_states, simulated states for each real one
         num_actions: usize = 8, 1..=1024;
         /// Simulated steps behind each extra action, H
@@ -75,9 +39,9 @@ crate::options! {
     /// The dynamics model of the estimators `dynamics` and `simulated_states`.
     ModelOptions {
         /// Hidden width of the transition network
-        transition_hidden: usize = 64, super::HIDDEN;
+        transition_hidden: usize = 64, HIDDEN;
         /// Hidden width of the reward network
-        reward_hidden: usize = 64, super::HIDDEN;
+        reward_hidden: usize = 64, HIDDEN;
         /// Activation: relu, leaky_relu, tanh or silu
         activation: Activation = Activation::Silu;
         /// One network of width transition_hidden for transition and reward, instead of two networks
@@ -89,11 +53,11 @@ crate::options! {
         /// Epsilon of Adam
         adam_epsilon: f64 = 1e-8, AboveZero;
         /// Transitions of each minibatch
-        minibatch_size: usize = 256, super::SIZE;
+        minibatch_size: usize = 256, SIZE;
         /// Gradient steps in each iteration
-        steps: usize = 400, super::SIZE;
+        steps: usize = 400, SIZE;
         /// Gradient steps in the first iteration that trains the model
-        first_steps: usize = 1600, super::SIZE;
+        first_steps: usize = 1600, SIZE;
         /// Decisions before the model is first trained and used
         start: u64 = 4096;
         /// Round the widest matrix products to bfloat16: faster on processors with AVX-512 BF16 and on GPUs

@@ -3,8 +3,8 @@
 use daa_envs as task;
 use std::path::PathBuf;
 
-/// Why there is no configuration. Each message is one line that names the key, where it stands, and what
-/// to write instead.
+/// Why there is no configuration. Each message is one line that names the key, its source, and what to
+/// write instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -19,12 +19,24 @@ pub enum ConfigError {
         /// The nearest preset.
         nearest: &'static str,
     },
+    /// No estimator or update of that name.
+    #[error("{key} = {name:?} does not exist: did you mean {nearest}? There are {known}")]
+    UnknownName {
+        /// The key.
+        key: &'static str,
+        /// The name.
+        name: String,
+        /// The nearest name.
+        nearest: String,
+        /// All names.
+        known: String,
+    },
     /// A key that no option has.
     #[error("unknown key {key:?} in {source_name}: did you mean {nearest}?")]
     UnknownKey {
         /// The key.
         key: String,
-        /// Where it stands.
+        /// The source of the key.
         source_name: String,
         /// The nearest key.
         nearest: String,
@@ -32,7 +44,7 @@ pub enum ConfigError {
     /// A key that options had while the configuration was one flat table.
     #[error("{source_name}: {old} is now {new}")]
     Renamed {
-        /// Where it stands.
+        /// The source of the key.
         source_name: String,
         /// The key of older versions.
         old: String,
@@ -80,9 +92,9 @@ pub enum ConfigError {
     /// A value of another type.
     #[error("{source_name}: {message}")]
     Value {
-        /// Where it stands.
+        /// The source of the key.
         source_name: String,
-        /// What the parser said.
+        /// The parser's message.
         message: String,
     },
     /// A file that cannot be read.

@@ -1,29 +1,16 @@
 //! `[update]`, `[ppo]`, `[trpo]` and `[normalise]`: how actor and critic learn from a batch.
 
-use super::options::{AboveZero, NotNegative};
-use serde::{Deserialize, Serialize};
-
-/// How the actor learns from scored actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UpdateKind {
-    /// Proximal policy optimisation: several epochs on the clipped surrogate.
-    Ppo,
-    /// Advantage actor-critic: one epoch of the plain policy gradient.
-    A2c,
-    /// Trust region policy optimisation: one natural-gradient step of a given KL divergence.
-    Trpo,
-}
+use super::options::{AboveZero, NotNegative, SIZE};
 
 crate::options! {
     /// The update of actor and critic.
     UpdateOptions {
-        /// Algorithm: ppo, a2c or trpo
-        kind: UpdateKind = UpdateKind::Ppo;
+        /// Update: the algorithm that improves the actor
+        kind: String = "ppo".to_owned();
         /// Epochs over a batch; the actor of a2c makes one, that of trpo one step
         epochs: usize = 10, 1..=1000;
         /// States of each minibatch; must divide rollout.num_envs * rollout.length
-        minibatch_size: usize = 64, super::SIZE;
+        minibatch_size: usize = 64, SIZE;
         /// Learning rate of actor and critic
         learning_rate: f64 = 1e-3, AboveZero;
         /// Lower the learning rate linearly to 0 over the run

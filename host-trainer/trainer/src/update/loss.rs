@@ -1,38 +1,89 @@
-//! The policy's loss over K actions a state, and its derivatives.
+//! The actor's loss over K actions a state and its derivatives, and epochs of gradient steps on it.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `ratio` | `[S, B, K]` | probability now over probability then |
-//! | PPO's loss | `[S]` | `-mean min(ratio A, clamp(ratio, 1 - c, 1 + c) A) - beta H` (Schulman et al. 2017, Eq. 7) |
-//! | A2C's loss | `[S]` | `-mean A ln pi - beta H` (Mnih et al. 2016): the paper's Eq. 3 as it stands |
+//! | `gain` | `[S, B, K]` | what an update maximises of each action, such as `A ln pi` |
+//! | loss | `[S]` | `-mean gain - beta H` |
 //! | `dmean` | `[S, B, A]` | the loss's derivative by the Gaussian's mean |
 
-use crate::config::{Config, UpdateKind};
+use super::interface::{ActorLesson, ActorReport};
+use crate::data::Shuffle;
 use crate::gaussian::log_probs;
 use crate::nn::Network;
-use daa_envs::streams::fill_uniform;
+use crate::settings::Config;
+use daa_envs::streams::{Purpose, fill_uniform, stream};
 use rand::Rng;
 use tch::{Kind, Tensor};
 
-/// One step on a minibatch of `z [S, B, D]`, `actions [S, B, K, A]`, `log_probs` and `advantages`
-/// `[S, B, K]`. Loss, KL divergence and clip fraction, `[S, 3]`.
-pub(super) fn learn<R: Rng>(
+/// The actions of a minibatch, under the policy of today and the one that acted.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    /// Log-probabilities today, `[S, B, K]`.
+    pub log_probs: &'a Tensor,
+    /// Probability today over probability then, `[S, B, K]`.
+    pub ratio: &'a Tensor,
+    /// Advantages, `[S, B, K]`.
+    pub advantages: &'a Tensor,
+    /// Weights of a state's actions, `[1, 1, K]`, the action taken first, with mean 1.
+    pub weights: &'a Tensor,
+    /// The resolved configuration.
+    pub config: &'a Config,
+}
+
+/// What an update maximises, and its derivative.
+#[derive(Debug)]
+pub struct Gain {
+    /// Weighted gain of each action, `[S, B, K]`.
+    pub value: Tensor,
+    /// Derivative of the weighted gain by the action's log-probability, `[S, B, K]`.
+    pub by_log_prob: Tensor,
+}
+
+/// Improves an actor by gradient steps on minibatches of a lesson, `epochs` times through the lesson.
+/// `gain` is what the steps maximise.
+pub fn learn_in_epochs(
     actor: &mut Network,
-    [z, actions, old_log_probs, advantages]: [Tensor; 4],
+    lesson: &ActorLesson<'_>,
+    epochs: usize,
+    gain: fn(&Candidates<'_>) -> Gain,
+) -> Vec<ActorReport> {
+    let ActorLesson { scored, seeds, config, iteration, minibatch_size, learning_rate } = lesson;
+    let states = scored.obs.size()[1] as usize;
+    let shuffle = Shuffle::new(seeds, states, epochs, *iteration, 0);
+    let rng = |seed: &u64| stream(*seed, Purpose::Perturbation, *iteration);
+    let mut rngs: Vec<_> = seeds.iter().map(rng).collect();
+    let reports = shuffle.epochs(&scored.tensors(), *minibatch_size, |minibatch| {
+        learn(actor, minibatch, &mut rngs, gain, config, *learning_rate)
+    });
+    let report = |numbers: Vec<f64>| ActorReport {
+        policy_loss: numbers[0],
+        kl: numbers[1],
+        clip_fraction: numbers[2],
+    };
+    reports.into_iter().map(report).collect()
+}
+
+/// One step on a minibatch of `obs [S, B, D]`, `actions [S, B, K, A]`, `log_probs` and `advantages`
+/// `[S, B, K]`. Loss, KL divergence and clip fraction, `[S, 3]`.
+fn learn<R: Rng>(
+    actor: &mut Network,
+    [obs, actions, old_log_probs, advantages]: [Tensor; 4],
     rngs: &mut [R],
+    gain: fn(&Candidates<'_>) -> Gain,
     config: &Config,
     learning_rate: f64,
 ) -> Tensor {
     let advantages =
         if config.normalise.advantages { standardise(&advantages) } else { advantages };
-    let (y, cache) = actor.forward(&z);
+    let (y, cache) = actor.forward(&obs);
     let mut mean = y.tanh();
     let shift =
         (config.ppo.rpo_alpha > 0.0).then(|| perturbation(rngs, &mean, config.ppo.rpo_alpha));
     if let Some(shift) = &shift {
         mean += shift;
     }
-    let loss = loss(&mean, &actor.extra(), &actions, &old_log_probs, &advantages, config);
+    let loss = loss(&mean, &actor.extra(), &actions, &old_log_probs, &advantages, gain, config);
     let unshifted = shift.map_or_else(|| mean.shallow_clone(), |shift| &mean - shift);
     let dy = Tensor::tanh_backward(&loss.dmean, &unshifted);
     actor.backward(&cache, &dy, Some(&loss.dlog_std));
@@ -52,19 +103,19 @@ fn perturbation<R: Rng>(rngs: &mut [R], mean: &Tensor, alpha: f64) -> Tensor {
     Tensor::from_slice(&shift).view(&size[..]).to_device(mean.device())
 }
 
-/// Mean 0 and deviation 1 over the states and actions of each seed.
+/// Advantages with mean 0 and standard deviation 1 over the states and actions of each seed.
 pub(super) fn standardise(advantages: &Tensor) -> Tensor {
     let all = &[1i64, 2][..];
     let centred = advantages - advantages.mean_dim(all, true, Kind::Float);
-    let deviation = centred.square().mean_dim(all, true, Kind::Float).sqrt() + 1e-8;
-    centred / deviation
+    let std = centred.square().mean_dim(all, true, Kind::Float).sqrt() + 1e-8;
+    centred / std
 }
 
 /// The policy's loss on a minibatch, and its derivatives.
 pub(super) struct PolicyLoss {
-    /// By the Gaussians' means, `[S, B, A]`.
+    /// Derivative by the Gaussians' means, `[S, B, A]`.
     pub dmean: Tensor,
-    /// By the log deviations, `[S, A]`.
+    /// Derivative by the logarithms of the standard deviations, `[S, A]`.
     pub dlog_std: Tensor,
     /// `[S, 3]`: loss, KL, clip fraction.
     pub report: Tensor,
@@ -78,13 +129,14 @@ pub(super) fn weights(actions: i64, real_weight: f64, device: tch::Device) -> Te
     Tensor::from_slice(&weights).view([1, 1, actions]).to_device(device)
 }
 
-/// Of `mean [S, B, A]`, `log_std [S, A]` and a minibatch.
+/// The loss of a policy with `mean [S, B, A]` and `log_std [S, A]` on a minibatch.
 pub(super) fn loss(
     mean: &Tensor,
     log_std: &Tensor,
     actions: &Tensor,
     old_log_probs: &Tensor,
     advantages: &Tensor,
+    gain: fn(&Candidates<'_>) -> Gain,
     config: &Config,
 ) -> PolicyLoss {
     let over = &[1i64, 2][..];
@@ -93,17 +145,14 @@ pub(super) fn loss(
     let ratio = log_ratio.exp();
     let per_seed = (ratio.numel() / log_std.size()[0] as usize) as f64;
     let weights = weights(ratio.size()[2], config.estimator.real_weight, ratio.device());
-    let (loss, dlog_prob) = if config.update.kind == UpdateKind::Ppo {
-        let gain = &ratio * advantages;
-        let clipped = ratio.clamp(1.0 - config.ppo.clip, 1.0 + config.ppo.clip) * advantages;
-        // Where the minimum is the clipped gain, and only there, the loss is flat.
-        let flows = gain.le_tensor(&clipped).to_kind(Kind::Float) * &weights;
-        (gain.minimum(&clipped) * &weights, gain * flows)
-    } else {
-        let weighted = advantages * &weights;
-        (log_probs * &weighted, weighted)
-    };
-    let dlog_prob = (dlog_prob * (-1.0 / per_seed)).unsqueeze(3);
+    let gain = gain(&Candidates {
+        log_probs: &log_probs,
+        ratio: &ratio,
+        advantages,
+        weights: &weights,
+        config,
+    });
+    let dlog_prob = (gain.by_log_prob * (-1.0 / per_seed)).unsqueeze(3);
     let (seeds, width) = (log_std.size()[0], log_std.size()[1]);
     let precision = (log_std * -2.0).exp().view([seeds, 1, 1, width]);
     let difference = actions - mean.unsqueeze(2);
@@ -112,7 +161,7 @@ pub(super) fn loss(
     let dlog_std =
         (dlog_prob * (pull * difference - 1.0)).sum_dim_intlist(over, false, Kind::Float)
             - config.update.entropy_coefficient;
-    let loss = -loss.mean_dim(over, false, Kind::Float);
+    let loss = -gain.value.mean_dim(over, false, Kind::Float);
     let kl = (&ratio - 1.0 - log_ratio).mean_dim(over, false, Kind::Float);
     let outside = (ratio - 1.0).abs().gt(config.ppo.clip).to_kind(Kind::Float);
     let outside = outside.mean_dim(over, false, Kind::Float);
@@ -123,6 +172,7 @@ pub(super) fn loss(
 pub(super) mod tests {
     use super::*;
     use crate::nn::AdamOptions;
+    use crate::update::{a2c, ppo};
     use daa_core::{Activation, MlpShape};
     use daa_envs::streams::{Purpose, stream};
     use tch::Device;
@@ -164,7 +214,15 @@ pub(super) mod tests {
         let (mean, log_std, actions, advantages) = batch();
         let now = log_probs(&actions, &mean, &log_std).detach();
         let old = now + Tensor::randn([2, 6, 5], CPU) * 0.4;
-        let ours = loss(&mean.detach(), &log_std.detach(), &actions, &old, &advantages, &config());
+        let ours = loss(
+            &mean.detach(),
+            &log_std.detach(),
+            &actions,
+            &old,
+            &advantages,
+            ppo::gain,
+            &config(),
+        );
         let ratio = (log_probs(&actions, &mean, &log_std) - &old).exp();
         let surrogate = (&ratio * &advantages).minimum(&(ratio.clamp(0.8, 1.2) * &advantages));
         let loss = -weighted_mean(&surrogate) - log_std.sum(Kind::Float) * 0.03;
@@ -180,10 +238,17 @@ pub(super) mod tests {
     fn the_plain_gradient_equals_autograds() {
         tch::manual_seed(16);
         let (mean, log_std, actions, advantages) = batch();
-        let mut config = config();
-        config.update.kind = UpdateKind::A2c;
+        let config = config();
         let old = Tensor::zeros([2, 6, 5], CPU);
-        let ours = loss(&mean.detach(), &log_std.detach(), &actions, &old, &advantages, &config);
+        let ours = loss(
+            &mean.detach(),
+            &log_std.detach(),
+            &actions,
+            &old,
+            &advantages,
+            a2c::gain,
+            &config,
+        );
         let gain = log_probs(&actions, &mean, &log_std) * &advantages;
         let loss = -weighted_mean(&gain) - log_std.sum(Kind::Float) * 0.03;
         let theirs = Tensor::run_backward(&[loss], &[&mean, &log_std], false, false);
@@ -201,13 +266,14 @@ pub(super) mod tests {
         let old = log_probs(&actions, &mean, &log_std) + 0.05;
         let mut config = config();
         config.estimator.real_weight = 1.0;
-        let once = loss(&mean, &log_std, &actions, &old, &advantages, &config);
+        let once = loss(&mean, &log_std, &actions, &old, &advantages, ppo::gain, &config);
         let copies = loss(
             &mean.repeat_interleave_self_int(5, 1, None::<i64>),
             &log_std,
             &actions.view([1, 30, 1, 2]),
             &old.view([1, 30, 1]),
             &advantages.view([1, 30, 1]),
+            ppo::gain,
             &config,
         );
         let summed =
@@ -226,8 +292,8 @@ pub(super) mod tests {
             let extra = (2, -0.5);
             Network::new(&mut [rng()], shape, Activation::Tanh, 1.0, extra, options, Device::Cpu)
         };
-        let z = Tensor::randn([1, 6, 3], CPU);
-        let mean = network().predict(&z).tanh();
+        let obs = Tensor::randn([1, 6, 3], CPU);
+        let mean = network().predict(&obs).tanh();
         let actions = mean.unsqueeze(2) + Tensor::randn([1, 6, 1, 2], CPU) * 0.5;
         let old = log_probs(&actions, &mean, &network().extra());
         let advantages = Tensor::ones([1, 6, 1], CPU);
@@ -235,8 +301,8 @@ pub(super) mod tests {
             let mut network = network();
             let mut config = config();
             config.ppo.rpo_alpha = alpha;
-            let data = [&z, &actions, &old, &advantages].map(Tensor::shallow_clone);
-            let report = learn(&mut network, data, &mut [rng()], &config, 1e-3);
+            let data = [&obs, &actions, &old, &advantages].map(Tensor::shallow_clone);
+            let report = learn(&mut network, data, &mut [rng()], ppo::gain, &config, 1e-3);
             (report.double_value(&[0, 1]), network.grads().copy())
         };
         let ((kl, plain), (kl_moved, moved)) = (run(0.0), run(0.3));

@@ -3,8 +3,8 @@
 //! All estimators draw the same ones for the same seed, iteration and state: what differs between them
 //! is their values.
 
-use super::Context;
-use crate::config::NoiseScheme;
+use super::context::Context;
+use crate::settings::NoiseScheme;
 use daa_envs::streams::{Purpose, fill_normal, stream};
 use rand::Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
