@@ -1,4 +1,4 @@
-//! What training costs, phase by phase, beside what its matrix products alone would cost.
+//! The cost of each phase of training, and the cost of its matrix products alone.
 
 use anyhow::{Result, bail};
 use daa_envs::files::write_atomically;
@@ -17,13 +17,13 @@ use tch::{Device, Kind, Tensor};
 pub struct Args {
     #[command(flatten)]
     config: Arguments,
-    /// Iterations that are measured, after one that is not
+    /// Number of measured iterations, after one that is not measured
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     iterations: u32,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Also write the table to this CSV file
+    /// CSV file of the table
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 }
@@ -31,36 +31,36 @@ pub struct Args {
 /// The cost of one phase.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
-    /// Which one.
+    /// Name of the phase.
     pub phase: &'static str,
-    /// CPU seconds of 1000 decisions.
+    /// CPU seconds per 1000 decisions.
     pub cpu_seconds: f64,
-    /// Wall seconds of 1000 decisions.
+    /// Wall seconds per 1000 decisions.
     pub wall_seconds: f64,
-    /// Multiplications and additions of its matrix products, of 1000 decisions.
+    /// Multiplications and additions of the phase's matrix products per 1000 decisions.
     pub flop: f64,
-    /// Seconds that those take at the rate of `rate`.
+    /// Seconds of these operations at the speed `rate`.
     pub floor_seconds: f64,
 }
 
-/// A measurement.
+/// Results of a benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The task.
     pub task: String,
     /// The estimator.
     pub estimator: String,
-    /// Multiplications and additions a second of a 512 x 512 x 512 product on this device.
+    /// Multiplications and additions per second of a 512 x 512 x 512 product on this device.
     pub rate: f64,
-    /// By phase, the whole last.
+    /// The costs of the phases; the last entry is their sum.
     pub costs: Vec<Cost>,
 }
 
-/// Runs the benchmark: a steady iteration of the configuration, so N and H have grown and the model
-/// has begun. One thread, unless `--threads` asks for more.
+/// Runs the benchmark. The measured iterations are those of a long run: N and H have their final values, and the
+/// model is used. One thread is used unless `--threads` sets more.
 ///
 /// # Errors
-/// Of the configuration, or of training.
+/// One line: an error of the configuration, or of training.
 pub fn run(args: &Args) -> Result<()> {
     let mut config = args.config.resolve()?;
     config.threads = args.config.run.threads.unwrap_or(1);
@@ -101,8 +101,8 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// CPU seconds of 1000 decisions that other people's code takes on cheetah run with networks of 512,
-/// measured on 2 cores of an AMD EPYC, not in this run.
+/// CPU seconds per 1000 decisions of other programs on cheetah run with networks of 512 units, measured once on 2
+/// cores of an AMD EPYC.
 fn peers(config: &Config) -> Vec<(&'static str, f64)> {
     let wide = |hidden: usize| hidden == 512;
     let alike =
@@ -111,7 +111,7 @@ fn peers(config: &Config) -> Vec<(&'static str, f64)> {
         "single" if alike => {
             vec![("released PPO", 3.0), ("CleanRL", 3.1), ("SB3", 2.6)]
         }
-        // With dynamics of 1024 it was 25.5; its model's part costs a third of that at 512.
+        // 25.5 with dynamics of 1024 units; the model's part costs a third with 512.
         "dynamics" if alike && wide(config.model.transition_hidden) => {
             vec![("released DAA", 13.0)]
         }
@@ -119,7 +119,7 @@ fn peers(config: &Config) -> Vec<(&'static str, f64)> {
     }
 }
 
-/// The table, for machines.
+/// The table as CSV.
 fn csv(report: &Report) -> String {
     let head = "task,estimator,phase,cpu_seconds_per_1000,wall_seconds_per_1000,flop_per_1000,floor_seconds_per_1000,gflop_per_second\n";
     let line = |cost: &Cost| {
@@ -140,7 +140,7 @@ fn csv(report: &Report) -> String {
 
 fn measure(config: Config, iterations: u32) -> Result<Report> {
     let device = select_device(&config.device, config.tf32)?;
-    // The schedules see a run that is longer than the measurement.
+    // The schedules are those of a run that is longer than the measurement.
     let decisions = (u64::from(iterations) + 2) * config.batch() as u64;
     let config = Config { decisions: config.decisions.max(decisions), ..config };
     let mut trainer = Trainer::new(config, device)?;
@@ -149,7 +149,7 @@ fn measure(config: Config, iterations: u32) -> Result<Report> {
     let mut rates = vec![rate(device)];
     for _ in 0..iterations {
         let metrics = trainer.iterate()?;
-        let Some(seed) = metrics.first() else { bail!("a run without seeds") };
+        let Some(seed) = metrics.first() else { bail!("the run has no seeds") };
         wall.add(&seed.clock.wall);
         cpu.add(&seed.clock.cpu);
         rates.push(rate(device));
@@ -182,7 +182,7 @@ fn measure(config: Config, iterations: u32) -> Result<Report> {
     Ok(Report { task: config.task.clone(), estimator: config.estimator.kind.clone(), rate, costs })
 }
 
-/// Multiplications and additions a second of a matrix product that fits the cache.
+/// Multiplications and additions per second of a matrix product that fits into the cache.
 fn rate(device: Device) -> f64 {
     const SIDE: i64 = 512;
     const PRODUCTS: u32 = 20;
@@ -198,7 +198,7 @@ fn rate(device: Device) -> f64 {
     2.0 * (SIDE * SIDE * SIDE) as f64 * f64::from(PRODUCTS) / start.elapsed().as_secs_f64()
 }
 
-/// Multiplications and additions of a phase's matrix products, of one seed's iteration.
+/// Multiplications and additions of the matrix products of a phase, for one iteration of one seed.
 fn flop(trainer: &Trainer, phase: Phase) -> f64 {
     let config = trainer.config();
     let states = config.batch() as f64;

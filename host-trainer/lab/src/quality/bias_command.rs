@@ -1,4 +1,4 @@
-//! `host-trainer variance bias RUN`: what each estimator's gradient is off by, and by how much it varies.
+//! `host-trainer variance bias RUN`: bias and variance of the gradient of each estimator.
 
 use super::bias::{Gradients, Quality};
 use super::gradient;
@@ -15,37 +15,37 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Bias and variance of the estimators' gradients of one policy, against the mean of many gradients of the
-/// actor-critic with one action a state
+/// Measure bias and variance of the estimators' gradients for one policy. The reference is the mean of many
+/// gradients of the actor-critic with one action in each state
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The run whose policy and critic are looked at
+    /// Run whose policy and critic are used
     run: PathBuf,
-    /// Gradients of each estimator
+    /// Number of gradients of each estimator
     #[arg(long, default_value_t = 125, value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
     estimates: u32,
-    /// States of each of them, rounded up to whole episodes
+    /// States of each gradient, rounded up to whole episodes
     #[arg(long, default_value_t = 2500, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     states: u32,
-    /// Gradients of as many states behind the reference, for each of the others
+    /// Number of gradients of the reference for each gradient of an estimator
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     reference: u32,
     /// Names of the estimators, as in estimator.kind; default: all
     #[arg(long, value_delimiter = ',')]
     estimators: Vec<String>,
-    /// Extra actions of each state, N; default: the run's
+    /// Number of extra actions N of each state; default: that of the run
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     actions: Option<u16>,
-    /// Steps behind each of them, H; default: the run's
+    /// Horizon H of each extra action; default: that of the run
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
     horizon: Option<u16>,
-    /// Batches of the policy's own data from which a model or Q-network that the run lacks is learned
+    /// Number of batches of the policy from which a model or Q-network is trained that the run does not have
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batches: u32,
-    /// Which of the run's seeds; default: the first
+    /// Seed of the run; default: the first
     #[arg(long)]
     seed: Option<u64>,
-    /// Write the table to a file
+    /// CSV file of the table
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Print JSON
@@ -56,7 +56,7 @@ pub struct Args {
 /// First line of the CSV file.
 const HEADER: &str = "task,estimator,relative_bias,bias_low,bias_high,biased,relative_variance,variance_low,variance_high,estimates,states,references,actions,horizon\n";
 
-/// Where the numbers of batches begin: above those of training and of `diagnose`.
+/// Number of the first batch: above those of training and of `diagnose`.
 const FIRST: u64 = 5_000_000;
 
 /// Runs the command.
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
     daa_envs::output::write_file(args.csv.as_deref(), &csv)?;
     let (task, repeat) = (trainer.task(), trainer.config().action_repeat);
     let episode = task.episode_steps.div_ceil(repeat) as usize;
-    // Whole episodes: then batches are independent and all alike.
+    // Batches of whole episodes are independent and identically distributed.
     let environments = (args.states as usize).div_ceil(episode);
     let named = args.estimators.iter().map(|name| {
         let mut config = Config::default();
@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut reference = Gradients::default();
     let bar = progress(u64::from(args.estimates), task.name);
     for estimate in 0..u64::from(args.estimates) {
-        // Reference and estimates take turns, each on data of its own.
+        // Reference and estimates alternate, each with separate data.
         for turn in 0..=u64::from(args.reference) {
             let number = FIRST + estimate * (u64::from(args.reference) + 1) + turn;
             let batch = subject.rollout.collect(&subject.agents, number)?;

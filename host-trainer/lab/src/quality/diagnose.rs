@@ -1,10 +1,10 @@
-//! How good the estimators' advantages are: held against rollouts in the rewound simulator.
+//! Quality of the advantages of the estimators, compared with rollouts in the rewound simulator.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `extra` | `[1, M, N, A]` | actions of M visited states, the same for all estimators |
-//! | `truth` | `[M, N]` | mean of K Monte-Carlo advantages (lambda = 1) from the simulator itself, the actions of a state followed by the same noise |
-//! | `estimate` | `[M, N]` | of an estimator |
+//! | `truth` | `[M, N]` | mean of K Monte Carlo advantages (lambda = 1) from the simulator; all actions of a state are followed by the same noise |
+//! | `estimate` | `[M, N]` | advantages of an estimator |
 
 use super::subject::Subject;
 use anyhow::{Context as _, Result, bail};
@@ -22,24 +22,24 @@ use tch::Tensor;
 /// Arguments of `host-trainer diagnose`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The run whose policy is looked at
+    /// Run whose policy is used
     run: PathBuf,
-    /// Visited states
+    /// Number of visited states
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     states: u32,
-    /// Actions of each state
+    /// Number of actions of each state
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1024))]
     actions: u32,
-    /// Rollouts of each action behind the truth
+    /// Number of rollouts of each action for the true advantage
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     rollouts: u32,
-    /// Steps of each of them, then the critic
+    /// Decisions of each of these rollouts, after which the critic's value is added
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     truth_horizon: u32,
-    /// Batches of the policy's own data from which a model or Q-network that the run lacks is learned
+    /// Number of batches of the policy from which a model or Q-network is trained that the run does not have
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batches: u32,
-    /// Which of the run's seeds; default: the first
+    /// Seed of the run; default: the first
     #[arg(long)]
     seed: Option<u64>,
     /// Print JSON
@@ -47,32 +47,32 @@ pub struct Args {
     json: bool,
 }
 
-/// How an estimator's advantages compare with the truth.
+/// Comparison of the advantages of an estimator with the true ones.
 #[derive(Clone, Debug, Serialize)]
 pub struct Quality {
-    /// The estimator, and over how many rollouts its advantages are averaged.
+    /// Name of the estimator, and the number of rollouts over which its advantages are averaged.
     pub estimator: String,
     /// Correlation with the truth over all states and actions.
     pub correlation: f64,
-    /// The same after each state's mean is taken away: what tells good actions from bad ones.
+    /// Correlation after the mean of each state is subtracted, which compares the actions of a state.
     pub correlation_within_states: f64,
     /// Mean difference.
     pub bias: f64,
-    /// Root of the mean squared difference, each state's mean taken away.
+    /// Root mean square difference after the mean of each state is subtracted.
     pub error_within_states: f64,
 }
 
-/// What was found.
+/// Results of a diagnosis.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The task.
     pub task: String,
-    /// Deviation of the true advantages within a state.
+    /// Standard deviation of the true advantages within a state.
     pub deviation_within_states: f64,
-    /// Correlation, within states, of two independent halves of the truth, stepped up to the whole
-    /// (Spearman-Brown): no estimator can be seen to do better than its root.
+    /// Correlation, within states, of two independent halves of the truth, extrapolated to the whole
+    /// (Spearman-Brown). The measured correlation of an estimator cannot exceed its square root.
     pub reliability: f64,
-    /// One entry an estimator.
+    /// One entry for each estimator.
     pub qualities: Vec<Quality>,
 }
 
@@ -120,9 +120,12 @@ fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     let batch = subject.learn(args.batches)?;
     let (states, num_actions) = (args.states as usize, args.actions as usize);
     if states > batch.states.len() {
-        bail!("--states {states} is more than a batch of this run has ({})", batch.states.len());
+        bail!(
+            "--states {states} is more than the number of states in a batch of this run, {}",
+            batch.states.len()
+        );
     }
-    // Spread over the batch, and so over the episodes.
+    // The states are spread evenly over the batch and its episodes.
     let rows: Vec<usize> = (0..states).map(|i| i * batch.states.len() / states).collect();
     let whole = subject.prepare(&batch);
     let index: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
@@ -173,8 +176,8 @@ fn widened(tensor: &Tensor) -> Vec<f64> {
     to_vec(tensor).into_iter().map(f64::from).collect()
 }
 
-/// The mean of an estimate over `rollouts` draws of the noise that follows the actions: what is left of
-/// its distance from the truth is bias.
+/// The mean of an estimate over `rollouts` draws of the noise that follows the actions. Its remaining difference
+/// from the truth is bias.
 fn averaged(
     context: &Context<'_>,
     estimator: &dyn Estimator,
@@ -213,7 +216,7 @@ fn truth(
     Ok(halves)
 }
 
-/// The same with lambda = 1 and a horizon and noise of its own.
+/// The same options with lambda = 1, another horizon and separate noise.
 fn monte_carlo<'a>(context: &Context<'a>, number: u32, args: &Args) -> Context<'a> {
     Context {
         discount: Discount { lambda: 1.0, ..context.discount },
@@ -223,7 +226,7 @@ fn monte_carlo<'a>(context: &Context<'a>, number: u32, args: &Args) -> Context<'
     }
 }
 
-/// The GAE of the actions that were taken, against the truth of those: no state has two of them.
+/// Comparison of the GAE of the actions taken with their true advantages. Each state has one of them.
 fn real_actions(
     context: &Context<'_>,
     rewind: &dyn Estimator,
@@ -263,7 +266,7 @@ fn root_mean_square(values: &[f64]) -> f64 {
     (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt()
 }
 
-/// Pearson's; not a number where one of them does not vary.
+/// Pearson's correlation coefficient; NaN where one of the lists is constant.
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (centred(a, a.len()), centred(b, b.len()));
     let product: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
@@ -276,13 +279,13 @@ mod tests {
 
     #[test]
     fn qualities_are_those_of_a_hand_computation() {
-        // Two states of two actions. Estimates are truth + 1, so the bias is 1 and nothing else is off.
+        // Two states with two actions. Estimates are the truth plus 1, so the bias is 1 and the other errors are 0.
         let truth = [0.0, 2.0, 10.0, 6.0];
         let estimate = truth.map(|a| a + 1.0);
         let perfect = quality("x", &estimate, &truth, 2);
         assert!((perfect.correlation - 1.0).abs() < 1e-12);
         assert_eq!((perfect.bias, perfect.error_within_states), (1.0, 0.0));
-        // States right, actions the wrong way round: well correlated, yet of no use.
+        // The states are right and the actions in the wrong order: the correlation is high, but not within states.
         let swapped = quality("x", &[2.0, 0.0, 6.0, 10.0], &truth, 2);
         assert!(swapped.correlation > 0.6, "{}", swapped.correlation);
         assert!((swapped.correlation_within_states + 1.0).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! One seed of a run with every estimator that is asked for, set up as training does it.
+//! One seed of a run with the estimators that are asked for, set up as in training.
 
 use anyhow::{Context as _, Result};
 use daa_envs::State;
@@ -15,14 +15,14 @@ use tch::Device;
 /// Number of the first batch: above those of training.
 const FIRST: u64 = 1_000_000;
 
-/// One seed's networks and data.
+/// The networks and data of one seed.
 pub(super) struct Subject {
     pub(super) config: Config,
     pub(super) actor: Network,
     critic: Network,
     /// The estimators in the order in which they were asked for.
     pub(super) estimators: Vec<Box<dyn Estimator>>,
-    /// Which of them the run has not trained.
+    /// The estimators whose networks the run has not trained.
     untrained: Vec<bool>,
     buffers: Vec<ReplayBuffer>,
     pub(super) rollout: Rollout,
@@ -31,7 +31,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// A seed of a run, the first if none is named, with batches of so many environments and decisions each.
+    /// A seed of a run, or its first seed, with batches of this number of environments and decisions.
     pub(super) fn of(
         trainer: &Trainer,
         seed: Option<u64>,
@@ -88,13 +88,13 @@ impl Subject {
         self.untrained.contains(&true)
     }
 
-    /// A batch, ready to be scored. The statistics stay those of the run.
+    /// A collected batch. The statistics of the run are not changed.
     pub(super) fn prepare(&self, batch: &Batch) -> RolloutBatch {
         RolloutBatch::new(&self.config, batch, &self.normalisation, &self.critic, Device::Cpu)
     }
 
-    /// Lets the policy act for some batches, from which the untrained estimators learn: those with a replay
-    /// buffer once, from the whole buffer, the others from each batch. Returns the last batch.
+    /// Collects some batches with the policy, from which the untrained estimators learn: those with a replay buffer
+    /// once from the whole buffer, the others from each batch. Returns the last batch.
     pub(super) fn learn(&mut self, batches: u32) -> Result<Batch> {
         let mut last = Batch::default();
         for number in 0..batches {
@@ -123,7 +123,7 @@ impl Subject {
         Ok(last)
     }
 
-    /// What estimators score states with: `states` are the episodes to which the simulator is rewound.
+    /// The inputs of estimators; `states` are the states to which the simulator is rewound.
     pub(super) fn context<'a>(
         &'a self,
         real: &'a RolloutBatch,
@@ -139,7 +139,7 @@ impl Subject {
                 rollout: &self.rollout,
                 states,
                 agents: &self.agents,
-                // A time limit does not belong to the task, whatever the run was trained with.
+                // A time limit is not part of the task, whether or not the run bootstrapped at it.
                 bootstrap_truncation: true,
                 common_noise: false,
             }),
