@@ -1,4 +1,4 @@
-//! A run from its first decision to its image: training, evaluations, checkpoints, interrupts.
+//! A training run from its first decision to its image: iterations, evaluations, checkpoints, interrupts.
 
 use crate::parts::export_seed;
 use anyhow::{Context, Result, bail};
@@ -22,59 +22,64 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How a run is trained, which changes nothing of what comes out.
+/// Options that affect how a run executes (output, checkpoints, waiting) but not its results.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// What is shown of it.
+    /// Form of the progress output.
     pub show: Show,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
-    /// Time to wait for a directory that another process holds.
+    /// Longest time to wait for the lock of a run directory that another process holds.
     pub wait_for_lock: Duration,
 }
 
-/// What becomes of a run that is there already.
+/// What to do about a run that already exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Resume {
-    /// The one in `--run-dir` goes on, if it is of the same configuration.
+    /// Resume the run in `--run-dir` if it has the same configuration.
     #[default]
     Here,
-    /// That one, or the newest unfinished one of the same configuration below `runs/`.
+    /// Resume the run in `--run-dir` or, without that option, the newest unfinished run of the same
+    /// configuration below `runs/`.
     Auto,
-    /// It is left alone, and that is an error.
+    /// Leave the existing run unchanged and return an error.
     Never,
 }
 
-/// A run that is about to be trained, or one that is over.
+/// The result of [`Session::begin`]: a run to train, or a run that is already finished.
 #[derive(Debug)]
 pub enum Begun {
-    /// To be [`run`](Session::run).
+    /// The run is not finished: train it with [`run`](Session::run).
     Session(Box<Session>),
-    /// It was finished before; what is in its `summary.json`.
+    /// The run was finished before; the content of its `summary.json`.
     Finished(String),
 }
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All decisions were taken, the image is exported.
+    /// All decisions were taken and the image was exported.
     Finished,
-    /// Somebody asked to stop; what was reached is saved.
+    /// Ctrl-C or SIGTERM stopped the run; its state is saved in a checkpoint.
     Interrupted,
 }
 
-/// A run in its directory.
+/// A training run in its directory.
 #[derive(Debug)]
 pub struct Session {
     directory: RunDirectory,
     trainer: Trainer,
     options: Options,
     stop: Arc<AtomicBool>,
-    /// Given back when the session is over.
+    /// Released when the session is dropped.
     _lock: Lock,
 }
 
-/// What Ctrl-C and SIGTERM set. A process has one, however many sessions follow each other in it.
+/// The flag that Ctrl-C and SIGTERM set. All sessions of a process share one flag, because a process can install
+/// only one handler.
+///
+/// # Errors
+/// When the signal handler cannot be installed.
 fn interruption() -> Result<Arc<AtomicBool>> {
     static ASKED: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
     let mut slot = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +89,7 @@ fn interruption() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || {
-        // The second time nobody wants to wait for the end of an iteration.
+        // A second signal ends the process at once instead of after the current iteration.
         if asked.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
@@ -95,12 +100,12 @@ fn interruption() -> Result<Arc<AtomicBool>> {
 }
 
 impl Session {
-    /// A new run in `path`, or in a place of its own below `runs/`; or the one that is there, from its
-    /// newest checkpoint, where `resume` allows it.
+    /// Starts a new run in `path`, or in a new folder below `runs/`. If the directory already holds a run, resumes
+    /// it from its newest checkpoint, if `resume` permits.
     ///
     /// # Errors
-    /// When the task cannot be loaded, another process is at it, or the directory holds something else:
-    /// a run of another configuration, whose first differing key is named. Nothing is written then.
+    /// When the task cannot be loaded, another process holds the lock, or the directory holds other files or a run
+    /// of another configuration; the message names the first differing key. An existing run is unchanged then.
     pub fn begin(
         config: Config,
         path: Option<&Path>,
@@ -122,21 +127,23 @@ impl Session {
         if directory.holds_run() {
             let (_, found) = RunDirectory::open(directory.path())?;
             if *resume == Resume::Never {
-                bail!("{place} already holds a run: choose another --run-dir, or let it go on");
+                bail!(
+                    "{place} already holds a run: choose another --run-dir, or resume the run with host-trainer train --resume {place}"
+                );
             }
             if let Some((key, there, here)) = found.differences(&config).first() {
                 bail!(
-                    "{place} holds a run with {key} = {there}, not {here}: choose another --run-dir, or go on with it as it is: host-trainer train --resume {place}"
+                    "{place} holds a run with {key} = {there}, not {here}: choose another --run-dir, or resume the run unchanged: host-trainer train --resume {place}"
                 );
             }
         }
         Self::go_on(directory, trainer, options)
     }
 
-    /// An unfinished run with the configuration that it was begun with.
+    /// Resumes the run in `path` with the configuration that it was started with.
     ///
     /// # Errors
-    /// When there is no such run, or none of its checkpoints is whole.
+    /// When `path` is not a run directory, another process holds the lock, or no checkpoint is complete.
     pub fn resume(path: &Path, options: Options) -> Result<Begun> {
         let (directory, config) = RunDirectory::open(path)?;
         config.fits_memory()?;
@@ -152,7 +159,7 @@ impl Session {
             }
         };
         if let Some(Owner { pid, host, .. }) = &lock.previous {
-            say(&format!("taking over from process {pid} on {host}, which is gone"));
+            say(&format!("taking over from process {pid} on {host}, which no longer runs"));
         }
         if directory.is_finished() {
             let place = directory.summary();
@@ -162,12 +169,12 @@ impl Session {
         }
         directory.remove_leftovers();
         if checkpoint::exists(&directory)? {
-            // A damaged checkpoint is worth a line even to those who want to see only errors.
+            // A damaged checkpoint is reported even with --quiet.
             checkpoint::load(&directory, &mut trainer, Which::Newest, |line| eprintln!("{line}"))?;
             checkpoint::discard_after(&directory, trainer.iteration);
             directory.rewind_metrics(trainer.iteration)?;
             let (done, all) = (trainer.decisions(), trainer.config().decisions);
-            say(&format!("going on after {done} of {all} decisions"));
+            say(&format!("continuing after {done} of {all} decisions"));
         } else {
             directory.begin(trainer.config())?;
         }
@@ -185,7 +192,8 @@ impl Session {
         Ok(Self { directory, trainer, options, stop, _lock: lock })
     }
 
-    /// Trains until all decisions are taken or somebody asks to stop, and exports the first seed.
+    /// Trains until all decisions are taken or a signal asks to stop. A finished run exports an image for every
+    /// seed.
     ///
     /// # Errors
     /// When an environment fails, a loss is not finite, or the disk is full. The message names the
@@ -218,7 +226,7 @@ impl Session {
             for divergence in self.trainer.take_divergences() {
                 let file = self.directory.save_divergence(&divergence, config.action_repeat)?;
                 progress.say(&format!(
-                    "{divergence}; a fresh episode was begun, the state is in {}",
+                    "{divergence}; a new episode was started, the state is saved in {}",
                     file.display()
                 ));
             }
@@ -249,11 +257,11 @@ impl Session {
         Ok(Ending::Finished)
     }
 
-    /// What stopped an iteration, and what is left to go on from.
+    /// Adds to the error of an iteration its number and the checkpoint from which the run can be resumed.
     fn kept(&self, iteration: u64, error: &anyhow::Error) -> anyhow::Error {
         let kept = match checkpoint::newest(&self.directory) {
             Ok(Some(place)) => format!(
-                "the last good checkpoint is {}: the same command goes on from it",
+                "the last good checkpoint is {}: the same command resumes from it",
                 place.display()
             ),
             Ok(None) => "there is no checkpoint yet".to_owned(),
@@ -262,7 +270,7 @@ impl Session {
         anyhow::anyhow!("{error:#} (iteration {iteration}; {kept})")
     }
 
-    /// Whether this evaluation, mean over the seeds, is better than all before.
+    /// Whether this evaluation, a mean over the seeds, is better than all earlier ones; if so, records it.
     fn note_best(&mut self, metrics: &[Metrics]) -> bool {
         let Some(mean) = mean(metrics, |seed| seed.evaluation_return) else { return false };
         let better = self.trainer.best.is_none_or(|best| mean > best.mean);
@@ -272,7 +280,8 @@ impl Session {
         better
     }
 
-    /// Evaluates every seed with the most probable actions and, as the papers do, with sampled ones.
+    /// Evaluates every seed with the mean action and, as the papers do, with sampled actions, if an evaluation is
+    /// due after this iteration.
     fn evaluate_if_due(&self, seeds: &mut [Metrics]) -> Result<()> {
         let config = self.trainer.config();
         let due = config.evaluate.every > 0
@@ -318,19 +327,19 @@ impl Session {
         progress.finish();
         let place = self.directory.path().display();
         if self.trainer.decisions() == 0 {
-            progress.say("interrupted before the first update: nothing to keep");
+            progress.say("interrupted before the first update: no checkpoint was written");
             return Ok(Ending::Interrupted);
         }
         checkpoint::save(&self.directory, &self.trainer)?;
         eprintln!(
-            "interrupted after {} of {} decisions; saved. Go on: host-trainer train --resume {place}; use what there is: host-trainer export {place}",
+            "interrupted after {} of {} decisions; saved. To resume: host-trainer train --resume {place}; to export the current policy: host-trainer export {place}",
             self.trainer.decisions(),
             self.trainer.config().decisions
         );
         Ok(Ending::Interrupted)
     }
 
-    /// Exports every seed, the first as the run's image, and says what came out.
+    /// Exports an image for every seed, the first seed's as the run's image, writes the summary and prints it.
     fn finished(&self, progress: &Progress, seconds: f64, times: &Times) -> Result<()> {
         let image = self.directory.image();
         let seeds = &self.trainer.config().seeds;
@@ -372,7 +381,7 @@ impl Session {
                 _ => {
                     let each = all.iter().map(|e| format!("{:.1}", e.mean)).collect::<Vec<_>>();
                     let mean = all.iter().map(|e| e.mean).sum::<f64>() / all.len() as f64;
-                    format!("{mean:.1}, of the seeds {}", each.join(", "))
+                    format!("{mean:.1}, per seed {}", each.join(", "))
                 }
             }
         ));
@@ -381,7 +390,7 @@ impl Session {
             times.acting, times.environment, times.model, times.extra, times.policy, times.evaluation
         ));
         progress.say(&format!(
-            "image {} ({} bytes); look into it: host-trainer inspect {}",
+            "image {} ({} bytes); to inspect it: host-trainer inspect {}",
             image.display(),
             exported.bytes,
             image.display()
@@ -420,7 +429,7 @@ mod tests {
         };
         let session = Session::with(directory, trainer, options, lock).unwrap();
         assert_eq!(session.run().unwrap(), Ending::Finished);
-        // The file is a request of `replay`, and what it replays is the divergence.
+        // The file is a request for the command `replay`, which reproduces the divergence.
         let text = std::fs::read_to_string(place.join("diverged/0.json")).unwrap();
         let error = replay::replay(&text).unwrap_err();
         assert!(matches!(error, Error::Diverged(_)), "{error}");

@@ -1,13 +1,14 @@
-//! Everything a run is, on disk: from here it goes on bit for bit.
+//! Checkpoints: the complete state of a run on disk, from which training resumes bit for bit.
 //!
-//! | file in `checkpoints/ITERATION/` | what |
+//! | file in `checkpoints/ITERATION/` | content |
 //! |---|---|
 //! | `weights.safetensors` | networks and their optimisers |
-//! | `state.bin` | the rest (postcard): replay, statistics, simulators, random streams, counters |
-//! | `manifest.json` | version, iteration, and size and CRC-32 of the others |
+//! | `state.bin` | the remaining state (postcard): replay, statistics, simulators, random streams, counters |
+//! | `manifest.json` | version, iteration, and size and CRC-32 of the other two files |
 //!
-//! A checkpoint is written into a folder beside, synced and renamed: one that has its name is whole. The
-//! newest ones are kept, and the one whose evaluation was best, which `checkpoints/best.json` names.
+//! A checkpoint is written into a temporary folder, synced and renamed, so a folder named by its iteration is
+//! complete. The newest checkpoints are kept, and so is the one with the best evaluation, which
+//! `checkpoints/best.json` names.
 
 use super::directory::RunDirectory;
 use crate::data::{ReplayBuffer, SeedStatistics};
@@ -25,15 +26,15 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Raised when [`State`] changes.
+/// Version of the checkpoint format; raise it when [`State`] changes.
 const VERSION: u32 = 2;
-/// Checkpoints that are kept.
+/// Number of newest checkpoints that are kept.
 const KEPT: usize = 2;
 const MANIFEST: &str = "manifest.json";
 const STATE: &str = "state.bin";
 const WEIGHTS: &str = "weights.safetensors";
 
-/// All of a run but its networks.
+/// The state of a run except its networks, the content of `state.bin`.
 #[derive(Serialize, Deserialize)]
 struct State {
     iteration: u64,
@@ -47,7 +48,7 @@ struct State {
     adam_steps: Vec<i64>,
 }
 
-/// What a checkpoint consists of.
+/// The content of `manifest.json`: version, position in the run, and the files of the checkpoint.
 #[derive(Serialize, Deserialize)]
 struct Manifest {
     version: u32,
@@ -56,7 +57,7 @@ struct Manifest {
     files: BTreeMap<String, Part>,
 }
 
-/// A file of a checkpoint.
+/// Size and checksum of a file of a checkpoint.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Part {
     bytes: u64,
@@ -70,15 +71,15 @@ impl Part {
     }
 }
 
-/// Which checkpoint of a run.
+/// Selects a checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Which {
-    /// The newest that is whole.
+    /// The newest complete checkpoint.
     #[default]
     Newest,
-    /// The one with the best evaluation.
+    /// The checkpoint with the best evaluation.
     Best,
-    /// The one after this iteration.
+    /// The checkpoint saved after this iteration.
     Iteration(u64),
 }
 
@@ -89,23 +90,25 @@ impl std::str::FromStr for Which {
         match text {
             "newest" => Ok(Self::Newest),
             "best" => Ok(Self::Best),
-            number => number
-                .parse()
-                .map(Self::Iteration)
-                .map_err(|_| format!("{number} is no checkpoint: newest, best or an iteration")),
+            number => number.parse().map(Self::Iteration).map_err(|_| {
+                format!(
+                    "{number} is not a checkpoint: use newest, best or the number of an iteration"
+                )
+            }),
         }
     }
 }
 
 /// Why a checkpoint cannot be used.
 enum Unusable {
-    /// An older one may be whole.
+    /// The files are damaged; an older checkpoint may be complete.
     Damaged(String),
-    /// No other one will do either.
+    /// The checkpoint belongs to another version or configuration; older ones would be refused too.
     Foreign(String),
 }
 
-/// Complete checkpoints, oldest first. A folder that cannot be read is not an empty one.
+/// Lists the complete checkpoints as iteration and folder, oldest first. A missing folder counts as empty; a
+/// folder that cannot be read is an error.
 fn list(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
     let folder = directory.checkpoints();
     let unreadable = || format!("cannot read {}", folder.display());
@@ -123,15 +126,15 @@ fn list(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Whether a run has saved anything.
+/// Whether a run has saved a checkpoint.
 ///
 /// # Errors
-/// When that cannot be found out.
+/// When the folder of checkpoints cannot be read.
 pub fn exists(directory: &RunDirectory) -> Result<bool> {
     Ok(!list(directory)?.is_empty())
 }
 
-/// The newest checkpoint's folder.
+/// The folder of the newest checkpoint, or `None` if there is no checkpoint.
 ///
 /// # Errors
 /// As [`exists`].
@@ -139,10 +142,10 @@ pub fn newest(directory: &RunDirectory) -> Result<Option<PathBuf>> {
     Ok(list(directory)?.pop().map(|(_, place)| place))
 }
 
-/// Writes a checkpoint of the trainer and forgets the oldest ones.
+/// Writes a checkpoint of the trainer, deletes the oldest ones, and returns the folder of the new one.
 ///
 /// # Errors
-/// When it cannot be written; older checkpoints are untouched then.
+/// When the checkpoint cannot be written; older checkpoints are untouched then.
 pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     let folder = directory.checkpoints();
     let target = folder.join(trainer.iteration.to_string());
@@ -167,21 +170,21 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     let all = list(directory)?;
     for (iteration, old) in &all[..all.len().saturating_sub(KEPT)] {
         if Some(*iteration) != best {
-            // A checkpoint that cannot be removed costs space, nothing else.
+            // A checkpoint that cannot be removed only costs disk space.
             let _ = fs::remove_dir_all(old);
         }
     }
     Ok(target)
 }
 
-/// Deletes what a run that goes on from `iteration` will write again.
+/// Deletes the checkpoints after `iteration`: a run resumed from `iteration` writes them again.
 pub fn discard_after(directory: &RunDirectory, iteration: u64) {
     let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.parse().is_ok_and(|number: u64| number > iteration) {
-            // What cannot be deleted is in nobody's way, but for its space.
+            // A checkpoint that cannot be deleted only costs disk space.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -191,7 +194,7 @@ fn best_json(directory: &RunDirectory) -> PathBuf {
     directory.checkpoints().join("best.json")
 }
 
-/// The best evaluation whose checkpoint is there.
+/// The best evaluation so far, from `best.json`; `None` without a readable file.
 fn best(directory: &RunDirectory) -> Option<Best> {
     serde_json::from_slice(&files::read(&best_json(directory), files::WRITTEN).ok()?).ok()
 }
@@ -215,8 +218,8 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
             tensors.push((format!("{name}.{part}"), view));
         }
     }
-    // One entry: a map of several is written in a different order every time, and the same weights
-    // are to be the same bytes.
+    // A single entry, because a hash map of several is written in a different order every time, and equal
+    // weights must give equal bytes.
     let run = format!("{}, {} decisions", trainer.config.task, trainer.decisions());
     let about = HashMap::from([("run".to_owned(), run)]);
     let weights = safetensors::serialize(tensors, Some(about)).context("encoding the weights")?;
@@ -252,11 +255,11 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
     Ok(())
 }
 
-/// Puts a checkpoint of a run into a fresh trainer of its configuration. Where the newest one is damaged
-/// the one before it is taken, and `warn` is told.
+/// Loads a checkpoint of a run into a fresh trainer of the same configuration. If the newest checkpoint is
+/// damaged, the newest undamaged one is loaded, and `warn` receives a line that says so.
 ///
 /// # Errors
-/// When there is none that is whole, or it is of another version or configuration.
+/// When no checkpoint is complete, or the checkpoint belongs to another version or configuration.
 pub fn load(
     directory: &RunDirectory,
     trainer: &mut Trainer,
@@ -268,7 +271,7 @@ pub fn load(
     let wanted = match which {
         Which::Newest => None,
         Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {
-            format!("{place} was never evaluated while it trained: it has no best checkpoint")
+            format!("the run in {place} was not evaluated during training and so has no best checkpoint: use newest or the number of an iteration")
         })?),
         Which::Iteration(iteration) => Some(iteration),
     };
@@ -280,9 +283,9 @@ pub fn load(
     if candidates.is_empty() {
         if let Some(wanted) = wanted {
             let kept: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
-            bail!("{place} keeps no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
+            bail!("{place} has no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
         }
-        bail!("{place} saved nothing to go on from: delete it and train again");
+        bail!("{place} has no checkpoint to resume from: delete it and train again");
     }
     let mut damage = String::new();
     let largest = largest(trainer)?;
@@ -292,7 +295,7 @@ pub fn load(
         {
             Ok(()) if damage.is_empty() => return Ok(()),
             Ok(()) => {
-                warn(&format!("{damage}; taking the one before it, after iteration {number}"));
+                warn(&format!("{damage}; loading the checkpoint of iteration {number} instead"));
                 return Ok(());
             }
             Err(Unusable::Foreign(why)) => bail!(why),
@@ -300,22 +303,26 @@ pub fn load(
             Err(Unusable::Damaged(_)) => {}
         }
     }
-    bail!("{damage}, and no older one is whole: delete {place} and train again")
+    bail!("{damage}, and no older checkpoint is complete: delete {place} and train again")
 }
 
-/// Bytes that a part of a checkpoint of this trainer may have: networks, full buffers, environments.
+/// Upper bound in bytes for a file of a checkpoint of this trainer, from its networks, full replay buffers and
+/// environments.
+///
+/// # Errors
+/// When the state of the environments cannot be encoded.
 fn largest(trainer: &Trainer) -> Result<u64> {
     let numbers = |network: &Network| 3 * network.params().numel() as u64;
     let weights: u64 =
         trainer.networks().into_iter().map(|(_, network)| 4 * numbers(network)).sum();
     let buffers: u64 = trainer.experience.buffers.iter().map(ReplayBuffer::largest).sum();
     let workers = postcard::to_allocvec(&trainer.rollout.state()?).context("encoding the state")?;
-    // What is left is small: names, statistics, counters.
+    // The margin of 1 MiB covers names, statistics and counters.
     Ok((1 << 20) + weights.max(buffers.saturating_add(2 * workers.len() as u64)))
 }
 
-/// A checkpoint's contents, each part as long as its manifest says and with its checksum; no part of more
-/// than `largest` bytes is read.
+/// Returns state and weights of a checkpoint after checking each file's size and checksum against the
+/// manifest. A file of more than `largest` bytes is not read.
 fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
     let damaged = |why: String| {
         Unusable::Damaged(format!("the checkpoint {} is damaged ({why})", folder.display()))
@@ -329,7 +336,7 @@ fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
         .map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
     if value["version"] != VERSION {
         return Err(Unusable::Foreign(format!(
-            "the checkpoint {} is of version {}, this program reads {VERSION}: use the program that wrote it, or train again",
+            "the checkpoint {} has version {}, this program reads version {VERSION}: use the program that wrote it, or train again",
             folder.display(),
             value["version"]
         )));
@@ -341,36 +348,39 @@ fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
         if manifest.files.get(name) == Some(&Part::of(&bytes)) {
             Ok(bytes)
         } else {
-            Err(damaged(format!("{name} is not what was written")))
+            Err(damaged(format!("size or checksum of {name} differs from {MANIFEST}")))
         }
     };
     let (weights, state) = (part(WEIGHTS)?, part(STATE)?);
     let state: State =
         postcard::from_bytes(&state).map_err(|error| damaged(format!("{STATE}: {error}")))?;
     if state.iteration != manifest.iteration {
-        return Err(damaged(format!("{STATE} is not of iteration {}", manifest.iteration)));
+        return Err(damaged(format!(
+            "{STATE} does not belong to iteration {}",
+            manifest.iteration
+        )));
     }
     Ok((state, weights))
 }
 
-/// Whether a run of this configuration can have come to these counts: sums of them do not overflow.
+/// Whether the saved counters are possible in a run of this configuration, so that sums of them cannot overflow.
 fn counts(state: &State, trainer: &Trainer) -> bool {
     let config = &trainer.config;
     let decisions = state.iteration.saturating_mul((config.batch() * config.num_seeds()) as u64);
     let best = state.best.is_none_or(|best| best.iteration <= state.iteration);
     best && state.iteration <= config.iterations()
-        // Each decision ends one episode at most, and may blow up.
+        // Each decision ends at most one episode and causes at most one divergence.
         && state.episodes as u64 <= 2 * decisions
         && state.diverged <= state.episodes
         && state.adam_steps.iter().all(|steps| (0..=1 << 48).contains(steps))
 }
 
-/// Makes a trainer what a checkpoint says.
+/// Restores the trainer from the content of a checkpoint, after checking that it fits the configuration.
 fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Result<(), Unusable> {
     let place = folder.display();
     let foreign = || {
         Unusable::Foreign(format!(
-            "the checkpoint {place} is of another configuration than config.toml beside it"
+            "the checkpoint {place} belongs to another configuration than the config.toml of its run"
         ))
     };
     let here = &trainer.experience;
@@ -428,14 +438,15 @@ mod tests {
     use crate::testing::small;
     use serde_json::{Value, json};
 
-    /// What a checkpoint with this state behind a sound checksum is refused for; nothing if it is taken.
+    /// Restores a trainer from a state that is changed at one place, as if its checksum were correct. Returns the
+    /// reason for the refusal, or `None` if the state is accepted.
     fn refusal(place: &str, change: &Value) -> Option<String> {
         let mut trainer = small();
         trainer.iterate().unwrap();
         let folder = tempfile::tempdir().unwrap();
         write_into(folder.path(), &trainer).unwrap();
         let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
-            panic!("it was written just now")
+            panic!("the new checkpoint cannot be read")
         };
         let mut state = serde_json::to_value(&state).unwrap();
         let known = state.pointer_mut(place).unwrap_or_else(|| panic!("no {place}"));
@@ -472,10 +483,11 @@ mod tests {
             ("/workers/1/environment/integration", json!([1.0])),
         ];
         for (place, change) in cases {
-            let why = refusal(place, &change).unwrap_or_else(|| panic!("{place} was taken"));
+            let why = refusal(place, &change)
+                .unwrap_or_else(|| panic!("a change of {place} was accepted"));
             assert!(why.contains("the checkpoint") && !why.contains('\n'), "{place}: {why}");
         }
-        // The control: what may be another number is.
+        // Negative control: a counter with another possible value is accepted.
         assert_eq!(refusal("/episodes", &json!(7)), None);
         assert_eq!(refusal("/buffers/0/next", &json!(0)), None);
     }
@@ -489,11 +501,11 @@ mod tests {
         let _ = trainer.critic.params().view(-1).get(spoil as i64).fill_(f64::NAN);
         write_into(folder.path(), &trainer).unwrap();
         let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
-            panic!("it was written just now")
+            panic!("the new checkpoint cannot be read")
         };
         match put(&mut small(), folder.path(), state, &weights) {
             Err(Unusable::Damaged(why)) => assert!(why.contains("critic is NaN"), "{why}"),
-            _ => panic!("it was taken"),
+            _ => panic!("the checkpoint was accepted"),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! One process a run directory.
+//! The lock that lets only one process write into a run directory.
 //!
-//! The lock is the kernel's (`flock`), so it is gone as soon as its owner is, however that one died.
-//! What the file says is for people, and for other machines on a shared disk that knows no locks: the
-//! owner writes the time into it every few seconds.
+//! The kernel holds the lock (`flock`) and releases it when the owning process ends for any reason. The
+//! content of the lock file names the owner in messages. It also serves other machines on a shared file system
+//! without locks: the owner writes the current time into the file every few seconds.
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
@@ -14,31 +14,31 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Time between two signs of life.
+/// Time between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Seconds without one after which another machine's lock is nobody's.
+/// Seconds without a heartbeat after which another machine's lock is stale and can be taken over.
 const STALE: u64 = 60;
 
-/// Who holds a run directory.
+/// The process that holds the lock of a run directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Process.
+    /// Identifier of the process.
     pub pid: u32,
-    /// Its machine.
+    /// Host name of the process's machine.
     pub host: String,
-    /// Seconds since 1970 at which it was last alive.
+    /// Time of the last heartbeat, in seconds since 1970.
     pub heartbeat: u64,
 }
 
-/// A run directory that is ours until this is dropped.
+/// A held lock; dropping it releases the run directory.
 #[derive(Debug)]
 pub struct Lock {
     place: PathBuf,
-    /// Holds the kernel's lock as long as it is open.
+    /// Holds the kernel's lock as long as the file is open.
     _file: File,
     stop: Option<Sender<()>>,
     heart: Option<JoinHandle<()>>,
-    /// Whose lock was taken over.
+    /// The owner from whom a stale lock was taken over.
     pub previous: Option<Owner>,
 }
 
@@ -50,13 +50,14 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Writes the owner over the last one; a line of fixed width, so that it is whole at any time.
+/// Writes the owner over the previous owner, as a line of fixed width in one write, so that a reader never sees
+/// a mixture of two lines.
 fn sign(file: &File, owner: &Owner) -> std::io::Result<()> {
     let text = serde_json::to_string(owner).unwrap_or_default();
     file.write_all_at(format!("{text:<160}\n").as_bytes(), 0)
 }
 
-/// Whom a lock file names.
+/// The owner that a lock file names; `None` if the file does not name one.
 fn owner(file: &File) -> Option<Owner> {
     let mut bytes = [0; 512];
     let len = file.read_at(&mut bytes, 0).ok()?;
@@ -64,10 +65,11 @@ fn owner(file: &File) -> Option<Owner> {
 }
 
 impl Lock {
-    /// Takes a directory's lock, `place`, as soon as it is free, which may last as long as `wait`.
+    /// Takes the lock file `place` of a run directory, waiting for at most `wait` until it is free.
     ///
     /// # Errors
-    /// When another process still has it then, which is named, or the file cannot be written.
+    /// When another process still holds the lock after `wait` (the message names the process), or the file
+    /// cannot be written.
     pub fn take(place: &Path, wait: Duration) -> Result<Self> {
         let me = Owner { pid: std::process::id(), host: host(), heartbeat: now() };
         let begun = Instant::now();
@@ -84,7 +86,7 @@ impl Lock {
                 !free || owner.host != me.host && now().saturating_sub(owner.heartbeat) < STALE
             });
             if free && other.is_none() {
-                // Its last owner may have deleted it between our opening and our locking it.
+                // The previous owner may have deleted the file after this process opened it.
                 let on_disk = place.metadata().ok().map(|data| (data.dev(), data.ino()));
                 if on_disk == file.metadata().ok().map(|data| (data.dev(), data.ino())) {
                     break file;
@@ -112,7 +114,7 @@ impl Lock {
             let mut me = me;
             while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
                 me.heartbeat = now();
-                // A disk that is full or gone is reported where the run itself writes.
+                // The run itself reports a full or missing disk when it writes its own files.
                 let _ = sign(&pulse, &me);
             }
         });
@@ -130,10 +132,10 @@ impl Drop for Lock {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(heart) = self.heart.take() {
-            // It does not panic; if it did, the lock is given back all the same.
+            // The thread does not panic; even after a panic the lock must be released.
             let _ = heart.join();
         }
-        // Deleted before it is unlocked, so that nobody locks a file that is about to go.
+        // The file is deleted before it is unlocked, so that no other process locks a deleted file.
         let _ = std::fs::remove_file(&self.place);
     }
 }
@@ -154,7 +156,7 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("another --run-dir"), "{error}");
-        // Somebody who waits gets it when it is free.
+        // A waiting process gets the lock when it is released.
         let waiting = {
             let place = place.clone();
             std::thread::spawn(move || Lock::take(&place, Duration::from_secs(600)).map(drop))
@@ -174,20 +176,20 @@ mod tests {
             let file = File::create(&place).unwrap();
             sign(&file, owner).unwrap();
         };
-        // On this machine the kernel knows that nobody holds it, whatever the file says.
+        // On this machine the kernel's lock decides, not the content of the file.
         let dead = Owner { pid: 4_000_000, host: host(), heartbeat: now() };
         write(&dead);
         let lock = Lock::take(&place, Duration::ZERO).unwrap();
         assert_eq!(lock.previous, Some(dead));
         drop(lock);
-        // Of another machine only its signs of life are known.
+        // A process on another machine is known only by its heartbeats.
         let far = Owner { pid: 7, host: "far-away".to_owned(), heartbeat: now() };
         write(&far);
         let error = Lock::take(&place, Duration::ZERO).unwrap_err().to_string();
         assert!(error.contains("process 7 on far-away"), "{error}");
         write(&Owner { heartbeat: now() - STALE - 1, ..far });
         assert!(Lock::take(&place, Duration::ZERO).is_ok());
-        // A file that says nothing is nobody's.
+        // A file that does not name an owner is free.
         std::fs::write(&place, "garbage").unwrap();
         assert!(Lock::take(&place, Duration::ZERO).is_ok());
     }

@@ -1,4 +1,4 @@
-//! A run's event files, as it goes: `tensorboard --logdir runs`.
+//! The TensorBoard event files of a run, written during training; view them with `tensorboard --logdir runs`.
 
 use super::tensorboard::{EventFile, scalars};
 use crate::metrics::Metrics;
@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct Events {
     folder: std::path::PathBuf,
-    /// Decisions behind the run when this process began.
+    /// Decisions that the run had taken when this process started.
     done: u64,
     seeds: BTreeMap<u64, EventFile>,
 }
@@ -21,15 +21,16 @@ fn now() -> f64 {
 }
 
 impl Events {
-    /// Of a run that has `done` decisions behind it: what was written of later ones is void.
+    /// Returns the event files of a run that has taken `done` decisions; each file is created by the first
+    /// [`append`](Self::append) of its seed. TensorBoard discards what earlier files hold of later decisions.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be created.
     pub fn open(directory: &RunDirectory, done: u64) -> Result<Self> {
         Ok(Self { folder: directory.tensorboard(), done, seeds: BTreeMap::new() })
     }
 
-    /// Adds an iteration; steps are decisions.
+    /// Appends an iteration; TensorBoard's steps are decisions.
     ///
     /// # Errors
     /// When a file cannot be written.
