@@ -1,5 +1,5 @@
-//! Advice during training: every so many iterations, whether the next unit of budget should buy more
-//! actions or more states, and, where it is asked for, N by it.
+//! The advisor: decides during training, every few iterations, whether the next unit of budget should buy more
+//! actions or more states. If requested, it also chooses the number of extra actions, N.
 
 pub mod advice;
 
@@ -16,34 +16,36 @@ use daa_envs::agent::Agent;
 use std::time::Instant;
 use tch::Tensor;
 
-/// Projections of a gradient.
+/// Random projections of each gradient, Q.
 const PROJECTIONS: usize = 64;
-/// Iterations between two verdicts where N is to be chosen and nobody said how often.
+/// Iterations between two verdicts if the advisor chooses N and `advise.every` is not set.
 const EVERY: usize = 5;
 
-/// Looks at the samples of an update, now and then.
+/// Measures the variance of the samples of an update at regular intervals, and advises.
 #[derive(Debug)]
 pub struct Advisor {
     every: u64,
-    /// N, where it is to be chosen.
+    /// The chosen N, or `None` if the configuration fixes N.
     chosen: Option<usize>,
-    /// Seconds so far: of states, of extra actions; and the number of both.
+    /// Seconds spent so far on states and on extra actions.
     spent: [f64; 2],
+    /// Number of states and of extra actions so far.
     counted: [f64; 2],
     said: Vec<Advice>,
 }
 
-/// What an iteration took, in seconds.
+/// The cost of an iteration, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Spent {
-    /// Everything but what does not grow with the batch.
+    /// All phases that grow with the number of states; excludes the extra actions and the training of a model.
     pub states: f64,
-    /// Extra actions and their advantages.
+    /// The extra actions and their advantages.
     pub actions: f64,
 }
 
 impl Spent {
-    /// Of an iteration that began then. Training a model costs the same whatever the batch is made of.
+    /// Returns the cost of an iteration that began at `start`. The training of a model is left out, because its
+    /// cost does not depend on the batch.
     #[must_use]
     pub fn of(start: Instant, clock: &Clock) -> Self {
         let (all, wall) = (start.elapsed().as_secs_f64(), &clock.wall);
@@ -52,7 +54,7 @@ impl Spent {
 }
 
 impl Advisor {
-    /// None where no advice is asked for.
+    /// Returns the advisor of a run, or `None` if the configuration does not request advice.
     #[must_use]
     pub fn new(config: &Config) -> Option<Self> {
         let advise = &config.advise;
@@ -70,23 +72,24 @@ impl Advisor {
         })
     }
 
-    /// N, where it is to be chosen.
+    /// The chosen number of extra actions, N, or `None` if the configuration fixes N.
     #[must_use]
     pub fn chosen(&self) -> Option<usize> {
         self.chosen
     }
 
-    /// Goes on with an N that was chosen before.
+    /// Sets N to the number that an earlier process of the run chose; has no effect if the configuration fixes N.
     pub fn resume(&mut self, num_actions: usize) {
         self.chosen = self.chosen.map(|_| num_actions);
     }
 
-    /// What was said since this was last asked.
+    /// Removes and returns the advice since the last call.
     pub fn take(&mut self) -> Vec<Advice> {
         std::mem::take(&mut self.said)
     }
 
-    /// Looks at an iteration; `iteration` is how many there were before it, `agents` acted in it.
+    /// Measures an iteration and, if advice is due, adds an [`Advice`] for every seed. `iteration` counts the earlier
+    /// iterations, and `agents [S]` are the policies that acted in this one.
     pub fn look(
         &mut self,
         config: &Config,
@@ -98,7 +101,7 @@ impl Advisor {
         let size = samples.advantages.size();
         let (states, num_actions) = (size[1] as usize, size[2] as usize);
         let extra = num_actions - 1;
-        // The states of all seeds share the seconds.
+        // The seconds are those of all seeds, so they are divided by the states of all seeds.
         let all = (states * agents.len()) as f64;
         self.spent = [self.spent[0] + spent.states, self.spent[1] + spent.actions];
         self.counted = [self.counted[0] + all, self.counted[1] + all * extra as f64];
@@ -153,7 +156,7 @@ impl Advisor {
         }
     }
 
-    /// What states and actions cost, as the user counts.
+    /// Costs of a state and of an extra action, in the unit that `advise.cost` selects.
     fn prices(&self, config: &Config) -> Prices {
         match config.advise.cost {
             ActionCost::Decisions => {
@@ -171,7 +174,7 @@ impl Advisor {
     }
 }
 
-/// Components of one seed's samples.
+/// Variance components of one seed's samples, with their uncertainty.
 fn components(
     config: &Config,
     seed_index: usize,
@@ -186,7 +189,8 @@ fn components(
     let (z, actions) = (of_seed(&samples.z), of_seed(&samples.actions));
     let mut advantages = of_seed(&samples.advantages);
     if config.normalise.advantages {
-        // As the update does, minibatch by minibatch; their scale changes no share.
+        // The update normalises advantages in each minibatch. The mean is subtracted here; a common scale does not
+        // change shares of the variance.
         let mean = advantages.iter().sum::<f64>() / advantages.len() as f64;
         advantages.iter_mut().for_each(|advantage| *advantage -= mean);
     }

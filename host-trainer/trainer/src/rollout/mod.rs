@@ -1,15 +1,15 @@
-//! Real trajectories: environments of all seeds, stepped in parallel, acting through `core`.
+//! Real trajectories: the environments of all seeds, stepped in parallel with actions computed by `daa-core`.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `observations`, `next_observations` | `[S, T, D]` | raw; T is environments times steps, environment by environment |
+//! | `observations`, `next_observations` | `[S, T, D]` | raw; T is the number of environments times the steps of each, environment by environment |
 //! | `actions` | `[S, T, A]` | raw, before the environment clamps them |
 //! | `rewards` | `[S, T]` | summed over the action repeat |
 //! | `ends` | `[S, T]` | how each step ended |
-//! | `states` | `[S, T]` | the episode before each decision, where somebody will rewind to it |
+//! | `states` | `[S, T]` | the saved episode before each decision, only for the estimator `rewind` |
 //!
-//! A pool of threads lives as long as the run, each with environments and models of its own. What is
-//! collected does not depend on their number: noise belongs to (seed, environment, iteration).
+//! A pool of threads lives as long as the run; each thread owns its environments and models. The collected
+//! batch does not depend on the number of threads, because noise depends only on (seed, environment, iteration).
 
 mod branch;
 mod worker;
@@ -28,32 +28,32 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use worker::Worker;
 
-/// Real transitions of all seeds.
+/// The real transitions of all seeds in one iteration.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// `[S, T, D]`
+    /// Raw observation before each decision, `[S, T, D]`.
     pub observations: Vec<f32>,
-    /// `[S, T, D]`: what followed, also at the end of an episode.
+    /// Raw observation after each decision, `[S, T, D]`; at an episode's end, its last observation.
     pub next_observations: Vec<f32>,
-    /// `[S, T, A]`
+    /// Raw actions, `[S, T, A]`.
     pub actions: Vec<f32>,
-    /// `[S, T]`
+    /// Rewards, `[S, T]`.
     pub rewards: Vec<f32>,
-    /// `[S, T]`; the last step of each environment never continues.
+    /// How each step ended, `[S, T]`; the last step of each environment is never [`End::Continues`].
     pub ends: Vec<End>,
-    /// Steps at which an episode ended, `[S, T]`: the batch's end is not one.
+    /// Whether an episode ended at each step, `[S, T]`; the end of the batch does not count.
     pub episode_ends: Vec<bool>,
-    /// The episode before each decision, `[S, T]`; empty where nobody rewinds.
+    /// The saved episode before each decision, `[S, T]`; empty unless the estimator is `rewind`.
     pub states: Vec<State>,
-    /// Returns of the episodes that ended, by seed.
+    /// Returns of the episodes that ended, for each seed.
     pub returns: Vec<Vec<f64>>,
-    /// Simulations that blew up; their episodes were given up and fresh ones begun.
+    /// Simulations that diverged; each affected episode was abandoned and a new one started.
     pub divergences: Vec<Divergence>,
-    /// What of the time was spent in the environments.
+    /// Time spent in the environments, and the total time.
     pub environment: Spent,
 }
 
-/// Time inside the environments, and in all.
+/// Time inside the environments, and total time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spent {
     inside: Duration,
@@ -61,20 +61,20 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// The environments' part, 0 to 1.
+    /// Share of the environments in the total time, 0 to 1.
     #[must_use]
     pub fn share(self) -> f64 {
         if self.all.is_zero() { 0.0 } else { self.inside.as_secs_f64() / self.all.as_secs_f64() }
     }
 }
 
-/// What a pool's thread is asked to do with all its workers.
+/// A request to a thread of the pool, for all its workers.
 enum Job {
     Collect {
         agents: Arc<Vec<Agent>>,
         iteration: u64,
     },
-    /// Worker `i` of the pool takes share `i` of the fork's rows.
+    /// Roll out branches: worker `i` of the pool takes share `i` of the fork's rows.
     Branch {
         fork: Arc<Fork>,
         first: usize,
@@ -84,7 +84,7 @@ enum Job {
     Restore(Vec<WorkerState>),
 }
 
-/// What a thread answers, one entry a worker.
+/// The answer of a thread, with one entry per worker.
 enum Answer {
     Collected(Vec<(usize, Batch)>),
     Branched(Branches),
@@ -93,7 +93,7 @@ enum Answer {
     Failed(task::Error),
 }
 
-/// A thread of the pool and the way to it.
+/// A thread of the pool and its channels.
 #[derive(Debug)]
 struct Thread {
     jobs: Option<Sender<Job>>,
@@ -104,10 +104,10 @@ struct Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        // The thread ends when nobody can send it a job any more.
+        // Dropping the sender ends the thread's loop.
         self.jobs = None;
         if let Some(handle) = self.handle.take() {
-            // A panic in it was reported when its answer failed to come.
+            // A panic in the thread was already reported when its answer was missing.
             let _ = handle.join();
         }
     }
@@ -167,12 +167,12 @@ impl Rollout {
         Ok(Self { threads, seeds: config.seeds.len() })
     }
 
-    /// Gives every thread a job and collects the answers, in the order of the workers.
+    /// Sends every thread a job and returns the answers in the order of the workers.
     fn all(&self, mut job: impl FnMut(usize) -> Job) -> Result<Vec<Answer>, task::Error> {
         let mut first = 0;
         for thread in &self.threads {
             if let Some(jobs) = &thread.jobs {
-                // A thread that is gone is noticed below, where its answer is missing.
+                // A thread that has ended is noticed below, because its answer is missing.
                 let _ = jobs.send(job(first));
             }
             first += thread.workers;
@@ -183,15 +183,18 @@ impl Rollout {
             .map(|answer| match answer {
                 Ok(Answer::Failed(error)) => Err(error),
                 Ok(answer) => Ok(answer),
-                Err(_) => Err(task::Error::Request("a rollout thread died".to_owned())),
+                Err(_) => Err(task::Error::Request(
+                    "a rollout thread panicked: its own message is above".to_owned(),
+                )),
             })
             .collect()
     }
 
-    /// Steps every environment `trajectory_len` times with its seed's agent.
+    /// Steps every environment `rollout.length` times with the agent of its seed, and returns the batch.
     ///
     /// # Errors
-    /// The first [`task::Error`] of any environment; a divergence is none.
+    /// The first [`task::Error`] of any environment. A divergence is recorded in the batch and is not an error,
+    /// unless it repeats.
     pub fn collect(&self, agents: &Arc<Vec<Agent>>, iteration: u64) -> Result<Batch, task::Error> {
         let answers = self.all(|_| Job::Collect { agents: Arc::clone(agents), iteration })?;
         let mut batch = Batch { returns: vec![Vec::new(); self.seeds], ..Batch::default() };
@@ -214,8 +217,8 @@ impl Rollout {
         Ok(batch)
     }
 
-    /// Rolls every action of a fork out in the rewound simulator. Afterwards all environments stand
-    /// where they stood.
+    /// Rolls out every first action of a fork in the rewound simulator. Afterwards all environments are back in
+    /// the states that they had before.
     ///
     /// # Errors
     /// The first [`task::Error`] of any environment.
@@ -232,10 +235,10 @@ impl Rollout {
         Ok(branches)
     }
 
-    /// Where all workers stand.
+    /// The states of all workers, for checkpoints.
     ///
     /// # Errors
-    /// [`task::Error`] when a thread died.
+    /// [`task::Error`] when a thread panicked.
     pub fn state(&self) -> Result<Vec<WorkerState>, task::Error> {
         let answers = self.all(|_| Job::Save)?;
         let states = answers.into_iter().filter_map(|answer| match answer {
@@ -245,15 +248,17 @@ impl Rollout {
         Ok(states.flatten().collect())
     }
 
-    /// Puts all workers back.
+    /// Restores the states of all workers.
     ///
     /// # Errors
-    /// [`task::Error`] when a state is not of this run's task.
+    /// [`task::Error`] when the number of states or the size of a state does not fit this run.
     pub fn restore(&self, states: &[WorkerState]) -> Result<(), task::Error> {
         let workers: usize = self.threads.iter().map(|thread| thread.workers).sum();
         if states.len() != workers {
             let saved = states.len();
-            return Err(task::Error::Request(format!("{saved} saved environments for {workers}")));
+            return Err(task::Error::Request(format!(
+                "the checkpoint holds {saved} environments, the run has {workers}"
+            )));
         }
         let mut threads = self.threads.iter();
         self.all(|first| {
@@ -338,7 +343,7 @@ pub(super) mod tests {
             assert_eq!(one.rewards, many.rewards);
             assert_eq!(one.ends, many.ends);
         }
-        // A seed sees the same alone: the second half of both is the first of the other.
+        // A seed collects the same batch alone: the second half of the batch of two seeds is the batch of seed 2.
         let alone = collect(2, vec![2]);
         assert_eq!(alone.actions, one.actions[one.actions.len() / 2..]);
     }
@@ -356,7 +361,7 @@ pub(super) mod tests {
         assert_eq!(batch.returns[0].len(), 3);
         let first: f32 = batch.rewards[..250].iter().sum();
         assert!((f64::from(first) - batch.returns[0][0]).abs() < 1e-3);
-        // The observation that follows a step is the next one's, but not across an episode's end.
+        // The observation after a step is the observation before the next step, except at an episode's end.
         assert_eq!(batch.next_observations[..5], batch.observations[5..10]);
         let end = 249 * 5;
         assert_ne!(batch.next_observations[end..end + 5], batch.observations[end + 5..end + 10]);
@@ -369,7 +374,7 @@ pub(super) mod tests {
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
         let batch = Rollout::new(&config).unwrap().collect(&agents, 0).unwrap();
         assert_eq!(batch.ends[249], End::Terminated);
-        // The batch's end is no end of an episode: it is bootstrapped all the same.
+        // The end of the batch is not the end of an episode, so it is bootstrapped nevertheless.
         assert_eq!(batch.ends[299], End::Truncated);
     }
 

@@ -1,4 +1,4 @@
-//! An environment of one seed and what it collects.
+//! A worker: one environment of one seed, and the collection of its transitions.
 
 use super::{Batch, Settings};
 use daa_core::advantage::End;
@@ -8,7 +8,7 @@ use daa_envs::{self as task, Environment, State};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// An environment of one seed.
+/// One environment of one seed, with its current observation and return.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) seed_index: usize,
@@ -19,7 +19,7 @@ pub(super) struct Worker {
     pub(super) index: u64,
 }
 
-/// Where a worker stands, for checkpoints.
+/// The state of a worker, for checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerState {
     environment: State,
@@ -28,7 +28,7 @@ pub struct WorkerState {
 }
 
 impl WorkerState {
-    /// The episode, for tests that plant faults in it.
+    /// The saved episode, for tests that plant faults in it.
     pub fn episode(&mut self) -> &mut State {
         &mut self.environment
     }
@@ -46,7 +46,7 @@ impl Worker {
     pub(super) fn restore(&mut self, state: &WorkerState) -> Result<(), task::Error> {
         let (saved, here) = (&state.observation, self.observation.len());
         if saved.len() != here || saved.iter().any(|x| !x.is_finite()) {
-            let text = format!("a saved observation is not {here} finite numbers");
+            let text = format!("a saved observation does not consist of {here} finite numbers");
             return Err(task::Error::Request(text));
         }
         self.environment.restore(&state.environment)?;
@@ -86,8 +86,8 @@ impl Worker {
             let step = match step {
                 Ok(step) => step,
                 Err(task::Error::Diverged(divergence)) if divergences_in_a_row < 100 => {
-                    // What the decision led to is unknown: it is left out, and the one before it is
-                    // where the recording stops.
+                    // The outcome of the decision is unknown: the decision is left out, and the trajectory is
+                    // truncated after the one before it.
                     divergences_in_a_row += 1;
                     batch.divergences.push(*divergence);
                     if let Some(last) = batch.ends.last_mut()
