@@ -1,10 +1,10 @@
 //! The learned dynamics of all seeds: transition and reward, trained by L2 on the replay buffer
-//! (paper, Sec. 4): two networks, each on a thread of its own, or two heads of one trunk.
+//! (paper, Sec. 4). The model has two networks, trained on one thread each, or one network with two heads.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `input` | `[S, B, D + A]` | normalised observation and clamped action |
-//! | `target` | `[S, B, D]` | next normalised observation, or its change over the change's deviation |
+//! | `target` | `[S, B, D]` | next normalised observation, or its change divided by the standard deviation of the change |
 //! | `reward` | `[S, B, 1]` | scaled reward |
 
 use crate::config::Config;
@@ -20,13 +20,13 @@ use tch::{Device, Kind, Tensor};
 /// Mean squared errors of one-step predictions of one seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ModelError {
-    /// Of the transition targets.
+    /// Mean squared error of the transition targets.
     pub transition: f64,
-    /// Of the scaled rewards.
+    /// Mean squared error of the scaled rewards.
     pub reward: f64,
 }
 
-/// What a network of the model predicts.
+/// The output of a network of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
     Transition,
@@ -36,7 +36,7 @@ enum Head {
 }
 
 impl Head {
-    /// In checkpoints and messages.
+    /// Name of the network in checkpoints and messages.
     fn name(self) -> &'static str {
         match self {
             Self::Transition => "transition",
@@ -46,7 +46,7 @@ impl Head {
     }
 }
 
-/// The networks of all seeds.
+/// The learned dynamics of all seeds.
 #[derive(Debug)]
 pub struct WorldModel {
     networks: Vec<(Head, Network)>,
@@ -55,7 +55,7 @@ pub struct WorldModel {
     minibatch: usize,
 }
 
-/// How transitions become tensors.
+/// The layout of a transition as input and target.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     observations: usize,
@@ -70,7 +70,8 @@ struct TrainingSet {
 }
 
 impl Layout {
-    /// `count` transitions of each seed of a shard, chosen by `choose(seed index, i)`.
+    /// Returns the training set of `count` transitions of each seed of a shard; `choose(seed index, i)` selects the
+    /// transition.
     fn set<'b>(
         self,
         head: Head,
@@ -112,8 +113,8 @@ impl Layout {
         TrainingSet { inputs: tensor(&inputs), targets: tensor(&targets) }
     }
 
-    /// Factors of the outputs' errors: a head's loss is its mean over minibatch and outputs, and two
-    /// heads' losses are added.
+    /// Weights of the errors of the outputs, `[out]`: the loss of a head is the mean over its outputs, and the losses of
+    /// two heads are added.
     fn weights(self, head: Head) -> Tensor {
         let (transition, reward) = (1.0 / self.observations as f32, 1.0f32);
         let weights = match head {
@@ -126,7 +127,7 @@ impl Layout {
 }
 
 impl WorldModel {
-    /// Fresh networks for every seed of a run.
+    /// Returns newly initialised networks for every seed of a run.
     #[must_use]
     pub fn new(config: &Config, observations: usize, actions: usize, device: Device) -> Self {
         let options = AdamOptions { epsilon: config.model.adam_epsilon };
@@ -150,17 +151,17 @@ impl WorldModel {
         Self { networks, layout, learning_rate, minibatch }
     }
 
-    /// The networks with their names in a checkpoint.
+    /// The networks, with their names in a checkpoint.
     pub fn networks(&self) -> impl Iterator<Item = (&'static str, &Network)> {
         self.networks.iter().map(|(head, network)| (head.name(), network))
     }
 
-    /// The same, to be changed.
+    /// The networks, mutable, with their names in a checkpoint.
     pub fn networks_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Network)> {
         self.networks.iter_mut().map(|(head, network)| (head.name(), network))
     }
 
-    /// The model of some of the seeds, as views.
+    /// Returns the model of a shard's seeds, as views.
     #[must_use]
     pub fn shard(&self, shard: &Shard) -> Self {
         let networks = self.networks.iter().map(|(head, network)| (*head, network.shard(shard)));
@@ -174,7 +175,7 @@ impl WorldModel {
         self.networks[0].1.activation()
     }
 
-    /// Whether what is imagined is rounded to bfloat16.
+    /// Whether model rollouts are rounded to bfloat16.
     #[must_use]
     pub fn bf16(&self) -> bool {
         self.networks[0].1.bf16()
@@ -192,7 +193,7 @@ impl WorldModel {
         self.alone(seed_index, Head::Reward, self.layout.observations..self.layout.observations + 1)
     }
 
-    /// A head as a network of its own: of a common trunk it gets a copy.
+    /// Returns one head as a separate network, with a copy of a common trunk.
     fn alone(
         &self,
         seed_index: usize,
@@ -207,13 +208,13 @@ impl WorldModel {
         }
         let [.., (hidden, outputs)] = shape.layers();
         let (trunk, last) = params.split_at(params.len() - (hidden + 1) * outputs);
-        // The weights' rows and, in the same layout, the bias.
+        // The rows of the last layer's weights, and its bias as one more row.
         let rows = last.chunks_exact(outputs).flat_map(|row| &row[columns.clone()]);
         let params = trunk.iter().chain(rows).copied().collect();
         (MlpShape::new(shape.input, shape.hidden, columns.len()), params)
     }
 
-    /// Makes `steps` gradient steps on minibatches drawn from each seed's buffer.
+    /// Makes `steps` gradient steps on minibatches drawn from the replay buffer of each seed.
     pub fn train(
         &mut self,
         buffers: &[ReplayBuffer],
@@ -249,7 +250,7 @@ impl WorldModel {
         }
     }
 
-    /// Errors on the newest transitions of each buffer, before anything is learned from them.
+    /// Errors of each seed's model on the newest transitions of its buffer; call it before the model is trained on them.
     #[must_use]
     pub fn errors(
         &self,
@@ -282,7 +283,7 @@ impl WorldModel {
         (0..buffers.len()).map(error).collect()
     }
 
-    /// For imagining with a shard's model, in another thread.
+    /// Returns a reader of a shard's model, for model rollouts in another thread.
     #[must_use]
     pub fn reader(&self, shard: &Shard, changes: &[Vec<f32>], clip: f32) -> WorldReader {
         let changes: Vec<f32> = changes[shard.clone()].concat();
@@ -297,7 +298,7 @@ impl WorldModel {
     }
 }
 
-/// One step of L2.
+/// Makes one gradient step of L2 regression.
 fn regress(
     network: &mut Network,
     inputs: &Tensor,
@@ -311,10 +312,10 @@ fn regress(
     network.step(learning_rate, None);
 }
 
-/// The dynamics, read only.
+/// The learned dynamics, read-only, for model rollouts.
 #[derive(Debug)]
 pub struct WorldReader {
-    /// Transition and reward, or both in one.
+    /// The transition network and the reward network, or one network with both heads.
     networks: Vec<Reader>,
     observations: i64,
     target: TransitionTarget,
@@ -323,8 +324,8 @@ pub struct WorldReader {
 }
 
 impl WorldReader {
-    /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` of raw actions
-    /// `[S, B, A]`: the arithmetic of [`daa_core::dynamics::Dynamics::step`].
+    /// Returns the next normalised observations `[S, B, D]` and the scaled rewards `[S, B, 1]` for normalised observations
+    /// `z [S, B, D]` and raw actions `raw [S, B, A]`, with the arithmetic of [`daa_core::dynamics::Dynamics::step`].
     pub fn step(&self, z: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
         let input = Tensor::cat(&[z, &raw.clamp(-1.0, 1.0)], 2);
         let output = self.networks[0].predict(&input);

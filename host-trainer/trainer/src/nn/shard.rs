@@ -1,8 +1,8 @@
-//! How the seeds of a run are shared out: one by one on a CPU, all at once on a GPU.
+//! Division of a run's seeds into shards: one seed per shard on a CPU, all seeds in one shard on a GPU.
 //!
-//! A CPU gains nothing from a batched product, and computing each seed by itself gives it the same
-//! bits as in a run of its own: for the matrix products' bits depend on how their operands are aligned,
-//! each seed's numbers begin at a multiple of [`ALIGNMENT`]. A GPU is fed by few large operations.
+//! A batched product is not faster on a CPU, and a seed that is computed alone has the same bits as in a run with only
+//! that seed. The bits of a matrix product depend on the alignment of its operands, so the numbers of each seed begin at
+//! a multiple of [`ALIGNMENT`]. A GPU needs few large operations.
 
 use super::use_one_thread;
 use std::ops::Range;
@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tch::{Device, Kind, Tensor};
 
-/// Seeds that are computed together.
+/// A range of seeds that are computed together.
 pub type Shard = Range<usize>;
 
-/// The seeds of a run, in pieces.
+/// Divides the seeds `0..seeds` of a run into shards for a device.
 #[must_use]
 pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
     #[cfg(test)]
@@ -26,29 +26,29 @@ pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
     }
 }
 
-/// Numbers of single precision in 64 bytes: what libtorch aligns its own tensors to.
+/// Single-precision numbers in 64 bytes, the alignment of libtorch's own tensors.
 pub(super) const ALIGNMENT: usize = 16;
 
-/// `[S, width]` numbers, zero, in rows that each begin at a multiple of 64 bytes.
+/// Returns a tensor of zeros, `[S, width]`, each row of which begins at a multiple of 64 bytes.
 pub fn aligned_rows(seeds: usize, width: usize, device: Device) -> Tensor {
     let size = [seeds as i64, width.next_multiple_of(ALIGNMENT) as i64];
     Tensor::zeros(size, (Kind::Float, device)).narrow(1, 0, width as i64)
 }
 
-/// A shard's rows of `[S, ...]`, as a view.
+/// The rows of a shard in a tensor `[S, ...]`, as a view.
 pub fn of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     tensor.narrow(0, shard.start as i64, shard.len() as i64)
 }
 
-/// A shard's rows of `[S, ...]`; a copy where their place in memory could be another than alone.
+/// The rows of a shard in a tensor `[S, ...]`: a view of the first rows, or a copy of later rows, so that their alignment
+/// is the same as in a run with only these seeds.
 pub fn data_of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     let view = of_shard(tensor, shard);
     if shard.start == 0 { view } else { view.copy() }
 }
 
-/// Does jobs on up to `threads` threads, one libtorch thread in each, and gives what came out in the
-/// order of the jobs. What a job computes may not depend on the others: then the number of threads
-/// changes nothing.
+/// Runs `work` on every job on up to `threads` threads, each with one libtorch thread, and returns the results in the
+/// order of the jobs. A job must not depend on other jobs; then the results do not depend on the number of threads.
 pub fn parallel<J: Send, T: Send>(
     jobs: Vec<J>,
     threads: usize,
@@ -68,7 +68,7 @@ pub fn parallel<J: Send, T: Send>(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { break };
-                    // Nobody else locks this one: a poisoned lock cannot be met.
+                    // Each job is locked only once, so its lock cannot be poisoned.
                     let Some(job) = job.lock().ok().and_then(|mut job| job.take()) else {
                         continue;
                     };
@@ -89,7 +89,7 @@ pub(crate) mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// Set while a test takes a GPU's way on a CPU.
+        /// Set while a test computes all seeds in one shard on a CPU, as a GPU does.
         pub(crate) static TOGETHER: Cell<bool> = const { Cell::new(false) };
     }
 
