@@ -1,25 +1,25 @@
-//! A critic's values as the baseline of what is measured, and for what follows the horizon.
+//! A critic whose values are the baseline of measured returns and estimate the return after the horizon.
 
 use super::Actor;
 use daa_envs::agent::Agent;
 
-/// Values of states, in the rewards' own units.
+/// Values of states, in units of the unscaled reward.
 #[derive(Clone, Debug)]
 pub struct Critic {
     network: Actor,
-    /// What the critic's units are multiplied with.
+    /// Factor from the network's output to units of the unscaled reward.
     unit: f64,
 }
 
 impl Critic {
-    /// A critic from its network, as an agent whose output is the value, and what the network's units are
-    /// multiplied with.
+    /// Returns a critic from its network, given as an agent whose output is the value, and the factor `unit` from the
+    /// network's output to units of the unscaled reward.
     #[must_use]
     pub fn new(network: &Agent, unit: f64) -> Self {
         Self { network: Actor::of(network), unit }
     }
 
-    /// The value of an observation, as the environment gives it.
+    /// The value of a raw observation, `[D]`.
     #[must_use]
     pub fn value(&self, observation: &[f64]) -> f64 {
         self.unit * self.network.output(observation)
