@@ -1,4 +1,4 @@
-//! From a run's trainer to what an image is made from.
+//! Conversion of a trainer into the [`PolicyParts`] from which an image is exported.
 
 use anyhow::{Context, Result};
 use daa_formats::export::{Choice, Exported, ModelParts, NetworkParts, PolicyParts, export};
@@ -7,13 +7,13 @@ use daa_trainer::train::Trainer;
 use std::path::Path;
 use tch::Tensor;
 
-/// The parts of one seed's policy.
+/// Returns the parts of one seed's policy; `seed_index` counts the seeds of the run from 0.
 ///
 /// # Errors
-/// When the run has no such seed.
+/// When the run has too few seeds.
 pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     let config = trainer.config();
-    let seed = *config.seeds.get(seed_index).context("no such seed in this run")?;
+    let seed = *config.seeds.get(seed_index).context("the run does not have that many seeds")?;
     let units = trainer.units();
     let network = |(shape, weights)| NetworkParts { shape, weights };
     let critic: &Network = &trainer.critic;
@@ -41,12 +41,12 @@ pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     })
 }
 
-/// Means of one seed's policy, within -1 to 1, as libtorch computes them from normalised observations
-/// `[rows, D]`.
+/// Returns the means of one seed's policy, `[rows, A]` within -1 to 1, as libtorch computes them from normalised
+/// observations `[rows, D]`.
 fn means(trainer: &Trainer, seed_index: usize, observations: &[f32]) -> Vec<f32> {
     let actor = &trainer.actor;
     let width = actor.shape().input as i64;
-    // All seeds go through the network together; the outputs of the others are not used.
+    // The network computes all seeds together; the outputs of the other seeds are not used.
     let seeds = trainer.config().num_seeds() as i64;
     let rows = observations.len() as i64 / width;
     let batch = Tensor::from_slice(observations).view([1, rows, width]).repeat([seeds, 1, 1]);
@@ -54,10 +54,10 @@ fn means(trainer: &Trainer, seed_index: usize, observations: &[f32]) -> Vec<f32>
     to_vec(&actor.predict(&batch).tanh().get(seed_index as i64))
 }
 
-/// Writes the image of one seed of a run to `path`.
+/// Exports the image of one seed of a run to `path`.
 ///
 /// # Errors
-/// As [`export()`]; nothing is written then.
+/// When the run has too few seeds, and as [`export()`]; no file is written then.
 pub fn export_seed(
     trainer: &Trainer,
     seed_index: usize,
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(image.section(Section::Critic), trainer.critic.seed_params(0));
         let levels = image.monitor_levels().unwrap();
         assert!(levels.alarm >= levels.warn && levels.warn > 1.0, "{levels:?}");
-        // The microcontroller's types compute the golden actions to the bit.
+        // The types of the microcontroller compute the golden actions bit for bit.
         let policy = image.policy::<5, 64, 1>().unwrap();
         assert_eq!(daa_core::image::replay(&image, &policy), Ok(36));
         assert!(exported.largest_difference < 1e-5);
@@ -155,8 +155,8 @@ mod tests {
         let by_libtorch = |observations: &[f32]| means(&trainer, 0, observations);
         let visited: Vec<f32> = (0..500).map(|i| (i as f32).sin()).collect();
         assert!(compare(&parts, &sound, by_libtorch, &visited).is_ok());
-        // Transposed layers are what the comparison is there to find: the first one, of 5 rows and 64 columns, read
-        // as if it were the other way round, and the square one behind it and its biases.
+        // The comparison must find transposed layers: the first layer, of 5 rows and 64 columns, and the square
+        // second layer.
         for (at, rows, columns) in [(0, 5, 64), (5 * 64 + 64, 64, 64)] {
             let mut agent = sound.clone();
             for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
