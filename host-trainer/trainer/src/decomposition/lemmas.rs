@@ -272,9 +272,8 @@ impl Components {
     }
 }
 
-/// Corollary 1, for a contextual bandit: more actions reduce the variance more than states when `Var_s / E_s Var_a` is below
-/// `(1 - delta N) / (delta (N^2 + N))`. `actions` is the bound and `states` the
-/// ratio.
+/// Corollary 1, for a contextual bandit: more actions reduce the variance more than states when
+/// `Var_s / E_s Var_a` is below `(1 - delta N) / (delta (N^2 + N))`. `actions` is the bound and `states` the ratio.
 ///
 /// ```
 /// use daa_trainer::decomposition::{Verdict, corollary_1};

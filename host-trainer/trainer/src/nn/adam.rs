@@ -101,7 +101,7 @@ impl Adam {
             let [params, first, second] = rows.each_ref().map(|row| {
                 debug_assert!(row.is_contiguous() && row.kind() == Kind::Float);
                 // SAFETY: a contiguous f32 tensor on the CPU is `numel` numbers at its data pointer. The
-                // three are rows of separate allocations and live as long as `rows`; nobody else
+                // three are rows of separate allocations and live as long as `rows`; no other code
                 // writes to them during this call.
                 unsafe { std::slice::from_raw_parts_mut(row.data_ptr().cast::<f32>(), row.numel()) }
             });

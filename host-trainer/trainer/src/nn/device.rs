@@ -20,9 +20,7 @@ pub enum DeviceError {
     #[error("this version of libtorch does not offer TensorFloat-32: leave out --tf32")]
     NoTf32,
     /// The index is not below the number of GPUs.
-    #[error(
-        "CUDA device {wanted} does not exist: the number of devices is {found}, counted from 0"
-    )]
+    #[error("CUDA device {wanted} does not exist: this machine has {found}, numbered from 0")]
     NoSuchCard {
         /// The requested index.
         wanted: usize,

@@ -271,7 +271,9 @@ pub fn load(
     let wanted = match which {
         Which::Newest => None,
         Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {
-            format!("the run in {place} was not evaluated during training and so has no best checkpoint: use newest or the number of an iteration")
+            format!(
+                "{place} has no best checkpoint, because training did not evaluate it: use newest"
+            )
         })?),
         Which::Iteration(iteration) => Some(iteration),
     };
