@@ -1,4 +1,4 @@
-//! The `host-trainer` program; everything is in the library.
+//! The `host-trainer` program; its code is in the library.
 
 fn main() -> std::process::ExitCode {
     host_trainer::main()

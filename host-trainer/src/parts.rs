@@ -13,15 +13,15 @@ use tch::Tensor;
 /// When the run has too few seeds.
 pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     let config = trainer.config();
-    let seed = *config.seeds.get(seed_index).context("the run does not have that many seeds")?;
-    let units = trainer.units();
+    let seed = *config.seeds.get(seed_index).context("the run has no such seed")?;
+    let normalisation = trainer.normalisation();
     let network = |(shape, weights)| NetworkParts { shape, weights };
     let critic: &Network = &trainer.critic;
-    let model = trainer.model.as_ref().map(|model| ModelParts {
+    let model = trainer.estimator.world_model().map(|model| ModelParts {
         transition: network(model.transition(seed_index)),
         reward: network(model.reward(seed_index)),
         critic: network((critic.shape(), critic.seed_params(seed_index))),
-        transition_scale: units.changes[seed_index].clone(),
+        transition_scale: normalisation.changes[seed_index].clone(),
     });
     Ok(PolicyParts {
         agent: trainer.agent(seed_index),
@@ -33,7 +33,7 @@ pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
         action_repeat: config.action_repeat,
         gamma: config.gamma,
         lambda: config.lambda,
-        reward_scale: units.reward_scales[seed_index],
+        reward_scale: normalisation.reward_scales[seed_index],
         preset: config.preset.clone(),
         seed,
         decisions: trainer.decisions(),
@@ -46,7 +46,7 @@ pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
 fn means(trainer: &Trainer, seed_index: usize, observations: &[f32]) -> Vec<f32> {
     let actor = &trainer.actor;
     let width = actor.shape().input as i64;
-    // The network computes all seeds together; the outputs of the other seeds are not used.
+    // The network computes all seeds together; the outputs of the others are not used.
     let seeds = trainer.config().num_seeds() as i64;
     let rows = observations.len() as i64 / width;
     let batch = Tensor::from_slice(observations).view([1, rows, width]).repeat([seeds, 1, 1]);
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(image.section(Section::Critic), trainer.critic.seed_params(0));
         let levels = image.monitor_levels().unwrap();
         assert!(levels.alarm >= levels.warn && levels.warn > 1.0, "{levels:?}");
-        // The types of the microcontroller compute the golden actions bit for bit.
+        // The microcontroller's types compute the golden actions with the same bits.
         let policy = image.policy::<5, 64, 1>().unwrap();
         assert_eq!(daa_core::image::replay(&image, &policy), Ok(36));
         assert!(exported.largest_difference < 1e-5);

@@ -1,4 +1,4 @@
-//! A training run from its first decision to its image: iterations, evaluations, checkpoints, interrupts.
+//! A training run from its first decision to its image: iterations, evaluations, checkpoints, interruption.
 
 use crate::parts::export_seed;
 use anyhow::{Context, Result, bail};
@@ -7,8 +7,7 @@ use daa_envs::files::write_atomically;
 use daa_envs::output;
 use daa_formats::export::{Choice, record_latest};
 use daa_trainer::config::Config;
-use daa_trainer::metrics::Best;
-use daa_trainer::metrics::{Metrics, Times, mean};
+use daa_trainer::metrics::{Best, Metrics, Phase, Times, mean};
 use daa_trainer::nn::select_device;
 use daa_trainer::run::checkpoint::{self, Which};
 use daa_trainer::run::directory::RunDirectory;
@@ -25,7 +24,7 @@ use std::time::{Duration, Instant};
 /// Options that affect how a run executes (output, checkpoints, waiting) but not its results.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Form of the progress output.
+    /// Output during the run.
     pub show: Show,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
@@ -51,7 +50,7 @@ pub enum Resume {
 pub enum Begun {
     /// The run is not finished: train it with [`run`](Session::run).
     Session(Box<Session>),
-    /// The run was finished before; the content of its `summary.json`.
+    /// The run was finished before; the text of its `summary.json`.
     Finished(String),
 }
 
@@ -71,7 +70,7 @@ pub struct Session {
     trainer: Trainer,
     options: Options,
     stop: Arc<AtomicBool>,
-    /// Released when the session is dropped.
+    /// Released when the session ends.
     _lock: Lock,
 }
 
@@ -89,12 +88,12 @@ fn interruption() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || {
-        // A second signal ends the process at once instead of after the current iteration.
+        // A second signal ends the process before the end of the iteration.
         if asked.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
     })
-    .context("cannot watch for Ctrl-C")?;
+    .context("cannot install the handler of Ctrl-C")?;
     *slot = Some(Arc::clone(&stop));
     Ok(stop)
 }
@@ -128,12 +127,12 @@ impl Session {
             let (_, found) = RunDirectory::open(directory.path())?;
             if *resume == Resume::Never {
                 bail!(
-                    "{place} already holds a run: choose another --run-dir, or resume the run with host-trainer train --resume {place}"
+                    "{place} already holds a run: choose another --run-dir, or leave out --resume never"
                 );
             }
             if let Some((key, there, here)) = found.differences(&config).first() {
                 bail!(
-                    "{place} holds a run with {key} = {there}, not {here}: choose another --run-dir, or resume the run unchanged: host-trainer train --resume {place}"
+                    "{place} holds a run with {key} = {there}, not {here}: choose another --run-dir, or resume it with its recorded configuration: host-trainer train --resume {place}"
                 );
             }
         }
@@ -169,7 +168,7 @@ impl Session {
         }
         directory.remove_leftovers();
         if checkpoint::exists(&directory)? {
-            // A damaged checkpoint is reported even with --quiet.
+            // A damaged checkpoint is reported even where only errors are shown.
             checkpoint::load(&directory, &mut trainer, Which::Newest, |line| eprintln!("{line}"))?;
             checkpoint::discard_after(&directory, trainer.iteration);
             directory.rewind_metrics(trainer.iteration)?;
@@ -226,7 +225,7 @@ impl Session {
             for divergence in self.trainer.take_divergences() {
                 let file = self.directory.save_divergence(&divergence, config.action_repeat)?;
                 progress.say(&format!(
-                    "{divergence}; a new episode was started, the state is saved in {}",
+                    "{divergence}; a fresh episode was begun, the state is in {}",
                     file.display()
                 ));
             }
@@ -257,7 +256,7 @@ impl Session {
         Ok(Ending::Finished)
     }
 
-    /// Adds to the error of an iteration its number and the checkpoint from which the run can be resumed.
+    /// The error of an iteration, with the checkpoint from which the run can be resumed.
     fn kept(&self, iteration: u64, error: &anyhow::Error) -> anyhow::Error {
         let kept = match checkpoint::newest(&self.directory) {
             Ok(Some(place)) => format!(
@@ -280,8 +279,7 @@ impl Session {
         better
     }
 
-    /// Evaluates every seed with the mean action and, as the papers do, with sampled actions, if an evaluation is
-    /// due after this iteration.
+    /// Evaluates every seed with the most probable actions and, as in the papers, with sampled actions.
     fn evaluate_if_due(&self, seeds: &mut [Metrics]) -> Result<()> {
         let config = self.trainer.config();
         let due = config.evaluate.every > 0
@@ -332,7 +330,7 @@ impl Session {
         }
         checkpoint::save(&self.directory, &self.trainer)?;
         eprintln!(
-            "interrupted after {} of {} decisions; saved. To resume: host-trainer train --resume {place}; to export the current policy: host-trainer export {place}",
+            "interrupted after {} of {} decisions; saved. To resume: host-trainer train --resume {place}; to export the policy: host-trainer export {place}",
             self.trainer.decisions(),
             self.trainer.config().decisions
         );
@@ -385,10 +383,9 @@ impl Session {
                 }
             }
         ));
-        progress.say(&format!(
-            "seconds: acting {:.1}, environments {:.1}, model {:.1}, extra actions {:.1}, policy {:.1}, evaluation {:.1}",
-            times.acting, times.environment, times.model, times.extra, times.policy, times.evaluation
-        ));
+        let phases = Phase::ALL.iter();
+        let each = phases.map(|phase| format!("{} {:.1}", phase.words(), times.of(*phase)));
+        progress.say(&format!("seconds: {}", each.collect::<Vec<_>>().join(", ")));
         progress.say(&format!(
             "image {} ({} bytes); to inspect it: host-trainer inspect {}",
             image.display(),
@@ -429,7 +426,7 @@ mod tests {
         };
         let session = Session::with(directory, trainer, options, lock).unwrap();
         assert_eq!(session.run().unwrap(), Ending::Finished);
-        // The file is a request for the command `replay`, which reproduces the divergence.
+        // The file is a request of `replay` that reproduces the divergence.
         let text = std::fs::read_to_string(place.join("diverged/0.json")).unwrap();
         let error = replay::replay(&text).unwrap_err();
         assert!(matches!(error, Error::Diverged(_)), "{error}");

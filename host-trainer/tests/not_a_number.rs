@@ -4,7 +4,7 @@
 
 use daa_envs::{Attempts, Error, Names, Physics, Random, Signal, register};
 use daa_envs::{Behaviour, Bound, Definition};
-use daa_trainer::config::{Config, EstimatorKind};
+use daa_trainer::config::Config;
 use daa_trainer::run::sinks::progress::Show;
 use host_trainer::session::{Begun, Ending, Options, Resume, Session};
 use std::path::Path;
@@ -81,7 +81,7 @@ fn train(place: &Path) -> anyhow::Result<Ending> {
         threads: 1,
         ..Config::default()
     };
-    config.estimator.kind = EstimatorKind::Single;
+    config.estimator.kind = "single".to_owned();
     (config.rollout.num_envs, config.rollout.length) = (2, 64);
     config.update.epochs = 1;
     (config.evaluate.every, config.evaluate.episodes, config.evaluate.sampled_episodes) = (2, 1, 0);

@@ -4,24 +4,25 @@ use daa_core::link::{FrameReader, Policies, Reply, Request, Transfer, encode, fr
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use tools::firmware::log::Decoder;
+use tools::qemu::{self, Bench, Emulator};
 
 const CAPACITY: usize = frame_capacity(5);
 
 /// The command that runs a program on the emulated microcontroller. Files that the chip writes through semihosting
-/// go to the folder. An instruction takes 128 ns.
+/// go to the folder.
 #[must_use]
 pub fn emulator(folder: &Path, elf: &Path) -> Command {
-    let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null"]);
-    qemu.args(["-icount", "shift=7", "-semihosting-config", "enable=on,target=native"]);
-    qemu.arg("-kernel").arg(elf).current_dir(folder);
+    let mut qemu = qemu::command(&crate::project(), elf);
+    qemu.current_dir(folder);
     qemu
 }
 
-/// A running firmware with five observations and one action. It is killed when this value is dropped.
+/// A running firmware with five observations and one action. It is killed when this value is dropped: the firmware
+/// ends without notice, as in a power failure.
 pub struct Chip {
-    qemu: Child,
+    qemu: Emulator,
     request: File,
     reply: File,
     reader: FrameReader<CAPACITY>,
@@ -35,23 +36,11 @@ impl Chip {
     /// When QEMU does not start.
     #[must_use]
     pub fn boot(folder: &Path, elf: &[u8]) -> Self {
-        std::fs::write(folder.join("firmware.elf"), elf).expect("a file");
-        for pipe in ["request.fifo", "reply.fifo"] {
-            let path = folder.join(pipe);
-            if !path.exists() {
-                let made = Command::new("mkfifo").arg(path).status().expect("mkfifo runs");
-                assert!(made.success());
-            }
-        }
-        let qemu = emulator(folder, Path::new("firmware.elf"))
-            .stdin(Stdio::null())
-            .stdout(File::create(folder.join("log")).expect("a log"))
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("QEMU starts");
-        let request =
-            File::options().write(true).open(folder.join("request.fifo")).expect("a pipe");
-        let reply = File::open(folder.join("reply.fifo")).expect("a pipe");
+        let bench = Bench::at(folder);
+        let (request, reply) = bench.pipes().expect("pipes");
+        let qemu = bench.start(&crate::project(), elf, None).expect("QEMU starts");
+        let request = File::options().write(true).open(request).expect("a pipe");
+        let reply = File::open(reply).expect("a pipe");
         Self { qemu, request, reply, reader: FrameReader::new(), sequence: 0 }
     }
 
@@ -143,23 +132,7 @@ impl Chip {
 /// When the decoder cannot be built or cannot read the log.
 #[must_use]
 pub fn log(folder: &Path) -> Vec<String> {
-    let decoder = crate::root().join("tools/firmware-log");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--release", "--target-dir"]);
-    cargo.arg(crate::root().join("target/firmware-log")).arg("--");
-    cargo.arg(folder.join("firmware.elf")).arg(folder.join("log")).current_dir(decoder);
-    let lines = crate::succeed(&mut cargo);
-    let message = |line: &str| {
-        let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
-        line["message"].as_str().expect("a message").to_owned()
-    };
-    lines.lines().map(message).collect()
-}
-
-impl Drop for Chip {
-    fn drop(&mut self) {
-        // The firmware ends without notice, as in a power failure.
-        let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
-    }
+    let decoder = Decoder::build(&crate::project()).expect("the decoder builds");
+    let lines = qemu::log(folder, &decoder).expect("the log can be decoded");
+    lines.into_iter().map(|line| line.message).collect()
 }

@@ -25,7 +25,7 @@ pub mod terminal;
 pub use files::{Aligned, largest_difference, read_floats, write_floats};
 pub use process::{Outcome, refuse, run, succeed};
 pub use programs::{
-    chip_cargo, firmware_elf, firmware_sim, host_trainer, reference_python, root, xtask,
+    chip_cargo, firmware_elf, firmware_sim, host_trainer, project, reference_python, root, xtask,
 };
 
 use daa_core::image::Image;

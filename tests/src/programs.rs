@@ -1,6 +1,5 @@
 //! The programs of the repository, built when a test first asks for them.
 
-use crate::process::succeed;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,10 +12,15 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the repository")
 }
 
+/// The repository, as the launchers of programs know it.
+#[must_use]
+pub fn project() -> Project {
+    Project::find().expect("the package lies in the repository")
+}
+
 /// Builds a program of the workspace and returns its path.
 fn program(package: &str) -> PathBuf {
-    let project = Project::find().expect("the package lies in the repository");
-    tools::programs::build(&project, package).expect("the program builds")
+    tools::programs::build(&project(), package).expect("the program builds")
 }
 
 /// The program `host-trainer`, to be run in a folder.
@@ -46,18 +50,11 @@ pub fn xtask() -> Command {
     command
 }
 
-/// Cargo for builds for the microcontroller, to be run in a folder. Variables that the outer cargo or the user set
-/// for builds for the workstation are removed.
+/// Cargo for builds for the microcontroller, to be run in a folder, without the variables that the outer cargo or the
+/// user set for builds for the workstation.
 #[must_use]
 pub fn chip_cargo(folder: &Path) -> Command {
-    let mut cargo = Command::new("cargo");
-    for name in
-        ["RUSTC", "RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS"]
-    {
-        cargo.env_remove(name);
-    }
-    cargo.current_dir(folder);
-    cargo
+    tools::process::firmware_cargo(folder)
 }
 
 /// The ELF of the firmware with an image. Each combination is built once in a test process.
@@ -72,17 +69,10 @@ pub fn firmware_elf(features: &[&str], image: &Path) -> Arc<[u8]> {
 }
 
 fn build_firmware(features: &str, image: &Path) -> Arc<[u8]> {
-    let firmware = root().join("firmware");
-    std::fs::create_dir_all(firmware.join("target")).expect("a folder for the build");
-    // `cargo xtask` takes the same lock, because builds for two images overwrite each other's result.
-    let lock = std::fs::File::create(firmware.join("target/.xtask-lock")).expect("a lock");
-    lock.lock().expect("the lock can be taken");
-    let mut build = chip_cargo(&firmware);
-    build.args(["build", "--quiet", "--release", "--bin", "firmware"]);
-    build.args(["--no-default-features", "--features", features]);
-    let _ = succeed(build.env("POLICY", image));
-    let elf = firmware.join("target/thumbv7em-none-eabihf/release/firmware");
-    std::fs::read(elf).expect("the firmware was built").into()
+    let features: Vec<&str> = features.split(',').collect();
+    let image = Some(image).filter(|image| !image.as_os_str().is_empty());
+    let elf = tools::firmware::Elf::build_with(&project(), &features, image);
+    elf.expect("the firmware builds").bytes().into()
 }
 
 /// Python with the packages that exported files are compared with; none if `DAA_WITHOUT_REFERENCE` is set.

@@ -1,10 +1,7 @@
 //! A pseudo-terminal, and a model of what its screen shows.
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
-use std::fs::File;
-use std::io::Read;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
+use tools::terminal::{self, Ended};
 
 /// A screen with a fixed number of columns and any number of rows.
 #[derive(Clone, Debug, Default)]
@@ -97,28 +94,9 @@ impl Screen {
 /// output, and the text that the terminal received.
 #[must_use]
 pub fn on_terminal(command: &mut Command, columns: u16) -> (ExitStatus, String, String) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
-    grantpt(&ours).expect("it is ours");
-    unlockpt(&ours).expect("it is ours");
-    let name = ptsname(&ours, Vec::new()).expect("it has a name");
-    let name = name.to_str().expect("it is ASCII").to_owned();
-    let theirs = File::options().read(true).write(true).open(name).expect("it can be opened");
-    let size = Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&theirs, size).expect("it has a size");
-    command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(theirs);
-    let child = command.spawn().expect("the program starts");
-    // A copy of the program's end in this process would keep the terminal open.
-    command.stderr(Stdio::null());
-    let reader = std::thread::spawn(move || {
-        let (mut bytes, mut terminal) = (Vec::new(), File::from(ours));
-        // Reading is an error when the program has closed its end.
-        let _ = terminal.read_to_end(&mut bytes);
-        String::from_utf8(bytes).expect("it writes text")
-    });
-    let output = child.wait_with_output().expect("the program ends");
-    let text = reader.join().expect("reading does not panic");
-    (output.status, String::from_utf8_lossy(&output.stdout).into_owned(), text)
+    let ended = terminal::run(command, columns).expect("the program runs on a terminal");
+    let Ended { status, stdout, terminal } = ended;
+    (status, stdout, terminal)
 }
 
 #[cfg(test)]
@@ -135,14 +113,5 @@ mod tests {
         screen.write("\x1b[2A\r\x1b[2Kxy\x1b[1B\rz");
         assert_eq!(screen.rows(), ["xy", "z", "f"]);
         assert_eq!(screen.gone, ["abcd", "e"]);
-    }
-
-    #[test]
-    fn a_program_finds_a_terminal_of_that_width() {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "test -t 2 && stty size <&2 >&2; echo out"]);
-        let (status, output, text) = on_terminal(&mut shell, 77);
-        assert!(status.success());
-        assert_eq!((output.as_str(), text.as_str()), ("out\n", "40 77\r\n"));
     }
 }

@@ -54,10 +54,9 @@ impl Project {
         self.root.join("firmware")
     }
 
-    /// The fuzzing package: `tests/fuzz/`, or `fuzz/` where it has not moved yet.
+    /// `tests/fuzz/`, the package of the fuzz targets.
     pub fn fuzz(&self) -> PathBuf {
-        let moved = self.root.join("tests/fuzz");
-        if moved.join("Cargo.toml").is_file() { moved } else { self.root.join("fuzz") }
+        self.root.join("tests/fuzz")
     }
 
     /// The folder of the workspace's build results, as cargo reports it.

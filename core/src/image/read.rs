@@ -7,6 +7,7 @@ use super::metadata::Metadata;
 use crate::math::WeightType;
 use crate::math::integer::DynIntegerMlp;
 use crate::safety::monitor::Levels;
+use serde::Deserialize;
 
 /// A golden vector: an observation, and the action that the policy must answer, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,9 +94,11 @@ impl<'b> Image<'b> {
         let golden = u32_at(header, offset::GOLDEN_COUNT) as usize;
         let sections = split_sections(numbers, &architecture, golden)?;
 
-        let (metadata, rest) = postcard::take_from_bytes::<Metadata<'b>>(metadata)
-            .map_err(|_| ImageError::Metadata)?;
-        if !rest.is_empty() {
+        // Not `take_from_bytes`: it would copy the metadata, of 5 KiB, once more on the stack.
+        let mut decoder = postcard::Deserializer::from_bytes(metadata);
+        let metadata =
+            Metadata::<'b>::deserialize(&mut decoder).map_err(|_| ImageError::Metadata)?;
+        if !decoder.finalize().is_ok_and(<[u8]>::is_empty) {
             return Err(ImageError::Metadata);
         }
         metadata.check(&architecture)?;

@@ -1,5 +1,5 @@
-//! Drives the simulator with a microcontroller, real or emulated, and holds every action against the
-//! workstation's, bit by bit.
+//! Hardware in the loop: a real or emulated microcontroller controls the simulator, and every action is compared
+//! with that of the workstation, bit by bit.
 
 use crate::link::{Link, vector};
 use crate::planning;
@@ -14,14 +14,14 @@ use daa_formats::image::{AlignedImage, action_repeat, agent_of};
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// What to drive with.
+/// Options of the comparison.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The image that the microcontroller runs.
     pub image: PathBuf,
-    /// Where requests go: a FIFO, or a serial port.
+    /// FIFO or serial port that takes requests.
     pub request: PathBuf,
-    /// Where replies come from: a FIFO, or the same serial port.
+    /// FIFO or serial port that gives replies.
     pub reply: PathBuf,
     /// Number of episodes.
     pub episodes: usize,
@@ -30,81 +30,82 @@ pub struct Options {
     /// Clock ticks of one instruction: 21.504 in the emulator with `-icount shift=7`, where the core
     /// runs at 168 MHz and an instruction takes 128 ns; 1 on a board, where they are cycles.
     pub ticks_per_instruction: f64,
-    /// How the controller plans; [`Plan::NONE`] leaves it to the policy.
+    /// Options of the planner; with [`Plan::NONE`] the policy acts alone.
     pub plan: Plan,
 }
 
-/// One episode, driven twice.
+/// One episode, controlled by the workstation and by the microcontroller.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EpisodeReport {
-    /// Return with the workstation's actions.
+    /// Return with the actions of the workstation.
     pub host_return: f64,
-    /// Return with the microcontroller's.
+    /// Return with the actions of the microcontroller.
     pub mcu_return: f64,
-    /// Decisions whose action differs in any bit.
+    /// Number of decisions whose actions differ in any bit.
     pub differing_actions: usize,
-    /// Decisions that were not the policy's there: the ladder had left RUN.
+    /// Number of decisions in which the policy of the microcontroller did not act, because its safety state was
+    /// not RUN.
     pub outside_run: usize,
-    /// Decisions of the episode.
+    /// Number of decisions of the episode.
     pub decisions: usize,
-    /// Mean over the decisions, from the decoded observation to the limited action.
+    /// Mean number of instructions of a decision, from the decoded observation to the limited action.
     pub instructions_per_decision: f64,
 }
 
-/// Cost of one call.
+/// Cost of one call of the network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cost {
-    /// Instructions, the reading of the clock subtracted.
+    /// Number of instructions without those that read the clock.
     pub instructions: u64,
-    /// Multiply-adds of the policy's network.
+    /// Number of multiply-adds.
     pub multiply_adds: usize,
 }
 
-/// Everything `drive` finds.
+/// Results of all episodes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// Episode by episode.
+    /// Results of each episode.
     pub episodes: Vec<EpisodeReport>,
     /// The policy's network alone.
     pub network: Cost,
     /// A whole decision: guard, normaliser, network, tanh, limits, guard.
     pub decision: Cost,
-    /// Instructions of the monitor's prediction.
+    /// Number of instructions of the monitor's prediction.
     pub prediction_instructions: u64,
-    /// Most bytes of stack that were ever in use.
+    /// Largest number of bytes of stack in use.
     pub stack_high_water_bytes: u32,
-    /// Golden vectors that were equal in bits at boot.
+    /// Number of golden vectors whose bits were equal at boot.
     pub golden_vectors: u32,
-    /// When it plans: what the microcontroller says about it.
+    /// Statistics of the planner; none where it is not used.
     pub planned: Option<Planned>,
-    /// Most instructions of a plan.
+    /// Largest number of instructions of a plan.
     pub plan_instructions: Option<u64>,
-    /// The control period.
+    /// Control period.
     pub period_us: u32,
 }
 
 /// Errors of an episode: of the simulator or of the link.
-struct DriveError(anyhow::Error);
+struct HilError(anyhow::Error);
 
-impl From<task::Error> for DriveError {
+impl From<task::Error> for HilError {
     fn from(error: task::Error) -> Self {
         Self(error.into())
     }
 }
 
-/// Drives whole episodes.
+/// Runs whole episodes.
 ///
 /// # Errors
-/// When the image is refused, the microcontroller runs another one, refuses an observation or hangs
-/// up, or the simulator fails.
+/// When the image is refused, the microcontroller runs another image, refuses an observation or closes the
+/// connection, or the simulator fails.
 pub fn run(
     options: &Options,
     mut shown: impl FnMut(usize, &EpisodeReport) -> Result<()>,
 ) -> Result<Report> {
     let file = AlignedImage::read(&options.image)?;
     let image = file.open().with_context(|| options.image.display().to_string())?;
-    let passport = image.passport();
-    let task = task::find_near(passport.task, &options.image)?;
+    let metadata = image.passport();
+    let task = task::find_near(metadata.task, &options.image)?;
     let agent = agent_of(&image);
     let action_repeat = action_repeat(&image, task)?;
     let what = Evaluation {
@@ -138,8 +139,8 @@ pub fn run(
         0 => None,
         _ => Some(planning::model(&image, policy)?),
     };
-    let discount = Discount { gamma: passport.gamma, lambda: passport.lambda };
-    let middle: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
+    let discount = Discount { gamma: metadata.gamma, lambda: metadata.lambda };
+    let middle: Vec<f32> = metadata.observations.iter().map(|signal| signal.mean).collect();
     let measured = link.measure(&middle)?;
     let instructions = |ticks: u32| {
         (f64::from(ticks.saturating_sub(measured.empty)) / options.ticks_per_instruction).round()
@@ -163,9 +164,9 @@ pub fn run(
                 }
                 _ => policy.mode(observation, &mut scratch, action),
             }
-            Ok::<(), DriveError>(())
+            Ok::<(), HilError>(())
         };
-        let host = run_episode(&what, index, &mut on_host).map_err(|DriveError(error)| error)?;
+        let host = run_episode(&what, index, &mut on_host).map_err(|HilError(error)| error)?;
         let (mut differing, mut outside_run, mut spent) = (0, 0, 0.0);
         if index > 0 {
             link.begin_again()?;
@@ -174,8 +175,8 @@ pub fn run(
             on_host(observation, action)?;
             sequence = sequence.wrapping_add(1);
             let request =
-                Request::Decide { sequence, observation: vector(observation).map_err(DriveError)? };
-            match link.ask(&request).map_err(DriveError)? {
+                Request::Decide { sequence, observation: vector(observation).map_err(HilError)? };
+            match link.ask(&request).map_err(HilError)? {
                 Reply::Action { sequence: of, action: theirs, ticks, mode }
                     if of == sequence && theirs.len() == action.len() =>
                 {
@@ -188,14 +189,12 @@ pub fn run(
                     Ok(())
                 }
                 Reply::Refused { reason, .. } => {
-                    Err(DriveError(anyhow::anyhow!("the microcontroller refused: {reason}")))
+                    Err(HilError(anyhow::anyhow!("the microcontroller refused: {reason}")))
                 }
-                other => {
-                    Err(DriveError(anyhow::anyhow!("an unexpected reply to Decide: {other:?}")))
-                }
+                other => Err(HilError(anyhow::anyhow!("an unexpected reply to Decide: {other:?}"))),
             }
         })
-        .map_err(|DriveError(error)| error)?;
+        .map_err(|HilError(error)| error)?;
         let decisions = mcu.actions.len() / agent.shape.output;
         let report = EpisodeReport {
             host_return: host.total,
@@ -226,6 +225,6 @@ pub fn run(
         planned,
         plan_instructions: planned
             .map(|planned| (f64::from(planned.most) / options.ticks_per_instruction) as u64),
-        period_us: passport.control_period_us,
+        period_us: metadata.control_period_us,
     })
 }

@@ -1,5 +1,5 @@
-//! A microcontroller seen from the workstation: hardware in the loop, upload of a policy, and the
-//! firmware's planner with the same bits.
+//! Access to a microcontroller from the workstation: hardware in the loop, upload of a policy, and the planner
+//! of the firmware with the same bits.
 
 pub mod hil;
 mod link;

@@ -29,7 +29,7 @@ impl Link {
                 .open(path)
                 .with_context(|| format!("cannot open {}", path.display()))
         };
-        // The other side opens in the same order: a FIFO's two ends wait for each other.
+        // Opening a FIFO waits for its other end, so both sides open the FIFOs in the same order.
         let request = open(request, true)?;
         let reply = open(reply, false)?;
         Ok(Self { request, reply, reader: FrameReader::new(), bytes: Vec::new(), taken: 0 })
@@ -38,7 +38,7 @@ impl Link {
     pub(crate) fn send(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<()> {
         let mut buffer = [0; CAPACITY];
         let frame = encode(request, &mut buffer)?;
-        self.request.write_all(frame).context("the microcontroller hung up")
+        self.request.write_all(frame).context("the microcontroller closed the connection")
     }
 
     pub(crate) fn ask(
@@ -50,15 +50,15 @@ impl Link {
             while let Some(byte) = self.bytes.get(self.taken) {
                 self.taken += 1;
                 if let Some(reply) = self.reader.push(*byte) {
-                    return reply.context("a damaged reply");
+                    return reply.context("the reply is damaged");
                 }
             }
             self.bytes.resize(512, 0);
-            let len = self.reply.read(&mut self.bytes).context("reading the reply")?;
+            let len = self.reply.read(&mut self.bytes).context("cannot read the reply")?;
             self.bytes.truncate(len);
             self.taken = 0;
             if len == 0 {
-                bail!("the microcontroller hung up");
+                bail!("the microcontroller closed the connection");
             }
         }
     }
@@ -77,7 +77,7 @@ impl Link {
         }
     }
 
-    /// An episode is a flight of its own: what the controller thought of the last one ends with it.
+    /// Resets the controller's state at the end of an episode.
     pub(crate) fn begin_again(&mut self) -> Result<()> {
         match self.ask(&Request::Disarm)? {
             Reply::Status(status) if status.mode == Mode::Safe => self.arm(),
@@ -88,7 +88,9 @@ impl Link {
     pub(crate) fn plan(&mut self, request: &Request<MAX_OBSERVATIONS>) -> Result<Planned> {
         match self.ask(request)? {
             Reply::Planned(Some(planned)) => Ok(planned),
-            Reply::Planned(None) => bail!("the microcontroller's image has no model to plan with"),
+            Reply::Planned(None) => {
+                bail!("the image of the microcontroller has no model for planning")
+            }
             other => bail!("an unexpected reply to {request:?}: {other:?}"),
         }
     }

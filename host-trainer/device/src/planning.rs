@@ -1,5 +1,5 @@
-//! The firmware's planner on the workstation: the same functions on an image's networks, with sizes known
-//! at run time. The bits are those of the microcontroller.
+//! The planner of the firmware on the workstation: the same functions on the networks of an image, whose sizes are
+//! known at run time. The bits equal those of the microcontroller.
 
 use anyhow::{Context, Result};
 use daa_core::DynPolicy;
@@ -8,13 +8,13 @@ use daa_core::math::DynVector;
 use daa_core::math::advantage::Discount;
 use daa_core::model::{DynLearnedModel, Plan, Planned, choose};
 
-/// The dynamics and critic of an image, around its policy.
+/// The dynamics and the critic of an image, with its policy.
 ///
 /// # Errors
 /// When the image has only a policy.
 pub fn model<'w>(image: &Image<'w>, policy: DynPolicy<'w>) -> Result<DynLearnedModel<'w>> {
     image.dyn_learned_model(policy)?.context(
-        "the image has no dynamics and critic to plan with: train with estimator=dynamics and export without --policy-only",
+        "the image has no dynamics and critic for planning: train with --estimator dynamics and export without --policy-only",
     )
 }
 

@@ -1,4 +1,4 @@
-//! A new image over the link, into the slot whose policy does not act.
+//! Upload of a new image over the link, into the slot whose policy does not act.
 
 use crate::link::Link;
 use anyhow::{Context, Result, bail};
@@ -10,42 +10,42 @@ use daa_formats::image::AlignedImage;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// What to send, and where.
+/// Options of an upload.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The image.
     pub image: PathBuf,
-    /// Where requests go: a FIFO, or a serial port.
+    /// FIFO or serial port that takes requests.
     pub request: PathBuf,
-    /// Where replies come from: a FIFO, or the same serial port.
+    /// FIFO or serial port that gives replies.
     pub reply: PathBuf,
-    /// Make the actuators safe first.
+    /// Whether the actuators are made safe first.
     pub disarm: bool,
-    /// Tell the firmware goodbye in the end: the emulated one then switches off.
+    /// Whether the firmware is told that the program ends; an emulated microcontroller then switches off.
     pub goodbye: bool,
 }
 
-/// What came of it.
+/// Result of an upload.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// CRC-32 of the image.
     pub image: u32,
-    /// Bytes of it, and those that had arrived before.
+    /// Number of bytes of the image.
     pub bytes: u32,
-    /// Bytes that an earlier transfer had left there.
+    /// Number of bytes that an earlier transfer had sent.
     pub resumed_at: u32,
-    /// Why the microcontroller was started the last time.
+    /// Cause of the last start of the microcontroller.
     pub reset: ResetCause,
-    /// The policies after it.
+    /// The policies of the microcontroller after the upload.
     pub policies: Policies,
 }
 
-/// Checks an image, sends it, has it checked there and puts it into shadow. Until its last byte was
-/// checked there the old policy is the only one, whatever happens.
+/// Checks an image and sends it to the microcontroller, which checks it again and runs it in shadow: its actions
+/// are computed and not used. Until the last byte is checked, the microcontroller has only the old policy.
 ///
 /// # Errors
-/// When the image is refused here or there, or the link breaks: then nothing has changed, and the next
-/// call goes on where this one stopped.
+/// When the image is refused by the workstation or the microcontroller, or the link breaks. The policies are then
+/// unchanged, and the next call continues the transfer.
 pub fn upload(options: &Options, mut progress: impl FnMut(u32, u32)) -> Result<Report> {
     let file = AlignedImage::read(&options.image)?;
     let image = file.open().with_context(|| options.image.display().to_string())?;
@@ -63,7 +63,7 @@ pub fn upload(options: &Options, mut progress: impl FnMut(u32, u32)) -> Result<R
 fn fits(image: &Image<'_>, identity: &Identity) -> Result<()> {
     if identity.protocol != PROTOCOL_VERSION {
         bail!(
-            "the firmware speaks protocol {}, this program {PROTOCOL_VERSION}: flash a firmware built today",
+            "the firmware speaks protocol {}, this program {PROTOCOL_VERSION}: build and flash the firmware of this version",
             identity.protocol
         );
     }
@@ -92,7 +92,7 @@ fn safe(link: &mut Link, disarm: bool) -> Result<()> {
     match link.ask(&request)? {
         Reply::Status(status) if status.mode == Mode::Safe => Ok(()),
         Reply::Status(_) => {
-            bail!("the controller is armed: stop whoever drives it, or add --disarm")
+            bail!("the controller is armed: stop the program that controls it, or add --disarm")
         }
         other => bail!("an unexpected reply to {request:?}: {other:?}"),
     }

@@ -1,6 +1,7 @@
-//! An image's policy as one C99 header: the numbers, and a plain function in `core`'s order of
-//! operations.
+//! The policy of an image as a C99 header: the numbers, and a plain function with the order of operations of
+//! `core`.
 
+use crate::format::Format;
 use crate::layers::layers;
 use crate::provenance;
 use daa_core::Activation;
@@ -8,10 +9,17 @@ use daa_core::image::Image;
 use daa_core::policy::Head;
 use std::fmt::{Result, Write as _};
 
-/// The function below the numbers; `@ACTIVATION@` and `@HEAD@` stand for an expression of `x`.
+/// The policy as a C99 header.
+pub(super) const FORMAT: Format = Format {
+    flag: "c-header",
+    help: "Also write the policy as a C99 header with a plain function",
+    bytes: |image| Ok(c_header(image).into_bytes()),
+};
+
+/// The function after the numbers. `@ACTIVATION@` and `@HEAD@` are replaced by expressions of `x`.
 const FUNCTION: &str = include_str!("policy.h");
 
-/// An array of floats, their shortest decimal digits that give the same bits.
+/// Writes an array of floats with the shortest decimal digits that are read as the same bits.
 fn array(out: &mut String, name: &str, size: &str, values: impl Iterator<Item = f32>) -> Result {
     write!(out, "static const float policy_{name}{size} = {{")?;
     for (i, value) in values.enumerate() {
@@ -21,8 +29,8 @@ fn array(out: &mut String, name: &str, size: &str, values: impl Iterator<Item = 
     writeln!(out, "\n}};")
 }
 
-/// The header's text.
-pub(super) fn c_header(image: &Image<'_>) -> String {
+/// The text of the header.
+fn c_header(image: &Image<'_>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_header(image, &mut text);
@@ -30,20 +38,20 @@ pub(super) fn c_header(image: &Image<'_>) -> String {
 }
 
 fn write_header(image: &Image<'_>, out: &mut String) -> Result {
-    let (passport, architecture) = (image.passport(), image.architecture());
+    let (metadata, architecture) = (image.passport(), image.architecture());
     let shape = architecture.policy();
     writeln!(out, "/* A policy, from observations in their units to commands.")?;
     for (key, value) in provenance::of(image) {
-        // Nothing that a name holds ends the comment.
+        // No name may end the comment.
         writeln!(out, " * {key}: {}", value.replace("*/", "* /").replace(['\n', '\r', '\\'], " "))?;
     }
     writeln!(out, " */\n#ifndef POLICY_H\n#define POLICY_H\n\n#include <math.h>\n")?;
     writeln!(out, "#define POLICY_OBSERVATIONS {}", shape.input)?;
     writeln!(out, "#define POLICY_HIDDEN {}", shape.hidden)?;
     writeln!(out, "#define POLICY_ACTIONS {}", shape.output)?;
-    writeln!(out, "#define POLICY_PERIOD_US {}", passport.control_period_us)?;
-    writeln!(out, "#define POLICY_CLIP {:e}f\n", passport.observation_clip)?;
-    let (signals, actions) = (&passport.observations, &passport.actions);
+    writeln!(out, "#define POLICY_PERIOD_US {}", metadata.control_period_us)?;
+    writeln!(out, "#define POLICY_CLIP {:e}f\n", metadata.observation_clip)?;
+    let (signals, actions) = (&metadata.observations, &metadata.actions);
     array(out, "mean", "[POLICY_OBSERVATIONS]", signals.iter().map(|signal| signal.mean))?;
     array(
         out,

@@ -1,5 +1,5 @@
-//! From the parts of a trained policy to an image that was checked three times: `core` against the library
-//! that trained the policy, the written bytes against `core`'s reader, and the file against the bytes.
+//! Export of a trained policy as an image, with three checks: `core` against the library that trained the
+//! policy, the written bytes against the reader of `core`, and the file against the bytes.
 
 use crate::golden::golden_vectors;
 use crate::image::AlignedImage;
@@ -19,9 +19,9 @@ use daa_envs::streams::{Purpose, stream};
 use rand::RngExt as _;
 use std::path::Path;
 
-/// Episodes behind the return in the metadata.
+/// Number of episodes of the mean return in the metadata.
 pub(crate) const EPISODES: usize = 20;
-/// Observations on which `core` is compared with the library that trained the policy.
+/// Number of observations on which `core` is compared with the library that trained the policy.
 const CHECKED: usize = 1000;
 /// Largest difference between the two means, both within -1 to 1.
 const TOLERANCE: f32 = 1e-4;
@@ -38,7 +38,7 @@ pub struct NetworkParts {
     pub weights: Vec<f32>,
 }
 
-/// The learned model of a policy, and the critic that goes with it: an image has all of them or none.
+/// The learned model of a policy and its critic. An image has all of these networks or none.
 #[derive(Clone, Debug)]
 pub struct ModelParts {
     /// Normalised observation and action to the next normalised observation, or to its change.
@@ -51,7 +51,7 @@ pub struct ModelParts {
     pub transition_scale: Vec<f32>,
 }
 
-/// Everything that an image is made from.
+/// The parts of a policy from which an image is made.
 #[derive(Clone, Debug)]
 pub struct PolicyParts {
     /// The policy: network, statistics of its observations, limits of its actions.
@@ -74,42 +74,43 @@ pub struct PolicyParts {
     pub lambda: f32,
     /// Factor of the rewards in the critic's units.
     pub reward_scale: f32,
-    /// Preset, or the program, that the policy comes from.
+    /// Preset of the run, or the program that trained the policy.
     pub preset: String,
     /// Seed of the policy, and of the episodes that the export evaluates.
     pub seed: u64,
-    /// Decisions that it was trained with.
+    /// Number of decisions of its training.
     pub decisions: u64,
     /// Worker threads of the evaluation.
     pub threads: usize,
 }
 
-/// What goes into an image.
+/// Options of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// Type of the policy's weights. Integers are calibrated on the visited observations, and the return in
     /// the metadata is that of the integers.
     pub weights: WeightType,
-    /// Leave the model and the critic out: no monitor, no planning, but flash for a wide policy.
+    /// Whether the model and the critic are left out: the firmware then has no monitor and no planning, but more
+    /// flash for the policy.
     pub policy_only: bool,
 }
 
-/// What was exported.
+/// Results of an export.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Exported {
     /// Seed of the policy.
     pub seed: u64,
-    /// Bytes of the image.
+    /// Number of bytes of the image.
     pub bytes: usize,
-    /// Golden vectors in it.
+    /// Number of golden vectors.
     pub golden_vectors: usize,
     /// Mean return of the most probable actions.
     pub mean: f64,
-    /// Its standard error.
+    /// Standard error of the mean return.
     pub stderr: f64,
     /// Largest difference between `core` and the library that trained the policy.
     pub largest_difference: f32,
-    /// What integer weights cost; none for floats.
+    /// Loss of precision by integer weights; none for floats.
     pub loss: Option<Loss>,
 }
 
@@ -172,8 +173,8 @@ pub fn export(
     })
 }
 
-/// Largest difference between the means of `core` and those of `means` on [`CHECKED`] observations: visited
-/// ones and, for a tenth, any that the guard would pass.
+/// Largest difference between the means of `core` and those of `means` on [`CHECKED`] observations. A tenth of
+/// them are drawn from the declared ranges, the others were visited.
 ///
 /// # Errors
 /// When the largest difference is above the tolerance.
@@ -227,7 +228,7 @@ pub fn compare(
     Ok(largest)
 }
 
-/// The image's bytes; `core` has read them back.
+/// The bytes of the image, after `core` has read them successfully.
 pub(crate) fn build(
     parts: &PolicyParts,
     agent: &Agent,
@@ -257,7 +258,7 @@ pub(crate) fn build(
         policy_head: agent.head,
     };
     let period = parts.task.control_timestep() * f64::from(parts.action_repeat) * 1e6;
-    let passport = Passport {
+    let metadata = Passport {
         task: parts.task.name,
         control_period_us: period.round() as u32,
         observation_clip: agent.scale.clip,
@@ -299,15 +300,15 @@ pub(crate) fn build(
         monitor: &monitor,
     });
     let contents =
-        Contents { architecture, metadata: &passport, policy: &agent.weights, model, golden };
-    // Words, not bytes: the image is used in place and must be aligned.
+        Contents { architecture, metadata: &metadata, policy: &agent.weights, model, golden };
+    // The buffer consists of words, because the image is used in place and must be aligned.
     let mut words = vec![0u32; contents.capacity().div_ceil(4)];
     let buffer = bytemuck::cast_slice_mut(&mut words);
     let len = daa_core::image::write(&contents, buffer).context("nothing was exported")?;
     Ok(buffer[..len].to_vec())
 }
 
-/// Keeps a copy of the last exported image where a firmware build looks for it by default.
+/// Copies the last exported image to the default path of firmware builds.
 ///
 /// # Errors
 /// When the image cannot be read or the copy cannot be written.
@@ -320,7 +321,7 @@ pub fn record_latest(image: &Path) -> Result<()> {
     write_atomically(&runs.join("latest.daa"), &bytes)
 }
 
-/// The file, read again, must be the image.
+/// Checks that the file contains the bytes of the image.
 pub(crate) fn read_back(path: &Path, written: &[u8]) -> Result<()> {
     let file = AlignedImage::read(path)?;
     if file.bytes() != written {

@@ -1,13 +1,14 @@
-//! Golden vectors: pairs of observation and action in an image, replayed before it is trusted.
+//! Golden vectors: pairs of observation and action in an image. The firmware computes them before it uses the
+//! image.
 
 use anyhow::{Context, Result};
 use daa_envs::agent::Agent;
 use daa_envs::{Signal, Task};
 
-/// Golden vectors of visited observations; those of the limits come on top.
+/// Number of golden vectors of visited observations, in addition to those of the limits.
 const GOLDEN_VISITED: usize = 32;
 
-/// Observations spread over the visited ones, then the limits: all low, all high, and in turns.
+/// Golden vectors of visited observations, then of limits: all low, all high, and alternating.
 pub(crate) fn golden_vectors(task: &Task, agent: &Agent, visited: &[f32]) -> Result<Vec<f32>> {
     let (observations, actions) = (agent.shape.input, agent.shape.output);
     let rows = visited.len() / observations;

@@ -1,4 +1,4 @@
-//! An image file on the workstation, and the policy in it.
+//! Image files on the workstation, and the policies in them.
 
 use anyhow::{Context, Result, bail};
 use daa_core::image::Image;
@@ -6,28 +6,28 @@ use daa_envs::agent::Agent;
 use daa_envs::{Task, files};
 use std::path::Path;
 
-/// Bytes of an image file, aligned so that weights can be used in place.
+/// Bytes of an image file, aligned such that weights can be used in place.
 #[derive(Clone, Debug)]
 pub struct AlignedImage {
     words: Vec<u32>,
     len: usize,
 }
 
-/// No image that a header could declare for networks of the largest sizes is larger.
+/// Largest file in bytes: more than an image with networks of the largest sizes.
 const LARGEST_FILE: u64 = 512 << 20;
 
 impl AlignedImage {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it cannot be read or is far too large.
+    /// When the file cannot be read or is too large.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = files::read(path, LARGEST_FILE)
             .with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self::copy(&bytes))
     }
 
-    /// Copies bytes to where they are aligned.
+    /// Copies bytes into an aligned buffer.
     #[must_use]
     pub fn copy(bytes: &[u8]) -> Self {
         let mut words = vec![0u32; bytes.len().div_ceil(4)];
@@ -41,7 +41,7 @@ impl AlignedImage {
         &bytemuck::cast_slice(&self.words)[..self.len]
     }
 
-    /// The image in them.
+    /// The checked image.
     ///
     /// # Errors
     /// [`daa_core::image::ImageError`].
@@ -50,15 +50,15 @@ impl AlignedImage {
     }
 }
 
-/// The policy of an image, to act with on the workstation.
+/// The policy of an image as an agent on the workstation.
 #[must_use]
 pub fn agent_of(image: &Image<'_>) -> Agent {
-    let passport = image.passport();
+    let metadata = image.passport();
     let scale = daa_envs::running_stats::ObservationScale {
-        mean: passport.observations.iter().map(|signal| signal.mean).collect(),
-        std: passport.observations.iter().map(|signal| signal.deviation).collect(),
-        inverse_std: passport.observations.iter().map(|signal| 1.0 / signal.deviation).collect(),
-        clip: passport.observation_clip,
+        mean: metadata.observations.iter().map(|signal| signal.mean).collect(),
+        std: metadata.observations.iter().map(|signal| signal.deviation).collect(),
+        inverse_std: metadata.observations.iter().map(|signal| 1.0 / signal.deviation).collect(),
+        clip: metadata.observation_clip,
     };
     let architecture = image.architecture();
     let weights = image.policy_weights().to_vec();
@@ -66,7 +66,7 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
         Agent::new(architecture.policy(), architecture.policy_activation, weights, scale);
     agent.weight_type = architecture.policy_weights;
     agent.head = architecture.policy_head;
-    agent.limits = passport
+    agent.limits = metadata
         .actions
         .iter()
         .map(|signal| daa_core::policy::ActionLimits { low: signal.low, high: signal.high })
@@ -74,22 +74,22 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
     agent
 }
 
-/// Control steps of one decision: the image's period in the task's.
+/// Control steps of one decision: the period of the image divided by the control timestep of the task.
 ///
 /// # Errors
-/// When the period is not a whole number of them, or signals differ in number.
+/// When the period is not a multiple of the timestep, or the numbers of signals differ.
 pub fn action_repeat(image: &Image<'_>, task: &Task) -> Result<u32> {
-    let passport = image.passport();
+    let metadata = image.passport();
     let step = task.control_timestep() * 1e6;
-    let repeat = (f64::from(passport.control_period_us) / step).round();
-    if repeat < 1.0 || (repeat * step - f64::from(passport.control_period_us)).abs() > 1.0 {
+    let repeat = (f64::from(metadata.control_period_us) / step).round();
+    if repeat < 1.0 || (repeat * step - f64::from(metadata.control_period_us)).abs() > 1.0 {
         bail!(
-            "the image's period of {} us is no multiple of the task's {step} us",
-            passport.control_period_us
+            "the control period of the image, {} us, is not a multiple of the control timestep of the task, {step} us",
+            metadata.control_period_us
         );
     }
-    if passport.observations.len() != task.observations.len()
-        || passport.actions.len() != task.actions.len()
+    if metadata.observations.len() != task.observations.len()
+        || metadata.actions.len() != task.actions.len()
     {
         bail!("the image's signals are not those of {}", task.name);
     }

@@ -1,4 +1,4 @@
-//! What an image says about itself, and what its numbers look like.
+//! The metadata of an image, and statistics of its sections.
 
 use crate::image::AlignedImage;
 use anyhow::{Context, Result};
@@ -8,40 +8,40 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Statistics of a section's numbers.
+/// Statistics of the numbers of a section.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SectionReport {
     /// Name of the section.
     pub name: String,
-    /// Numbers in it.
+    /// Count of numbers.
     pub numbers: usize,
-    /// Bytes in it.
+    /// Number of bytes.
     pub bytes: usize,
-    /// Multiply-adds of one forward pass; none for sections that are no network.
+    /// Multiply-adds of one forward pass; none for sections that are not networks.
     pub multiply_adds: Option<usize>,
-    /// Mean of its numbers.
+    /// Mean of the numbers.
     pub mean: f64,
-    /// Standard deviation of its numbers.
+    /// Standard deviation of the numbers.
     pub deviation: f64,
     /// Largest magnitude.
     pub largest: f32,
 }
 
-/// Everything `inspect` shows.
+/// The output of `host-trainer inspect`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report<'a> {
-    /// Bytes of the file.
+    /// Number of bytes of the file.
     pub bytes: usize,
     /// CRC-32, as eight hexadecimal digits.
     pub checksum: String,
-    /// Architecture hash, likewise.
+    /// Hash of the architecture, as eight hexadecimal digits.
     pub architecture_hash: String,
     /// Sizes: observations, actions, and hidden widths of policy, transition, reward, critic.
     pub sizes: [u16; 6],
-    /// Golden observation/action pairs.
+    /// Number of golden vectors.
     pub golden_vectors: usize,
-    /// The passport.
-    pub passport: &'a daa_core::image::Passport<'a>,
+    /// Metadata.
+    pub metadata: &'a daa_core::image::Passport<'a>,
     /// The sections that the image has.
     pub sections: Vec<SectionReport>,
 }
@@ -53,7 +53,7 @@ fn section(image: &Image<'_>, section: Section) -> Option<SectionReport> {
     }
     let architecture = image.architecture();
     let whole = numbers.len();
-    // Integer weights are no floats: what is left to look at are the deviations.
+    // Of integer weights only the standard deviations are floats.
     let integers = !image.policy_integers().is_empty() && section == Section::Policy;
     let numbers = if integers { image.log_std() } else { numbers };
     let count = numbers.len() as f64;
@@ -77,7 +77,7 @@ fn section(image: &Image<'_>, section: Section) -> Option<SectionReport> {
     })
 }
 
-/// Looks into an image.
+/// Inspects an image.
 #[must_use]
 pub fn report<'a>(image: &'a Image<'a>) -> Report<'a> {
     let architecture = image.architecture();
@@ -94,12 +94,12 @@ pub fn report<'a>(image: &'a Image<'a>) -> Report<'a> {
             architecture.critic_hidden,
         ],
         golden_vectors: image.golden().len(),
-        passport: image.passport(),
+        metadata: image.passport(),
         sections: Section::ALL.into_iter().filter_map(|s| section(image, s)).collect(),
     }
 }
 
-/// The report as people read it.
+/// The report as text.
 #[must_use]
 pub fn text(report: &Report<'_>) -> String {
     let mut text = String::new();
@@ -109,13 +109,13 @@ pub fn text(report: &Report<'_>) -> String {
 }
 
 fn write_text(report: &Report<'_>, out: &mut String) -> std::fmt::Result {
-    let passport = report.passport;
-    let provenance = &passport.provenance;
+    let metadata = report.metadata;
+    let provenance = &metadata.provenance;
     writeln!(
         out,
         "{}, one decision every {} ms",
-        passport.task,
-        f64::from(passport.control_period_us) / 1e3
+        metadata.task,
+        f64::from(metadata.control_period_us) / 1e3
     )?;
     let commit = if provenance.commit.is_empty() { "unknown" } else { provenance.commit };
     let (preset, seed, decisions) = (provenance.preset, provenance.seed, provenance.decisions);
@@ -151,7 +151,7 @@ fn write_text(report: &Report<'_>, out: &mut String) -> std::fmt::Result {
         "\n{:<24} {:>8} {:>10} {:>10} {:>10} {:>10}",
         "observation", "unit", "low", "high", "mean", "deviation"
     )?;
-    for s in &passport.observations {
+    for s in &metadata.observations {
         writeln!(
             out,
             "{:<24} {:>8} {:>10.4} {:>10.4} {:>10.4} {:>10.4}",
@@ -159,7 +159,7 @@ fn write_text(report: &Report<'_>, out: &mut String) -> std::fmt::Result {
         )?;
     }
     writeln!(out, "{:<24} {:>8} {:>10} {:>10}", "action", "", "", "")?;
-    for s in &passport.actions {
+    for s in &metadata.actions {
         writeln!(out, "{:<24} {:>8} {:>10.4} {:>10.4}", s.name, s.unit, s.low, s.high)?;
     }
     writeln!(
@@ -181,7 +181,7 @@ fn write_text(report: &Report<'_>, out: &mut String) -> std::fmt::Result {
 /// Prints an image.
 ///
 /// # Errors
-/// When the file cannot be read or is no image, with the cause.
+/// When the file cannot be read or is not an image, with the cause.
 pub fn inspect(path: &Path, json: bool) -> Result<()> {
     let file = AlignedImage::read(path)?;
     let image = file.open().with_context(|| path.display().to_string())?;

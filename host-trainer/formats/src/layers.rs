@@ -1,4 +1,4 @@
-//! The parts of a network in an image, in its own order: what every exported format is made of.
+//! The layers of a network of an image, from which all exported formats are made.
 //!
 //! | field | shape | meaning |
 //! |---|---|---|
@@ -7,7 +7,7 @@
 
 use daa_core::MlpShape;
 
-/// One layer of a network, borrowed.
+/// One borrowed layer of a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Layer<'a> {
     pub(super) inputs: usize,
@@ -16,10 +16,10 @@ pub(super) struct Layer<'a> {
     pub(super) bias: &'a [f32],
 }
 
-/// The three layers of a network's parameters.
+/// The three layers of a network.
 ///
 /// # Panics
-/// When `params` is shorter than the shape's parameters: an image's sections were checked.
+/// When `params` is shorter than the shape requires. The sections of a checked image are not.
 pub(super) fn layers(shape: MlpShape, params: &[f32]) -> [Layer<'_>; 3] {
     let mut rest = params;
     shape.layers().map(|(inputs, outputs)| {

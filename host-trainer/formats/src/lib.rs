@@ -1,12 +1,13 @@
-//! A policy as bytes: the image, and the formats of other programs.
+//! File formats of policies: the image, and the formats of other programs.
 //!
-//! [`export`] writes an image from the parts of a trained policy; ONNX, safetensors and C headers are made
-//! from an image, which was checked when it was written. [`import`] reads ONNX and safetensors as steps
-//! and fits them to an image, which is compared with the steps.
+//! [`export`] writes an image from the parts of a trained policy. ONNX, safetensors and C headers are made
+//! from an image, which was checked when it was written. [`import`] reads an ONNX or safetensors file as steps,
+//! makes an image of them, and compares the image with the steps.
 
 mod c_header;
 pub mod export;
 mod files;
+mod format;
 mod golden;
 pub mod image;
 pub mod import;
@@ -21,4 +22,5 @@ pub mod quantise;
 mod safetensors;
 mod steps;
 
-pub use files::Formats;
+pub use files::{FORMATS, write_formats};
+pub use format::Format;

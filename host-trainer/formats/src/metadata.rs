@@ -1,4 +1,4 @@
-//! The metadata of an image: the task's signals with their statistics.
+//! The signals in the metadata of an image, with their statistics.
 
 use anyhow::{Result, bail};
 use daa_core::image::{ActionSignal, MAX_ACTIONS, MAX_OBSERVATIONS, ObservationSignal};
@@ -6,7 +6,7 @@ use daa_core::policy::ActionLimits;
 use daa_envs::Task;
 use daa_envs::running_stats::ObservationScale;
 
-/// A task's observations with their statistics.
+/// The observations of a task with their statistics.
 pub(crate) fn observation_signals<'a>(
     task: &'a Task,
     scale: &ObservationScale,
@@ -31,8 +31,8 @@ pub(crate) fn observation_signals<'a>(
     Ok(observations)
 }
 
-/// A task's actions in normalised control: the environment, or the firmware's board, maps it to the
-/// actuator.
+/// The actions of a task as normalised commands, which the environment or the board of the firmware maps to
+/// actuators.
 pub(crate) fn action_signals<'a>(
     task: &'a Task,
     limits: &[ActionLimits],
@@ -47,7 +47,7 @@ pub(crate) fn action_signals<'a>(
     Ok(actions)
 }
 
-/// Every visited observation must pass the guard that the image will carry.
+/// Checks that every visited observation is within the ranges that the guard of the image checks.
 pub(crate) fn check_ranges(task: &Task, visited: &[f32]) -> Result<()> {
     let signals = &task.observations;
     for observation in visited.chunks_exact(signals.len()) {

@@ -1,4 +1,4 @@
-//! How well the transition network predicts along real episodes: what the image's monitor measures by.
+//! Calibration of the monitor: the prediction errors of the transition network in real episodes.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
@@ -11,14 +11,14 @@ use daa_core::supervisor::MONITOR_PATIENCE;
 use daa_envs::agent::Agent;
 use daa_envs::evaluate::Episode;
 
-/// How far above what lasted at export an alarm is: the worst of 20 episodes alone would be exceeded in
-/// one of the next 21. In units of the error it is the root of this.
+/// Factor of the alarm level over the largest level that lasted at export. The largest level of 20 episodes alone
+/// would be exceeded in about one of the next 21. In units of the error the factor is its square root.
 const ALARM_MARGIN: f32 = 2.0;
-/// No residual or level is smaller: a model that is exact on all of few states is still no oracle.
+/// Smallest residual and level: a model may be exact on few states and wrong on others.
 const SMALLEST: f32 = 1e-6;
 
-/// The monitor's section of an image: `[D]` residuals, the warning and the alarm level. Transitions
-/// are those from each decision of an episode to the next.
+/// The monitor's section of an image: `[D]` residuals, the warning level and the alarm level. A transition leads
+/// from a decision of an episode to the next one.
 #[must_use]
 pub(crate) fn levels(
     transition: &TransitionSlice<'_>,
@@ -43,15 +43,15 @@ pub(crate) fn levels(
     let episodes: Vec<Vec<f32>> = pairs.iter().map(of).collect();
     let mut scores = episodes.concat();
     scores.sort_by(f32::total_cmp);
-    // Where the hard part of an episode is short, as a recovery before a hover, all of the largest errors
-    // are neighbours: a quantile of them would be exceeded long enough to alarm.
+    // The largest errors may be neighbours, as in a short recovery before a long hover. A quantile of the
+    // errors would then be exceeded long enough for an alarm.
     let sustained = sustained(&episodes, usize::from(MONITOR_PATIENCE));
     let alarm = quantile(&scores, ALARM_QUANTILE).max(ALARM_MARGIN * sustained);
     section.extend([quantile(&scores, WARN_QUANTILE), alarm]);
     section
 }
 
-/// The largest level that `patience` scores in a row of an episode reach: above it nothing would have
+/// The largest level that `patience` consecutive scores of an episode reach. A higher alarm level would not have
 /// alarmed at export.
 fn sustained(episodes: &[Vec<f32>], patience: usize) -> f32 {
     let windows = episodes.iter().flat_map(|scores| scores.windows(patience));
@@ -94,7 +94,7 @@ fn predictions(
         .collect()
 }
 
-/// The smallest of the sorted numbers that at least `part` of all are not above.
+/// The smallest of the sorted numbers that at least the share `part` of them does not exceed.
 fn quantile(sorted: &[f32], part: f64) -> f32 {
     let rank = (part * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(SMALLEST).max(SMALLEST)

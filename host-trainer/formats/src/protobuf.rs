@@ -1,8 +1,8 @@
-//! The rules of protobuf's wire format that ONNX files need, for writing and for careful reading.
+//! Writer and checked reader of the parts of protobuf's wire format that ONNX files use.
 
 use anyhow::{Context, Result, bail};
 
-/// A message being written, field by field.
+/// A message to which fields are appended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Message(Vec<u8>);
 
@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-/// A field's value, as far as the wire tells.
+/// The value of a field with its wire type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'a> {
     Varint(u64),
@@ -96,7 +96,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A number of seven bits a byte, taken off the front.
+/// Removes a number with seven bits in each byte from the front.
 pub(super) fn varint(rest: &mut &[u8]) -> Result<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
@@ -110,7 +110,7 @@ pub(super) fn varint(rest: &mut &[u8]) -> Result<u64> {
     bail!("a number of more than 64 bits")
 }
 
-/// The fields of a message, one after the other; allocates nothing.
+/// Iterator over the fields of a message, without allocation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'a>(&'a [u8]);
 
@@ -150,7 +150,7 @@ impl<'a> Iterator for Fields<'a> {
         }
         let field = self.field();
         if field.is_err() {
-            // Nothing behind a damaged field can be told apart.
+            // The fields after a damaged one cannot be found.
             self.0 = &[];
         }
         Some(field)

@@ -1,15 +1,15 @@
-//! What an exported file says about itself, as names and values.
+//! The metadata of exported files, as names and values.
 
 use daa_core::image::Image;
 use daa_core::policy::Head;
 use std::collections::BTreeMap;
 
-/// The activation's name, as `--activation` takes it.
+/// The name of the activation, a value of `--activation`.
 pub(super) fn activation_name(image: &Image<'_>) -> String {
     name(image.architecture().policy_activation)
 }
 
-/// A unit variant's name in snake case, as serde writes it.
+/// The name of an activation in snake case, as serde writes it.
 fn name(activation: daa_core::Activation) -> String {
     serde_json::to_value(activation)
         .ok()
@@ -17,7 +17,7 @@ fn name(activation: daa_core::Activation) -> String {
         .unwrap_or_default()
 }
 
-/// The head's name, as `--head` takes it.
+/// The name of the head, a value of `--head`.
 pub(super) fn head_name(head: Head) -> &'static str {
     match head {
         Head::Squash => "squash",
@@ -25,14 +25,14 @@ pub(super) fn head_name(head: Head) -> &'static str {
     }
 }
 
-/// Task, rate, signals, normaliser's clip, functions, and where the weights come from.
+/// Task, control period, signals, clip of the normaliser, functions, and origin of the weights.
 pub(super) fn of(image: &Image<'_>) -> BTreeMap<&'static str, String> {
-    let passport = image.passport();
-    let provenance = &passport.provenance;
+    let metadata = image.passport();
+    let provenance = &metadata.provenance;
     let mut all = BTreeMap::from([
-        ("task", passport.task.to_owned()),
-        ("control_period_us", passport.control_period_us.to_string()),
-        ("observation_clip", passport.observation_clip.to_string()),
+        ("task", metadata.task.to_owned()),
+        ("control_period_us", metadata.control_period_us.to_string()),
+        ("observation_clip", metadata.observation_clip.to_string()),
         ("activation", activation_name(image)),
         ("head", head_name(image.architecture().policy_head).to_owned()),
         ("preset", provenance.preset.to_owned()),
@@ -41,8 +41,8 @@ pub(super) fn of(image: &Image<'_>) -> BTreeMap<&'static str, String> {
         ("commit", provenance.commit.to_owned()),
         ("image_crc32", format!("{:08x}", image.checksum())),
     ]);
-    let observations: Vec<_> = passport.observations.iter().map(|signal| signal.name).collect();
-    let actions: Vec<_> = passport.actions.iter().map(|signal| signal.name).collect();
+    let observations: Vec<_> = metadata.observations.iter().map(|signal| signal.name).collect();
+    let actions: Vec<_> = metadata.actions.iter().map(|signal| signal.name).collect();
     all.insert("observations", observations.join(","));
     all.insert("actions", actions.join(","));
     if let Some(evaluation) = &provenance.evaluation {

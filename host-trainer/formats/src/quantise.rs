@@ -1,5 +1,4 @@
-//! A trained policy with integer weights: calibrated on the observations it visits, and held against
-//! the floats it was made of.
+//! Integer weights of a trained policy: calibrated on visited observations, and compared with the float weights.
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -7,13 +6,13 @@ use daa_core::MlpSlice;
 use daa_core::integer::{Limits, WeightType, network_words, quantise};
 use daa_envs::agent::Agent;
 
-/// What lies above the largest visited magnitude by less than this is still represented.
+/// Factor of the representable magnitude over the largest visited magnitude.
 const MARGIN: f32 = 1.1;
 
-/// Type of the weights in an exported policy.
+/// Type of the weights of an exported policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Dtype {
-    /// Floats, the trainer's own bits
+    /// Floats with the bits of the trainer
     #[default]
     F32,
     /// 8 bits: a quarter of the flash
@@ -32,20 +31,20 @@ impl From<Dtype> for WeightType {
     }
 }
 
-/// What integers cost.
+/// Loss of precision by integer weights.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Loss {
-    /// Mean return of the floats over the same episodes.
+    /// Mean return of the float weights over the same episodes.
     pub float_mean: f64,
-    /// Its standard error.
+    /// Standard error of this return.
     pub float_stderr: f64,
-    /// Largest difference of an action on the visited observations, of a range from -1 to 1.
+    /// Largest difference of an action, within -1 to 1, on the visited observations.
     pub largest_action_error: f32,
-    /// Root of the mean square of the differences.
+    /// Root mean square of the differences.
     pub action_error: f32,
 }
 
-/// The agent with weights of this type, its limits calibrated on `visited` observations `[rows, D]`.
+/// The agent with weights of this type, calibrated on `visited` observations `[rows, D]`.
 ///
 /// # Errors
 /// When the network cannot have such weights.
@@ -81,7 +80,7 @@ fn calibrate(agent: &Agent, visited: &[f32]) -> Result<Limits> {
     if largest.iter().any(|most| !most.is_finite()) {
         bail!("a hidden unit is not finite: nothing was exported");
     }
-    // A layer that was never active still needs a unit.
+    // A layer that was never active still needs a scale.
     let [input, first, second] = largest.map(|most| MARGIN * most.max(1e-3));
     Ok(Limits { input: input.min(agent.scale.clip), hidden: [first, second] })
 }
@@ -138,7 +137,7 @@ mod tests {
             assert!(0.0 < mean && mean <= largest && largest < bound, "{kind:?}: {largest}");
         }
         assert_eq!(action_errors(&float, &float, &visited).unwrap(), (0.0, 0.0));
-        // Calibrated on far too little, most of what is visited is cut off.
+        // A calibration on too small magnitudes saturates most visited observations.
         let little: Vec<f32> = visited.iter().map(|x| x * 0.01).collect();
         let blind = with_integers(&float, WeightType::I16, &little).unwrap();
         assert!(action_errors(&float, &blind, &visited).unwrap().0 > 0.1);

@@ -1,10 +1,10 @@
-//! A policy that came from elsewhere, as the steps that its file describes: before anything is folded,
-//! padded or rounded. Computed in double precision it is what the finished image is held against.
+//! An imported policy as the steps of its file, before they are folded, padded or rounded. Their results in double
+//! precision are compared with those of the image.
 //!
 //! | field | shape | meaning |
 //! |---|---|---|
 //! | `weights` | `[inputs][outputs]` | input-major |
-//! | element-wise values | `[1]` or `[width]` | one for all, or one for each |
+//! | element-wise values | `[1]` or `[width]` | one number for all elements, or one for each |
 
 use anyhow::{Result, bail};
 use daa_core::{Activation, activation};
@@ -29,13 +29,13 @@ pub(super) enum Step {
     Clamp { low: Vec<f64>, high: Vec<f64> },
 }
 
-/// Element `i` of values that are one for all or one for each.
+/// Element `i` of values that have one number for all elements or one for each.
 pub(super) fn element(values: &[f64], i: usize) -> f64 {
     if values.len() == 1 { values[0] } else { values[i] }
 }
 
 impl Step {
-    /// Adds the step; what is added to a layer's sums becomes part of its bias.
+    /// Appends a step. A shift after a layer becomes part of the layer's bias.
     pub(super) fn push_to(self, steps: &mut Vec<Self>) {
         match (steps.last_mut(), self) {
             (Some(Self::Dense(dense)), Self::Shift(values))
@@ -50,7 +50,7 @@ impl Step {
     }
 }
 
-/// Checks that every step takes what the one before gives, from `inputs` on, and returns the last width.
+/// Checks that the width of every step fits the step before, beginning with `inputs`, and returns the last width.
 ///
 /// # Errors
 /// Names the step that does not fit.
@@ -86,7 +86,7 @@ pub(super) fn check_widths(steps: &[Step], inputs: usize) -> Result<usize> {
     Ok(width)
 }
 
-/// Brings the inputs of a policy into the task's order: its input `j` is the task's observation `order[j]`.
+/// Reorders the inputs of a policy to the order of the task: input `j` is observation `order[j]` of the task.
 ///
 /// # Errors
 /// When `order` does not name each observation once, or the policy has another number of inputs.

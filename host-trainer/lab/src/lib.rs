@@ -1,7 +1,8 @@
-//! What is learned from runs: statistics, charts, reports, the variance of gradients, the quality of
-//! estimators, studies of many runs, benchmarks and pictures.
+//! Analysis of runs: statistics, charts, reports, the variance of gradients, the quality of estimators,
+//! studies of many runs, benchmarks and pictures.
 
 pub mod bench;
+mod csv_file;
 pub mod exact;
 pub mod plot;
 pub mod quality;

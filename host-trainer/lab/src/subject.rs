@@ -1,4 +1,4 @@
-//! The policy that is looked at: of a run directory or of an image.
+//! The policy of a run directory or of an image.
 
 use anyhow::{Context, Result};
 use daa_envs::agent::Agent;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// The policy of a run directory or an image, its task, and the control steps of a decision.
 ///
 /// # Errors
-/// When there is no such run or image, or its task is not known.
+/// When the run or image cannot be read, or its task is unknown.
 pub fn policy_of(what: &Path) -> Result<(Agent, &'static Task, u32)> {
     if what.is_dir() {
         let (_, trainer) = load(what)?;

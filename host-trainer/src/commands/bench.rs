@@ -7,7 +7,7 @@ use daa_envs::output;
 use daa_lab::bench;
 use std::process::ExitCode;
 
-/// Measure
+/// Measure the speed of the simulator and of training
 #[derive(clap::Args, Debug)]
 pub(crate) struct Bench {
     #[command(subcommand)]
@@ -16,8 +16,8 @@ pub(crate) struct Bench {
 
 #[derive(Subcommand, Debug)]
 enum Benchmark {
-    /// Decisions per CPU-second of the tasks, the share of MuJoCo in it, and two threads against one;
-    /// beside Python dm_control where `cargo xtask record` or DM_CONTROL_PYTHON has put it
+    /// Decisions per CPU second of each task, MuJoCo's share of the time, and the speed of two threads relative to
+    /// one; also of Python dm_control where `cargo xtask record` or DM_CONTROL_PYTHON provides it
     Env {
         /// Only this task
         #[arg(long)]
@@ -29,8 +29,7 @@ enum Benchmark {
         #[arg(long)]
         json: bool,
     },
-    /// CPU seconds of training by phase, on one thread, beside the time that its matrix products
-    /// alone would take
+    /// CPU seconds of each phase of training on one thread, and the time of its matrix products alone
     Train(Box<daa_lab::bench::train::Args>),
 }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use daa_lab::quality::diagnose;
 use std::process::ExitCode;
 
-/// Hold each estimator's advantages against rollouts in the rewound simulator
+/// Compare the advantages of each estimator with rollouts in the rewound simulator
 #[derive(clap::Args, Debug)]
 pub(crate) struct Diagnose {
     #[command(flatten)]

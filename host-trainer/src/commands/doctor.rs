@@ -1,4 +1,4 @@
-//! `host-trainer doctor`: whether the native libraries are there and compute.
+//! `host-trainer doctor`: checks that the native libraries are installed and compute correctly.
 
 use anyhow::Result;
 use daa_envs::output;
@@ -14,24 +14,24 @@ pub(crate) struct Doctor {
     json: bool,
 }
 
-/// What was found.
+/// Results of the checks.
 #[derive(Clone, Debug, Serialize)]
 struct Diagnosis {
-    /// Version of libtorch that this program is made for, and has checked.
+    /// Version of libtorch, which the program has checked.
     pub(crate) torch: &'static str,
     /// Whether a CUDA device can be used.
     pub(crate) cuda: bool,
     /// Number of CUDA devices.
     pub(crate) cuda_devices: i64,
-    /// Largest error of one matrix product against sums in double precision.
+    /// Largest difference of a matrix product from its result in double precision.
     pub(crate) matmul_error: f64,
     /// Version of MuJoCo.
     pub(crate) mujoco: String,
-    /// Where the task models are, or what is wrong with them.
+    /// Folder of the task models, or the reason why it is not found.
     pub(crate) models: String,
 }
 
-/// Looks.
+/// Runs the checks.
 #[must_use]
 fn diagnose() -> Diagnosis {
     let cuda = daa_trainer::nn::select_device("cuda", false).is_ok();

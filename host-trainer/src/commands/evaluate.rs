@@ -11,13 +11,13 @@ use std::process::ExitCode;
 /// Run episodes with a policy
 #[derive(clap::Args, Debug)]
 pub(crate) struct Evaluate {
-    /// A run directory or an image
+    /// Run directory or image
     #[arg(value_name = "RUN|IMAGE")]
     what: PathBuf,
     /// Number of episodes
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     episodes: u32,
-    /// Seed of the starts
+    /// Seed of the initial states
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Sample the actions, as in the papers, instead of taking the most probable ones
@@ -26,7 +26,7 @@ pub(crate) struct Evaluate {
     /// Worker threads; 0: one for each core
     #[arg(long, default_value_t = 0)]
     threads: usize,
-    /// Save every decision of every episode to this CSV file: observation, action, reward
+    /// CSV file of the observation, action and reward of every decision
     #[arg(long, value_name = "FILE")]
     trajectories: Option<PathBuf>,
     /// Print {"mean", "stderr", "returns"}

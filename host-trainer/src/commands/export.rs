@@ -4,39 +4,39 @@ use crate::parts::export_seed;
 use anyhow::{Context, Result, bail};
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::output;
-use daa_formats::Formats;
 use daa_formats::export::{Choice, record_latest};
+use daa_formats::{FORMATS, Format, write_formats};
 use daa_formats::quantise::Dtype;
 use daa_trainer::run::checkpoint::Which;
 use daa_trainer::run::open::load_checkpoint;
 use daa_trainer::train::Trainer;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Write the policy image of a run, or an image in other people's formats
+/// Write the policy image of a run, or write an image in formats of other programs
 #[derive(clap::Args, Debug)]
 pub(crate) struct Export {
-    /// The run directory; or an image, to write it in other formats
+    /// Run directory; or an image, which is then written in other formats
     #[arg(value_name = "RUN|IMAGE")]
     run: PathBuf,
-    /// Where the image goes; default: policy.daa in the run directory
+    /// File of the image; default: policy.daa in the run directory
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Which of the run's seeds, or best: the one whose policy returns most; default: the first
+    /// Seed whose policy is exported, or best: the seed with the highest mean return; default: the first seed
     #[arg(long, value_name = "SEED|best")]
     seed: Option<String>,
-    /// Which checkpoint: newest, best (of the evaluations during training) or an iteration
+    /// Checkpoint: newest, best (by the evaluations during training) or the number of an iteration
     #[arg(long, value_name = "newest|best|ITERATION", default_value = "newest")]
     checkpoint: Which,
     /// Type of the policy's weights; integers are calibrated on visited observations
     #[arg(long, value_enum, default_value_t)]
     dtype: Dtype,
-    /// Leave out dynamics, reward and critic: the firmware then has no monitor and no --best-of, and a policy of
-    /// 512 hidden units (with --dtype i8) fits the chip's flash
+    /// Leave out dynamics, reward and critic. The firmware then has no monitor and no --best-of, and a policy of
+    /// 512 hidden units (with --dtype i8) fits into the microcontroller's flash
     #[arg(long)]
     policy_only: bool,
     #[command(flatten)]
-    formats: Formats,
+    formats: OtherFormats,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -95,6 +95,49 @@ impl Export {
 }
 }
 
+/// Files in formats of other programs: an option for each format of [`FORMATS`].
+#[derive(Debug, Default)]
+struct OtherFormats(Vec<(Format, PathBuf)>);
+
+impl clap::Args for OtherFormats {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.args(FORMATS.iter().map(|format| {
+            let file = clap::value_parser!(PathBuf);
+            clap::Arg::new(format.flag)
+                .long(format.flag)
+                .value_name("FILE")
+                .value_parser(file)
+                .help(format.help)
+        }))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for OtherFormats {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let mut formats = Self::default();
+        formats.update_from_arg_matches(matches)?;
+        Ok(formats)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        let file = |format: &Format| matches.get_one::<PathBuf>(format.flag).cloned();
+        self.0 = FORMATS.iter().filter_map(|format| Some((*format, file(format)?))).collect();
+        Ok(())
+    }
+}
+
+impl OtherFormats {
+    /// Writes the image at `path` in the formats that were asked for, and returns the files.
+    fn write(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        write_formats(path, &self.0)?;
+        Ok(self.0.iter().map(|(_, file)| file.clone()).collect())
+    }
+}
+
 /// Writes an image in other formats.
 fn convert(args: &Export) -> Result<()> {
     let image = args.run.display();
@@ -104,8 +147,9 @@ fn convert(args: &Export) -> Result<()> {
             "{image} is an image: --output, --seed, --checkpoint, --dtype and --policy-only are for runs"
         );
     }
-    if args.formats.is_empty() {
-        bail!("{image} is an image already: say --onnx, --safetensors or --c-header FILE");
+    if args.formats.0.is_empty() {
+        let flags = FORMATS.map(|format| format!("--{} FILE", format.flag)).join(", ");
+        bail!("{image} is an image already: name another format with one of {flags}");
     }
     let formats = args.formats.write(&args.run)?;
     if args.json {

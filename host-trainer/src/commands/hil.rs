@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// Control the simulator with a microcontroller that runs an image (hardware in the loop), and compare every action
 #[derive(clap::Args, Debug)]
 pub(crate) struct Hil {
-    /// The image that the microcontroller runs
+    /// Image that the microcontroller runs
     image: PathBuf,
     /// FIFO or serial port that takes requests
     #[arg(long, value_name = "PATH")]
@@ -20,22 +20,23 @@ pub(crate) struct Hil {
     /// Number of episodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     episodes: u32,
-    /// Seed of the starts
+    /// Seed of the initial states
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Clock ticks of one instruction: 21.504 in the emulator, 1 on a board (then they are cycles)
     #[arg(long, default_value_t = 21.504)]
     ticks_per_instruction: f64,
-    /// Act with the best of so many sampled actions, by their imagined advantages
+    /// Act with the best of N sampled actions, by their advantages in the learned model
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=16))]
     best_of: u8,
-    /// With --best-of: the mean of all, weighted by their advantages; the lower, the more the best one
+    /// With --best-of: act with the mean of all N actions, weighted by a softmax of their advantages; the lower the
+    /// temperature, the larger the weight of the best action
     #[arg(long, default_value_t = 0.0, value_name = "TEMPERATURE", value_parser = not_negative)]
     softmax: f32,
-    /// With --best-of: begin no candidate after so many instructions; 0 is no limit
+    /// With --best-of: consider no further action after this number of instructions; 0: no limit
     #[arg(long, default_value_t = 0, value_name = "INSTRUCTIONS")]
     budget: u32,
-    /// With --best-of: only report the advantages
+    /// With --best-of: report the advantages and act with the policy alone
     #[arg(long)]
     telemetry: bool,
     /// Print JSON
@@ -84,8 +85,8 @@ impl Hil {
 }
 }
 
-/// A temperature; NaN would compare with nothing.
+/// A finite temperature of at least 0.
 fn not_negative(text: &str) -> Result<f32, String> {
     let value = text.parse().ok().filter(|value: &f32| value.is_finite() && *value >= 0.0);
-    value.ok_or_else(|| "it is a number, 0 or above".to_owned())
+    value.ok_or_else(|| "a number of at least 0 is needed".to_owned())
 }

@@ -5,10 +5,10 @@ use daa_formats::inspect::inspect;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Show what is in a policy image
+/// Show the contents of a policy image
 #[derive(clap::Args, Debug)]
 pub(crate) struct Inspect {
-    /// The image
+    /// Image
     image: PathBuf,
     /// Print JSON
     #[arg(long)]

@@ -1,12 +1,12 @@
-//! The commands: one file each, with a structure of its arguments and `run`. Adding one is adding its file
-//! and its line in [`commands!`] below.
+//! The commands. Each has its file, with a struct of its arguments and the method `run`. To add a command, add its
+//! file and its line in [`commands!`] below.
 
 use anyhow::Result;
 use clap::Subcommand;
 use std::process::ExitCode;
 
-/// Declares the module and the variant of every command, in the order of `--help`. The words of the help
-/// are the documentation of the structure.
+/// Declares the module and the variant of every command, in the order of `--help`. The help text of a command is
+/// the documentation of its struct.
 macro_rules! commands {
     ($($module:ident::$command:ident,)*) => {
         $(mod $module;)*
@@ -21,7 +21,7 @@ macro_rules! commands {
             /// Runs the command.
             ///
             /// # Errors
-            /// One line that says what failed and what to do.
+            /// One line that names the failure and what to do.
             pub(crate) fn run(self) -> Result<ExitCode> {
                 match self {
                     $(Self::$command(command) => command.run(),)*

@@ -11,24 +11,24 @@ use std::time::Duration;
 
 /// Train a policy and export its image; without arguments, the preset quickstart
 #[derive(clap::Args, Debug)]
-#[command(after_long_help = config::help::<config::Config>(&config::PRESETS), after_help = "--help lists the keys of --set.")]
+#[command(after_long_help = config::run_help(), after_help = "--help lists the keys of --set.")]
 pub(crate) struct Train {
     #[command(flatten)]
     config: config::Arguments,
-    /// Directory of the run; default: the next free one below runs/
+    /// Run directory; default: a new directory below runs/
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Go on with this run, as it was begun; or auto: with an unfinished one of this configuration,
-    /// never: with none. Default: with the one in --run-dir, if it is of this configuration
+    /// Resume this run with its recorded configuration; auto: resume an unfinished run with this configuration;
+    /// never: resume none. Default: resume the run in --run-dir if it has this configuration
     #[arg(long, value_name = "RUN|auto|never")]
     resume: Option<PathBuf>,
-    /// Seconds between two checkpoints; 0: after every iteration. No result depends on it
+    /// Seconds between two checkpoints; 0: after every iteration. The results do not depend on it
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     checkpoint_every: u64,
-    /// Seconds to wait for a directory that another process holds
+    /// Seconds to wait while another process uses the run directory
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait_for_lock: u64,
-    /// Print one JSON object an update, and a last one with the results
+    /// Print a JSON object after every iteration, and a last one with the results
     #[arg(long)]
     json: bool,
     /// Print only errors
@@ -57,7 +57,7 @@ impl Train {
         Some((run, _)) => {
             if args.run_dir.is_some() || !args.config.is_empty() {
                 bail!(
-                    "--resume {} goes on as the run was begun: leave out the other options, or name it with --run-dir",
+                    "--resume {} uses the recorded configuration of the run: leave out the other options, or name the run with --run-dir",
                     run.display()
                 );
             }

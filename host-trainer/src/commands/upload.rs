@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// Send a new image to a microcontroller, into the slot whose policy does not act
 #[derive(clap::Args, Debug)]
 pub(crate) struct Upload {
-    /// The image
+    /// Image
     image: PathBuf,
     /// FIFO or serial port that takes requests
     #[arg(long, value_name = "PATH")]
@@ -17,7 +17,7 @@ pub(crate) struct Upload {
     /// FIFO or serial port that gives replies
     #[arg(long, value_name = "PATH")]
     reply: PathBuf,
-    /// Make the actuators safe first
+    /// Disarm the controller first, which makes the actuators safe
     #[arg(long)]
     disarm: bool,
     /// Switch an emulated microcontroller off afterwards

@@ -5,7 +5,7 @@ use daa_lab::quality::bias_command;
 use daa_lab::variance::command;
 use std::process::ExitCode;
 
-/// Measure where the variance of the policy gradient comes from: states or actions
+/// Measure the variance that states and actions contribute to the policy gradient
 #[derive(clap::Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Variance {
@@ -15,10 +15,10 @@ pub(crate) struct Variance {
     args: command::Args,
 }
 
-/// What else is measured.
+/// Other measurements.
 #[derive(clap::Subcommand, Debug)]
 enum What {
-    /// Bias and variance of the estimators' gradients, for the policy of a run
+    /// Measure bias and variance of the estimators' gradients for the policy of a run
     Bias(bias_command::Args),
 }
 

@@ -1,83 +1,104 @@
-//! What is recorded of every iteration.
+//! The metrics of an iteration, each defined once.
+//!
+//! The list in `metrics!` is the source of `metrics.csv`, of `times.csv`, of TensorBoard's tags and of the
+//! check for numbers that are not finite; the list in `phases!` is the source of the seconds by phase in the
+//! same files, on the terminal and in `bench train`.
 
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// What an iteration's time goes into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// The policy in the environments.
-    Acting,
-    /// The environments themselves: simulation, observations, rewards.
-    Environment,
-    /// Normalising, values, advantages, replay.
-    Preparing,
-    /// Training the dynamics.
-    Model,
-    /// Extra actions and their advantages.
-    Extra,
-    /// Improving actor and critic.
-    Policy,
-    /// Evaluation episodes.
-    Evaluation,
+/// Defines the phases of an iteration: `Name field "words";` for each.
+macro_rules! phases {
+    ($($(#[doc = $help:literal])+ $phase:ident $field:ident $words:literal;)+) => {
+        /// A part of an iteration that takes time.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Phase {
+            $($(#[doc = $help])+ $phase,)+
+        }
+
+        /// Seconds of each phase.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+        pub struct Times {
+            $($(#[doc = $help])+ pub $field: f64,)+
+        }
+
+        impl Phase {
+            /// All phases, in the order of an iteration.
+            pub const ALL: &[Self] = &[$(Self::$phase,)+];
+
+            /// Name of the phase in files: `seconds_NAME`.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$phase => stringify!($field),)+
+                }
+            }
+
+            /// Name of the phase on the terminal.
+            #[must_use]
+            pub fn words(self) -> &'static str {
+                match self {
+                    $(Self::$phase => $words,)+
+                }
+            }
+        }
+
+        impl Times {
+            /// The seconds of a phase.
+            #[must_use]
+            pub fn of(&self, phase: Phase) -> f64 {
+                match phase {
+                    $(Phase::$phase => self.$field,)+
+                }
+            }
+
+            /// The seconds of a phase, mutable.
+            pub fn slot(&mut self, phase: Phase) -> &mut f64 {
+                match phase {
+                    $(Phase::$phase => &mut self.$field,)+
+                }
+            }
+        }
+    };
 }
 
-/// Seconds of each phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Times {
-    /// [`Phase::Acting`]
-    pub acting: f64,
-    /// [`Phase::Environment`]
-    pub environment: f64,
-    /// [`Phase::Preparing`]
-    pub preparing: f64,
-    /// [`Phase::Model`]
-    pub model: f64,
-    /// [`Phase::Extra`]
-    pub extra: f64,
-    /// [`Phase::Policy`]
-    pub policy: f64,
-    /// [`Phase::Evaluation`]
-    pub evaluation: f64,
+phases! {
+    /// The policy in the environments.
+    Acting acting "acting";
+    /// The environments themselves: simulation, observations, rewards.
+    Environment environment "environments";
+    /// Normalising, values, advantages, replay.
+    Preparing preparing "preparing";
+    /// Training what the estimator needs, such as a dynamics model.
+    Model model "model";
+    /// Extra actions and their advantages.
+    Extra extra "extra actions";
+    /// Improving actor and critic.
+    Policy policy "policy";
+    /// Evaluation episodes.
+    Evaluation evaluation "evaluation";
 }
 
 impl Times {
-    /// The seconds of a phase.
-    pub fn slot(&mut self, phase: Phase) -> &mut f64 {
-        match phase {
-            Phase::Acting => &mut self.acting,
-            Phase::Environment => &mut self.environment,
-            Phase::Preparing => &mut self.preparing,
-            Phase::Model => &mut self.model,
-            Phase::Extra => &mut self.extra,
-            Phase::Policy => &mut self.policy,
-            Phase::Evaluation => &mut self.evaluation,
-        }
-    }
-
-    /// Adds another's seconds.
+    /// Adds the seconds of another measurement.
     pub fn add(&mut self, other: &Self) {
-        self.acting += other.acting;
-        self.environment += other.environment;
-        self.preparing += other.preparing;
-        self.model += other.model;
-        self.extra += other.extra;
-        self.policy += other.policy;
-        self.evaluation += other.evaluation;
+        for phase in Phase::ALL {
+            *self.slot(*phase) += other.of(*phase);
+        }
     }
 }
 
 /// Where the time of an iteration goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Clock {
-    /// On the wall.
+    /// Wall time.
     pub wall: Times,
-    /// Of all threads of this process on all cores.
+    /// CPU time of all threads of this process.
     pub cpu: Times,
 }
 
 impl Clock {
-    /// Runs `work` and books its time under `phase`.
+    /// Runs `work` and adds its time to `phase`.
     pub fn time<T>(&mut self, phase: Phase, work: impl FnOnce() -> T) -> T {
         let (start, cpu) = (Instant::now(), cpu_seconds());
         let result = work();
@@ -86,7 +107,7 @@ impl Clock {
         result
     }
 
-    /// Books a share of what a phase took under another one.
+    /// Moves a share of the time of one phase to another.
     pub fn split(&mut self, from: Phase, to: Phase, share: f64) {
         for times in [&mut self.wall, &mut self.cpu] {
             let moved = *times.slot(from) * share;
@@ -103,146 +124,223 @@ pub fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// One iteration of one seed. Times are those of all seeds together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Metrics {
-    /// The first is 1.
-    pub iteration: u64,
+/// The group of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Says which iteration and seed a line is of.
+    Place,
+    /// A return of episodes.
+    Return,
+    /// A loss: the run stops when it is not finite.
+    Loss,
+    /// Another number of the training.
+    Train,
+    /// A time or a rate: differs from run to run, and is written to `times.csv`.
+    Time,
+}
+
+/// The definition of a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name of its column.
+    pub name: &'static str,
+    /// Meaning, in one line.
+    pub help: &'static str,
+    /// Its group.
+    pub group: Group,
+    /// Its value in an iteration.
+    pub value: fn(&Metrics) -> Value,
+}
+
+/// The value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A whole number.
+    Count(u64),
+    /// A number.
+    Number(f64),
+    /// The iteration has no such value: an empty cell.
+    Missing,
+}
+
+impl From<u64> for Value {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(count: usize) -> Self {
+        Self::Count(count as u64)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Option<f64>> for Value {
+    fn from(number: Option<f64>) -> Self {
+        number.map_or(Self::Missing, Self::Number)
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Number(number) => match f.precision() {
+                Some(precision) => write!(f, "{number:.precision$}"),
+                None => write!(f, "{number}"),
+            },
+            Self::Missing => Ok(()),
+        }
+    }
+}
+
+impl Metric {
+    /// TensorBoard's tag; none for a metric that says which line it is.
+    #[must_use]
+    pub fn tag(&self) -> Option<String> {
+        let group = match self.group {
+            Group::Place => return None,
+            Group::Return => "return",
+            Group::Loss | Group::Train => "train",
+            Group::Time => "time",
+        };
+        Some(format!("{group}/{}", self.name))
+    }
+}
+
+/// Defines the metrics: `name: type, group;` for each, in the order of the columns.
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $name:ident: $type:ty, $group:ident;)+) => {
+        /// One iteration of one seed. Times are those of all seeds together.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+        pub struct Metrics {
+            $($(#[doc = $help])+ pub $name: $type,)+
+            /// Seconds by phase.
+            pub clock: Clock,
+        }
+
+        /// All metrics, in the order of their columns.
+        pub const METRICS: &[Metric] = &[$(Metric {
+            name: stringify!($name),
+            help: concat!($($help),+),
+            group: Group::$group,
+            value: |metrics| Value::from(metrics.$name),
+        },)+];
+    };
+}
+
+metrics! {
+    /// Number of the iteration; the first is 1.
+    iteration: u64, Place;
     /// The seed.
-    pub seed: u64,
-    /// Of this seed, so far.
-    pub decisions: u64,
+    seed: u64, Place;
+    /// Decisions of this seed so far.
+    decisions: u64, Place;
     /// Mean return of the training episodes that ended in this iteration, actions sampled.
-    pub episode_return: Option<f64>,
+    episode_return: Option<f64>, Return;
     /// Mean return of the evaluation's episodes, most probable actions.
-    pub evaluation_return: Option<f64>,
-    /// Its standard error.
-    pub evaluation_stderr: Option<f64>,
+    evaluation_return: Option<f64>, Return;
+    /// Standard error of `evaluation_return`.
+    evaluation_stderr: Option<f64>, Return;
     /// Mean return of the evaluation's episodes with sampled actions, as in the papers.
-    pub sampled_return: Option<f64>,
-    /// Its standard error.
-    pub sampled_stderr: Option<f64>,
+    sampled_return: Option<f64>, Return;
+    /// Standard error of `sampled_return`.
+    sampled_stderr: Option<f64>, Return;
     /// Surrogate loss.
-    pub policy_loss: f64,
+    policy_loss: f64, Loss;
     /// Half the mean squared error of the values.
-    pub value_loss: f64,
+    value_loss: f64, Loss;
     /// Estimated KL divergence of the old policy from the new one.
-    pub kl: f64,
+    kl: f64, Train;
     /// Share of actions outside the clip.
-    pub clip_fraction: f64,
-    /// Of the critic, before the update.
-    pub explained_variance: f64,
-    /// Mean logarithm of the policy's deviation.
-    pub log_std: f64,
+    clip_fraction: f64, Train;
+    /// Explained variance of the critic, before the update.
+    explained_variance: f64, Train;
+    /// Mean logarithm of the policy's standard deviation.
+    log_std: f64, Train;
     /// One-step mean squared error of the transition network on this batch, before learning from it.
-    pub transition_error: f64,
-    /// The same of the reward network.
-    pub reward_error: f64,
+    transition_error: f64, Loss;
+    /// One-step mean squared error of the reward network on this batch, before learning from it.
+    reward_error: f64, Loss;
     /// Correlation of the real and the extra actions' advantages over states.
-    pub extra_advantage_correlation: Option<f64>,
-    /// Extra actions of each state, N; 0 while there are none.
-    pub num_actions: usize,
-    /// Steps behind each of them, H; 0 where none are made.
-    pub horizon: usize,
-    /// Of actor and critic.
-    pub learning_rate: f64,
+    extra_advantage_correlation: Option<f64>, Train;
+    /// Extra actions of each state, N; 0 where there are none.
+    num_actions: usize, Train;
+    /// Steps behind each extra action, H; 0 where no trajectories are simulated.
+    horizon: usize, Train;
+    /// Learning rate of actor and critic.
+    learning_rate: f64, Train;
     /// Wall time of the iteration.
-    pub seconds: f64,
+    seconds: f64, Time;
     /// Decisions of all seeds a second, training included.
-    pub decisions_per_second: f64,
-    /// Seconds by phase.
-    pub clock: Clock,
+    decisions_per_second: f64, Time;
+}
+
+/// The metrics of `metrics.csv` or of `times.csv`.
+fn columns(times: bool) -> impl Iterator<Item = &'static Metric> {
+    METRICS.iter().filter(move |metric| (metric.group == Group::Time) == times)
 }
 
 impl Metrics {
-    /// The columns of `metrics.csv`, in order: what the configuration and the seed decide, so that the
+    /// The columns of `metrics.csv`, in order: what the configuration and the seed determine, so that the
     /// same run gives the same file.
-    pub const COLUMNS: [&str; 20] = [
-        "iteration",
-        "seed",
-        "decisions",
-        "episode_return",
-        "evaluation_return",
-        "evaluation_stderr",
-        "sampled_return",
-        "sampled_stderr",
-        "policy_loss",
-        "value_loss",
-        "kl",
-        "clip_fraction",
-        "explained_variance",
-        "log_std",
-        "transition_error",
-        "reward_error",
-        "extra_advantage_correlation",
-        "num_actions",
-        "horizon",
-        "learning_rate",
-    ];
-
-    /// The columns of `times.csv`, which differs from run to run.
-    pub const TIME_COLUMNS: [&str; 11] = [
-        "iteration",
-        "decisions",
-        "seconds",
-        "decisions_per_second",
-        "seconds_acting",
-        "seconds_environment",
-        "seconds_preparing",
-        "seconds_model",
-        "seconds_extra",
-        "seconds_policy",
-        "seconds_evaluation",
-    ];
-
-    /// One line of `metrics.csv`, without its line end. Empty cells are values that there are not.
     #[must_use]
-    pub fn csv(&self) -> String {
-        let option = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-        let returns = [
-            self.episode_return,
-            self.evaluation_return,
-            self.evaluation_stderr,
-            self.sampled_return,
-            self.sampled_stderr,
-        ];
-        let numbers = [
-            self.policy_loss,
-            self.value_loss,
-            self.kl,
-            self.clip_fraction,
-            self.explained_variance,
-            self.log_std,
-            self.transition_error,
-            self.reward_error,
-        ];
-        let mut cells = [self.iteration, self.seed, self.decisions].map(|n| n.to_string()).to_vec();
-        cells.extend(returns.map(option));
-        cells.extend(numbers.map(|number| number.to_string()));
-        cells.push(option(self.extra_advantage_correlation));
-        cells.extend([self.num_actions, self.horizon].map(|n| n.to_string()));
-        cells.push(self.learning_rate.to_string());
-        cells.join(",")
+    pub fn columns() -> Vec<String> {
+        columns(false).map(|metric| metric.name.to_owned()).collect()
     }
 
-    /// One line of `times.csv`, without its line end.
+    /// The columns of `times.csv`, which differs from run to run.
     #[must_use]
-    pub fn times_csv(&self) -> String {
-        let clock = &self.clock.wall;
-        let times = [
-            self.seconds,
-            self.decisions_per_second,
-            clock.acting,
-            clock.environment,
-            clock.preparing,
-            clock.model,
-            clock.extra,
-            clock.policy,
-            clock.evaluation,
-        ];
-        let mut cells = [self.iteration, self.decisions].map(|n| n.to_string()).to_vec();
-        cells.extend(times.map(|number| format!("{number:.6}")));
-        cells.join(",")
+    pub fn time_columns() -> Vec<String> {
+        let places = ["iteration", "decisions"].map(str::to_owned).into_iter();
+        let times = columns(true).map(|metric| metric.name.to_owned());
+        let phases = Phase::ALL.iter().map(|phase| format!("seconds_{}", phase.name()));
+        places.chain(times).chain(phases).collect()
+    }
+
+    /// The cells of a line of `metrics.csv`. A value that the iteration does not have is an empty cell.
+    #[must_use]
+    pub fn cells(&self) -> Vec<String> {
+        columns(false).map(|metric| (metric.value)(self).to_string()).collect()
+    }
+
+    /// The cells of a line of `times.csv`.
+    #[must_use]
+    pub fn time_cells(&self) -> Vec<String> {
+        let places = [self.iteration, self.decisions].map(|n| n.to_string()).into_iter();
+        let times = columns(true).map(|metric| format!("{:.6}", (metric.value)(self)));
+        let phases = Phase::ALL.iter().map(|phase| format!("{:.6}", self.clock.wall.of(*phase)));
+        places.chain(times).chain(phases).collect()
+    }
+
+    /// The first loss that is not finite, with its name.
+    #[must_use]
+    pub fn not_finite(&self) -> Option<(String, f64)> {
+        let losses = METRICS.iter().filter(|metric| metric.group == Group::Loss);
+        losses
+            .filter_map(|metric| match (metric.value)(self) {
+                Value::Number(value) if !value.is_finite() => {
+                    Some((format!("the {}", metric.name.replace('_', " ")), value))
+                }
+                _ => None,
+            })
+            .next()
+    }
+}
+
+/// TensorBoard's tag for a column of `metrics.csv` or `times.csv`, which may be of another version.
+#[must_use]
+pub fn tag(column: &str) -> Option<String> {
+    match METRICS.iter().find(|metric| metric.name == column) {
+        Some(metric) => metric.tag(),
+        None if column.starts_with("seconds_") => Some(format!("time/{column}")),
+        None => Some(format!("train/{column}")),
     }
 }
 
@@ -270,11 +368,32 @@ mod tests {
     #[test]
     fn a_line_has_a_cell_for_every_column() {
         let metrics = Metrics { iteration: 3, evaluation_return: Some(0.5), ..Metrics::default() };
-        let line = metrics.csv();
-        let cells: Vec<_> = line.split(',').collect();
-        assert_eq!(cells.len(), Metrics::COLUMNS.len());
-        assert_eq!((cells[0], cells[3], cells[4]), ("3", "", "0.5"));
-        assert_eq!(metrics.times_csv().split(',').count(), Metrics::TIME_COLUMNS.len());
+        let cells = metrics.cells();
+        assert_eq!(cells.len(), Metrics::columns().len());
+        assert_eq!((&cells[0][..], &cells[3][..], &cells[4][..]), ("3", "", "0.5"));
+        assert_eq!(metrics.time_cells().len(), Metrics::time_columns().len());
+        assert_eq!(metrics.time_cells()[2], "0.000000");
+    }
+
+    #[test]
+    fn tags_are_grouped_and_places_have_none() {
+        for (column, expected) in [
+            ("seed", None),
+            ("sampled_return", Some("return/sampled_return")),
+            ("kl", Some("train/kl")),
+            ("decisions_per_second", Some("time/decisions_per_second")),
+            ("seconds_model", Some("time/seconds_model")),
+        ] {
+            assert_eq!(tag(column).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_named() {
+        let fine = Metrics { kl: f64::NAN, ..Metrics::default() };
+        assert_eq!(fine.not_finite(), None);
+        let broken = Metrics { value_loss: f64::INFINITY, ..Metrics::default() };
+        assert_eq!(broken.not_finite(), Some(("the value loss".to_owned(), f64::INFINITY)));
     }
 
     #[test]

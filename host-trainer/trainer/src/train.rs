@@ -1,18 +1,18 @@
 //! The algorithm of the paper, in its own order.
 //!
-//! Seeds are the first dimension of everything. One iteration: act in the real environment, learn
-//! the dynamics from the replay buffer, let the estimator score every visited state with N + 1
+//! Seeds are the first dimension of everything. One iteration: act in the real environment, learn what the
+//! estimator needs, such as the dynamics from the replay buffer, score every visited state with N + 1
 //! actions, improve actor and critic.
 
 use crate::advisor::{Advisor, Spent};
-use crate::config::{Config, EstimatorKind};
-use crate::data::{Experience, Prepared, Units};
-use crate::estimator::{Context, Estimator, Learned, QNetwork, Rewind};
+use crate::data::{Normalisation, ReplayBuffer, RolloutBatch, RunningStats, ScoredBatch, store};
+use crate::estimator::{self, Context, Estimator, Extra, Lesson, Setup, Simulator, Single, Sizes};
 use crate::metrics::{Best, Clock, Metrics, Phase};
 use crate::nn::{AdamOptions, Network};
 use crate::rollout::{Batch, Rollout};
-use crate::update::{UpdateReport, update};
-use crate::world_model::{ModelError, WorldModel};
+use crate::settings::{Config, ConfigError};
+use crate::update::{self, UpdateReport};
+use crate::world_model::ModelError;
 use daa_core::MlpShape;
 use daa_envs::agent::Agent;
 use daa_envs::running_stats::ObservationScale;
@@ -29,6 +29,19 @@ pub enum TrainError {
     /// An environment failed.
     #[error(transparent)]
     Task(#[from] task::Error),
+    /// The configuration names an estimator or an update that does not exist.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The estimator would not be ready before the end of the run.
+    #[error(
+        "estimator.kind = {name:?} would not be used in any of the run's {decisions} decisions, so the run would be PPO: raise decisions, or let the estimator begin earlier"
+    )]
+    NeverReady {
+        /// Name of the estimator.
+        name: &'static str,
+        /// Decisions of the run.
+        decisions: u64,
+    },
     /// A loss or a parameter is NaN or infinite.
     #[error("iteration {iteration}: {term} is {value}; nothing of this iteration was saved")]
     NotFinite {
@@ -39,14 +52,14 @@ pub enum TrainError {
         /// Its value.
         value: f64,
     },
-    /// More than one episode in a thousand blew up.
+    /// More than one episode in a thousand diverged.
     #[error("{diverged} of {episodes} simulated episodes diverged, more than one in a thousand{}", last.as_ref().map_or_else(String::new, |last| format!("; the last: {last}")))]
     Diverges {
         /// Episodes that diverged.
         diverged: usize,
         /// All episodes.
         episodes: usize,
-        /// The last one.
+        /// The last divergence.
         last: Option<Box<Divergence>>,
     },
 }
@@ -62,18 +75,17 @@ pub struct Trainer {
     pub actor: Network,
     /// The critic of every seed.
     pub critic: Network,
-    /// The dynamics model, where the estimator learns one.
-    pub model: Option<WorldModel>,
-    /// The action-value network, where the estimator learns one.
-    pub q_network: Option<QNetwork>,
-    /// Running statistics and replay buffers.
-    pub experience: Experience,
+    /// Where the advantages of extra actions come from.
+    pub estimator: Box<dyn Estimator>,
+    update: &'static update::Definition,
+    /// Running statistics of observations and rewards.
+    pub statistics: RunningStats,
+    /// Replay buffers, one a seed; empty unless the estimator replays transitions.
+    pub buffers: Vec<ReplayBuffer>,
     /// The real environments.
     pub rollout: Rollout,
     /// Iterations so far.
     pub iteration: u64,
-    /// Whether the dynamics model has been trained at all.
-    pub model_trained: bool,
     /// Advice on more actions or more states, where it is asked for.
     pub advisor: Option<Advisor>,
     /// Episodes so far.
@@ -89,10 +101,13 @@ impl Trainer {
     /// Fresh networks and environments.
     ///
     /// # Errors
-    /// [`task::Error`] when the task cannot be loaded.
+    /// [`TrainError`]: the task cannot be loaded, the estimator or the update does not exist, or the estimator
+    /// would never be used.
     pub fn new(config: Config, device: Device) -> Result<Self, TrainError> {
         let task = config.find_task()?;
-        let (observations, actions) = (task.observations.len(), task.actions.len());
+        let (definition, update) = (estimator::of(&config)?, update::of(&config)?);
+        let sizes = Sizes { observations: task.observations.len(), actions: task.actions.len() };
+        let Sizes { observations, actions } = sizes;
         let options = AdamOptions { epsilon: config.update.adam_epsilon };
         let network =
             |index: u64, shape: MlpShape, activation, head_gain: f32, extra: (usize, f32)| {
@@ -100,32 +115,28 @@ impl Trainer {
                 let mut rngs: Vec<_> = config.seeds.iter().map(rng).collect();
                 Network::new(&mut rngs, shape, activation, head_gain, extra, options, device)
             };
-        let actor = &config.actor;
-        let actor_shape = MlpShape::new(observations, actor.hidden, actions);
+        let actor_shape = MlpShape::new(observations, config.actor.hidden, actions);
         let critic_shape = MlpShape::new(observations, config.critic.hidden, 1);
-        let q_network = || {
-            let sizes = (observations, actions);
-            QNetwork::new(&config.seeds, sizes, &config.critic, options, device)
-        };
-        let model = || WorldModel::new(&config, observations, actions, device);
+        let log_stds = (actions, config.actor.initial_log_std);
+        let estimator = (definition.build)(&Setup { config: &config, sizes, device });
+        let decisions = config.iterations() * config.batch() as u64;
+        if !estimator.is_ready(&config, decisions) {
+            return Err(TrainError::NeverReady { name: definition.name, decisions });
+        }
+        let capacity = if definition.replays { config.model.replay_capacity } else { 1 };
+        let buffer = ReplayBuffer::new(capacity, observations, actions);
         Ok(Self {
             task,
             device,
-            actor: network(
-                0,
-                actor_shape,
-                actor.activation,
-                0.01,
-                (actions, actor.initial_log_std),
-            ),
+            actor: network(0, actor_shape, config.actor.activation, 0.01, log_stds),
             critic: network(1, critic_shape, config.critic.activation, 1.0, (0, 0.0)),
-            model: config.estimator.kind.has_model().then(model),
-            q_network: (config.estimator.kind == EstimatorKind::QNetwork).then(q_network),
-            experience: Experience::new(&config, observations, actions),
-            rollout: Rollout::new(&config)?,
+            estimator,
+            update,
+            statistics: RunningStats::new(&config, observations),
+            buffers: vec![buffer; config.num_seeds()],
+            rollout: Rollout::new(&config, definition.rewinds)?,
             iteration: 0,
-            model_trained: false,
-            advisor: Advisor::new(&config),
+            advisor: Advisor::new(&config, definition.rewinds),
             episodes: 0,
             diverged: 0,
             best: None,
@@ -169,33 +180,31 @@ impl Trainer {
     /// One seed's observation statistics as a normaliser uses them.
     #[must_use]
     pub fn scale(&self, seed_index: usize) -> ObservationScale {
-        self.experience.scale(&self.config, seed_index)
+        self.statistics.scale(&self.config, seed_index)
     }
 
-    /// The units that the networks compute in now.
+    /// The scales in which the networks compute now.
     #[must_use]
-    pub fn units(&self) -> Units {
-        self.experience.units(&self.config)
+    pub fn normalisation(&self) -> Normalisation {
+        self.statistics.normalisation(&self.config)
     }
 
-    /// Networks with the names they have in messages and checkpoints.
+    /// All networks with their names in messages and checkpoints.
     pub fn networks(&self) -> Vec<(&'static str, &Network)> {
         let mut networks = vec![("actor", &self.actor), ("critic", &self.critic)];
-        networks.extend(self.model.iter().flat_map(WorldModel::networks));
-        networks.extend(self.q_network.iter().map(|q| ("q_network", q.network())));
+        networks.extend(self.estimator.networks());
         networks
     }
 
-    /// The same, to be changed.
+    /// The same networks, mutable.
     pub fn networks_mut(&mut self) -> Vec<(&'static str, &mut Network)> {
         let mut networks = vec![("actor", &mut self.actor), ("critic", &mut self.critic)];
-        networks.extend(self.model.iter_mut().flat_map(WorldModel::networks_mut));
-        networks.extend(self.q_network.iter_mut().map(|q| ("q_network", q.network_mut())));
+        networks.extend(self.estimator.networks_mut());
         networks
     }
 
-    /// One iteration: act, learn what the estimator needs, score N + 1 actions a state, improve. The
-    /// metrics of every seed.
+    /// One iteration: act, learn what the estimator needs, score N + 1 actions a state, improve. Returns the
+    /// metrics of each seed.
     ///
     /// # Errors
     /// [`TrainError`]: an environment failed, or a loss is not finite.
@@ -208,43 +217,45 @@ impl Trainer {
         let agents = Arc::new((0..self.config.num_seeds()).map(|s| self.agent(s)).collect());
         let batch = clock.time(Phase::Acting, || self.rollout.collect(&agents, self.iteration))?;
         clock.split(Phase::Acting, Phase::Environment, batch.environment.share());
-        let (newest, units, real) = clock.time(Phase::Preparing, || {
-            let newest = self.experience.remember(&self.config, &batch);
-            let units = self.units();
+        let (newest, normalisation, real) = clock.time(Phase::Preparing, || {
+            self.statistics.update(&self.config, &batch);
+            let replays = self.estimator.definition().replays;
+            let newest = if replays { store(&mut self.buffers, &batch) } else { Vec::new() };
+            let normalisation = self.normalisation();
             let (config, critic) = (&self.config, &self.critic);
-            let real = self.experience.prepare(config, &batch, &units, critic, self.device);
-            (newest, units, real)
+            let real = RolloutBatch::new(config, &batch, &normalisation, critic, self.device);
+            (newest, normalisation, real)
         });
 
         // Learn the dynamics, or the actions' values, from what has been seen.
-        let errors = clock.time(Phase::Model, || self.learn(&real, &newest, &units));
+        let decisions = (self.iteration + 1) * self.config.batch() as u64;
+        let is_ready = self.estimator.is_ready(&self.config, decisions);
+        let errors = clock.time(Phase::Model, || {
+            if is_ready { self.learn(&real, &newest, &normalisation) } else { Vec::new() }
+        });
 
         // Score every visited state: who supplies the extra actions?
-        let estimator = self.estimator(&batch, &agents, &units);
-        let context = self.context(&real);
-        let samples = clock.time(Phase::Extra, || estimator.samples(&context))?;
-        let scored = match estimator {
-            Estimator::Single => (0, 0),
-            Estimator::QNetwork(_) => (context.num_actions, 0),
-            _ => (context.num_actions, context.horizon),
-        };
+        let estimator: &dyn Estimator = if is_ready { &*self.estimator } else { &Single };
+        let context = self.context(&batch, &agents, &real, &normalisation);
+        let scored = clock.time(Phase::Extra, || estimator.score(&context))?;
+        let shown = shown(estimator.definition(), &context);
 
         // Improve actor and critic.
-        let (actor, critic) = (&mut self.actor, &mut self.critic);
+        let networks = (&mut self.actor, &mut self.critic);
         let reports = clock.time(Phase::Policy, || {
-            update(actor, critic, &real.rollout, &samples, &self.config, self.iteration)
+            update::improve(self.update, networks, &real, &scored, &self.config, self.iteration)
         });
         let learning_rate = self.config.learning_rate(self.iteration);
         if let Some(advisor) = &mut self.advisor {
             let spent = Spent::of(start, &clock);
-            advisor.look(&self.config, self.iteration, &agents, &samples, spent);
+            advisor.look(&self.config, self.iteration, &agents, &scored, spent);
         }
         self.iteration += 1;
 
         let seconds = start.elapsed().as_secs_f64();
-        let mut metrics = self.metrics(&batch, &real, &samples.advantages, &reports, &errors);
+        let mut metrics = self.metrics(&batch, &real, &scored, &reports, &errors);
         for seed in &mut metrics {
-            (seed.num_actions, seed.horizon) = scored;
+            (seed.num_actions, seed.horizon) = shown;
             seed.learning_rate = learning_rate;
             (seed.seconds, seed.clock) = (seconds, clock);
         }
@@ -253,78 +264,56 @@ impl Trainer {
         Ok(metrics)
     }
 
-    /// Whether enough has been seen for the dynamics to be trained and used.
-    fn may_model(&self) -> bool {
-        (self.iteration + 1) * self.config.batch() as u64 >= self.config.model.start
-    }
-
     /// Trains what the estimator needs beside actor and critic.
-    fn learn(&mut self, real: &Prepared, newest: &[Vec<usize>], units: &Units) -> Vec<ModelError> {
-        let may_model = self.may_model();
-        let config = &self.config;
-        let (when, threads) = ((&config.seeds[..], self.iteration), config.num_threads());
-        if let Some(q_network) = &mut self.q_network {
-            let learning_rate = config.learning_rate(self.iteration);
-            let _ = q_network.fit(&real.rollout, when, &config.update, learning_rate, threads);
-        }
-        let Some(model) = self.model.as_mut().filter(|_| may_model) else {
-            return vec![ModelError::default(); config.num_seeds()];
-        };
-        let buffers = &self.experience.buffers;
-        let errors = model.errors(buffers, newest, units);
-        let first = !self.model_trained;
-        let steps = if first { config.model.first_steps } else { config.model.steps };
-        model.train(buffers, units, steps, when, threads);
-        self.model_trained = true;
+    fn learn(
+        &mut self,
+        real: &RolloutBatch,
+        newest: &[Vec<usize>],
+        normalisation: &Normalisation,
+    ) -> Vec<ModelError> {
+        let errors = self.estimator.learn(&Lesson {
+            config: &self.config,
+            real,
+            buffers: &self.buffers,
+            newest,
+            normalisation,
+            iteration: self.iteration,
+            learning_rate: self.config.learning_rate(self.iteration),
+        });
         if let Device::Cuda(card) = self.device {
-            // Else the next phase would be booked for this one's work.
+            // Without it the time of this work would be added to the next phase.
             tch::Cuda::synchronize(card as i64);
         }
         errors
     }
 
-    /// Who supplies the extra actions of this iteration.
-    fn estimator<'a>(
+    /// What the estimator scores the batch with.
+    fn context<'a>(
         &'a self,
         batch: &'a Batch,
         agents: &'a Arc<Vec<Agent>>,
-        units: &'a Units,
-    ) -> Estimator<'a> {
-        let learned = |model| Learned {
-            model,
-            changes: &units.changes,
-            observation_clip: self.config.normalise.observation_clip,
-        };
-        let model = self.model.as_ref().filter(|_| self.may_model());
-        match (self.config.estimator.kind, model, &self.q_network) {
-            (EstimatorKind::Dynamics, Some(model), _) => Estimator::Dynamics(learned(model)),
-            (EstimatorKind::SimulatedStates, Some(model), _) => {
-                Estimator::SimulatedStates(learned(model))
-            }
-            (EstimatorKind::QNetwork, _, Some(q_network)) => Estimator::QNetwork(q_network),
-            (EstimatorKind::Rewind, ..) => Estimator::Rewind(Rewind {
-                rollout: &self.rollout,
-                states: &batch.states,
-                agents,
-                units,
-                bootstrap_truncation: self.config.bootstrap_truncation,
-                common_noise: false,
-            }),
-            _ => Estimator::Single,
-        }
-    }
-
-    fn context<'a>(&'a self, real: &'a Prepared) -> Context<'a> {
+        real: &'a RolloutBatch,
+        normalisation: &'a Normalisation,
+    ) -> Context<'a> {
         let (config, estimator) = (&self.config, &self.config.estimator);
         let progress = self.iteration as f64 / config.iterations() as f64;
+        let ramp = estimator.ramp_fraction;
         Context {
             actor: &self.actor,
             critic: &self.critic,
-            real: &real.rollout,
+            real,
+            normalisation,
+            simulator: Some(Simulator {
+                rollout: &self.rollout,
+                states: &batch.states,
+                agents,
+                bootstrap_truncation: config.bootstrap_truncation,
+                common_noise: false,
+            }),
             discount: config.discount(),
             num_actions: (self.advisor.as_ref().and_then(Advisor::chosen))
-                .unwrap_or_else(|| grown(estimator.num_actions, progress, estimator.ramp_fraction)),
-            horizon: grown(estimator.horizon, progress, estimator.ramp_fraction),
+                .unwrap_or_else(|| ramped(estimator.num_actions, progress, ramp)),
+            horizon: ramped(estimator.horizon, progress, ramp),
             noise: estimator.noise,
             seeds: &config.seeds,
             iteration: self.iteration,
@@ -332,8 +321,7 @@ impl Trainer {
         }
     }
 
-    /// A simulation that blows up now and then costs an episode; one that does so often is no
-    /// simulation.
+    /// Counts divergences. A rare one costs its episode; more than one episode in a thousand stops the run.
     fn count_divergences(&mut self, batch: Batch) -> Result<(), TrainError> {
         self.episodes +=
             batch.returns.iter().map(Vec::len).sum::<usize>() + batch.divergences.len();
@@ -348,7 +336,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Simulations that blew up in the last iteration.
+    /// Simulations that diverged in the last iteration.
     pub fn take_divergences(&mut self) -> Vec<Divergence> {
         std::mem::take(&mut self.divergences)
     }
@@ -356,41 +344,36 @@ impl Trainer {
     fn metrics(
         &self,
         batch: &Batch,
-        real: &Prepared,
-        advantages: &Tensor,
+        real: &RolloutBatch,
+        scored: &ScoredBatch,
         reports: &[UpdateReport],
         errors: &[ModelError],
     ) -> Vec<Metrics> {
-        let of = |(s, (report, error)): (usize, (&UpdateReport, &ModelError))| Metrics {
+        let error = |s: usize| errors.get(s).copied().unwrap_or_default();
+        let of = |(s, report): (usize, &UpdateReport)| Metrics {
             iteration: self.iteration,
             seed: self.config.seeds[s],
             decisions: self.decisions(),
             episode_return: mean(&batch.returns[s]),
-            policy_loss: report.policy_loss,
+            policy_loss: report.actor.policy_loss,
             value_loss: report.value_loss,
-            kl: report.kl,
-            clip_fraction: report.clip_fraction,
+            kl: report.actor.kl,
+            clip_fraction: report.actor.clip_fraction,
             explained_variance: real.explained_variance(s),
             log_std: self.actor.extra().get(s as i64).mean(tch::Kind::Float).double_value(&[]),
-            transition_error: error.transition,
-            reward_error: error.reward,
-            extra_advantage_correlation: extra_advantage_correlation(&advantages.get(s as i64)),
+            transition_error: error(s).transition,
+            reward_error: error(s).reward,
+            extra_advantage_correlation: extra_advantage_correlation(
+                &scored.advantages.get(s as i64),
+            ),
             ..Metrics::default()
         };
-        reports.iter().zip(errors).enumerate().map(of).collect()
+        reports.iter().enumerate().map(of).collect()
     }
 
-    /// A number that is not finite stops the run before anything of it is saved.
+    /// Stops the run at a loss or a weight that is not finite, before the iteration is saved.
     fn check(&self, metrics: &[Metrics]) -> Result<(), TrainError> {
-        let losses = metrics.iter().flat_map(|seed| {
-            let terms = [
-                ("the policy loss", seed.policy_loss),
-                ("the value loss", seed.value_loss),
-                ("the transition error", seed.transition_error),
-                ("the reward error", seed.reward_error),
-            ];
-            terms.map(|(term, value)| (term.to_owned(), value))
-        });
+        let losses = metrics.iter().filter_map(Metrics::not_finite);
         let weights = self.networks().into_iter().map(|(name, network)| {
             let sum = network.params().sum(tch::Kind::Float).double_value(&[]);
             (format!("a weight of the network {name}"), sum)
@@ -404,12 +387,21 @@ impl Trainer {
     }
 }
 
-/// N or H at a point of the run: from 1 to `full` in a straight line over the first `share` of it.
-fn grown(full: usize, progress: f64, share: f64) -> usize {
-    if share <= 0.0 {
+/// N and H as metrics show them: 0 where the estimator has none.
+fn shown(definition: &estimator::Definition, context: &Context<'_>) -> (usize, usize) {
+    let has_extra = definition.extra != Extra::Nothing;
+    (
+        if has_extra { context.num_actions } else { 0 },
+        if definition.has_horizon { context.horizon } else { 0 },
+    )
+}
+
+/// N or H at a point of the run: from 1 to `full` in a straight line over the first `ramp_fraction` of it.
+fn ramped(full: usize, progress: f64, ramp_fraction: f64) -> usize {
+    if ramp_fraction <= 0.0 {
         return full;
     }
-    1 + ((full - 1) as f64 * (progress / share).min(1.0)).round() as usize
+    1 + ((full - 1) as f64 * (progress / ramp_fraction).min(1.0)).round() as usize
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
@@ -431,7 +423,6 @@ fn extra_advantage_correlation(advantages: &Tensor) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::UpdateKind;
     use crate::testing::{blow_up, small};
 
     #[test]
@@ -447,7 +438,7 @@ mod tests {
         assert_eq!((divergence.task.as_str(), divergence.seed), ("cartpole-swingup", 1));
         // 64 decisions of 4 control steps were made before.
         assert_eq!(divergence.step, 256);
-        assert!(trainer.experience.statistics[0].observations.std().iter().all(|d| *d < 1e3));
+        assert!(trainer.statistics.seeds[0].observations.std().iter().all(|d| *d < 1e3));
         trainer.iterate().unwrap();
     }
 
@@ -471,22 +462,21 @@ mod tests {
     #[test]
     fn all_seeds_together_learn_what_each_learns_by_itself() {
         use crate::nn::shard::tests::TOGETHER;
-        let kinds = [
-            EstimatorKind::Dynamics,
-            EstimatorKind::QNetwork,
-            EstimatorKind::SimulatedStates,
-            EstimatorKind::Rewind,
-        ];
-        for (estimator, update) in kinds.into_iter().map(|kind| (kind, UpdateKind::Ppo)).chain([
-            (EstimatorKind::Dynamics, UpdateKind::A2c),
-            (EstimatorKind::Dynamics, UpdateKind::Trpo),
-        ]) {
+        for (estimator, update) in [
+            ("dynamics", "ppo"),
+            ("q_network", "ppo"),
+            ("simulated_states", "ppo"),
+            ("rewind", "ppo"),
+            ("dynamics", "a2c"),
+            ("dynamics", "trpo"),
+        ] {
             let run = |together: bool| {
                 TOGETHER.set(together);
                 let config = small().config;
                 // One thread: the flag is this thread's.
                 let mut config = Config { seeds: vec![3, 1, 2], threads: 1, ..config };
-                (config.estimator.kind, config.update.kind) = (estimator, update);
+                (config.estimator.kind, config.update.kind) =
+                    (estimator.to_owned(), update.to_owned());
                 let mut trainer = Trainer::new(config, Device::Cpu).unwrap();
                 let metrics = [trainer.iterate().unwrap(), trainer.iterate().unwrap()].concat();
                 TOGETHER.set(false);
@@ -511,20 +501,20 @@ mod tests {
                     let off = (alone - together).abs();
                     assert!(
                         off <= 2e-3 * alone.abs() + 1e-5,
-                        "{estimator:?} {update:?}: {alone} {together}"
+                        "{estimator} {update}: {alone} {together}"
                     );
                 }
             }
             let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(off < 2e-3, "{estimator:?} {update:?}: {off}");
+            assert!(off < 2e-3, "{estimator} {update}: {off}");
         }
     }
 
     #[test]
-    fn n_and_h_grow_in_a_straight_line() {
-        let at = |progress| grown(9, progress, 0.5);
+    fn n_and_h_rise_in_a_straight_line() {
+        let at = |progress| ramped(9, progress, 0.5);
         assert_eq!([at(0.0), at(0.25), at(0.5), at(1.0)], [1, 5, 9, 9]);
-        assert_eq!(grown(9, 0.0, 0.0), 9);
+        assert_eq!(ramped(9, 0.0, 0.0), 9);
     }
 
     #[test]
@@ -544,12 +534,26 @@ mod tests {
             while !trainer.is_finished() {
                 trainer.iterate().unwrap();
             }
-            let model = trainer.model.unwrap();
-            let transition = model.networks().next().unwrap().1.state();
+            let transition = trainer.estimator.networks()[0].1.state();
             (before, trainer.actor.state(), transition)
         };
         let (before, actor, transition) = run();
         assert_ne!(before, actor.params);
         assert_eq!((before, actor, transition), run());
+    }
+
+    #[test]
+    fn what_does_not_exist_or_would_never_be_used_is_refused() {
+        let refused = |change: &dyn Fn(&mut Config)| {
+            let mut config = small().config;
+            change(&mut config);
+            Trainer::new(config, Device::Cpu).unwrap_err().to_string()
+        };
+        let error = refused(&|config| config.estimator.kind = "dynamic".to_owned());
+        assert!(error.contains("did you mean dynamics?"), "{error}");
+        let error = refused(&|config| config.update.kind = "tropo".to_owned());
+        assert!(error.contains("did you mean trpo?"), "{error}");
+        let error = refused(&|config| config.model.start = 513);
+        assert!(error.contains("would be PPO") && error.contains("512 decisions"), "{error}");
     }
 }

@@ -4,13 +4,12 @@
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `input` | `[S, B, D + A]` | normalised observation and clamped action |
-//! | `target` | `[S, B, D]` | next normalised observation, or its change divided by the standard deviation of the change |
+//! | `target` | `[S, B, D]` | next normalised observation, or its change over the change's standard deviation |
 //! | `reward` | `[S, B, 1]` | scaled reward |
 
-use crate::config::Config;
-use crate::data::Units;
-use crate::data::{ReplayBuffer, Transition};
+use crate::data::{Normalisation, ReplayBuffer, Transition};
 use crate::nn::{AdamOptions, Network, Reader, Shard, parallel, shards};
+use crate::settings::Config;
 use daa_core::dynamics::TransitionTarget;
 use daa_core::{Activation, MlpShape};
 use daa_envs::streams::{Purpose, stream};
@@ -52,7 +51,7 @@ pub struct WorldModel {
     networks: Vec<(Head, Network)>,
     layout: Layout,
     learning_rate: f64,
-    minibatch: usize,
+    minibatch_size: usize,
 }
 
 /// The layout of a transition as input and target.
@@ -77,30 +76,30 @@ impl Layout {
         head: Head,
         shard: &Shard,
         count: usize,
-        units: &Units,
+        normalisation: &Normalisation,
         mut choose: impl FnMut(usize, usize) -> Transition<'b>,
     ) -> TrainingSet {
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         for s in shard.clone() {
-            let scale = &units.scales[s];
+            let scale = &normalisation.scales[s];
             for i in 0..count {
                 let transition = choose(s, i);
-                let z = inputs.len();
-                inputs.resize(z + self.observations, 0.0);
-                scale.normalise(transition.observation, &mut inputs[z..]);
+                let start = inputs.len();
+                inputs.resize(start + self.observations, 0.0);
+                scale.normalise(transition.observation, &mut inputs[start..]);
                 if head != Head::Reward {
-                    let start = targets.len();
-                    targets.resize(start + self.observations, 0.0);
-                    scale.normalise(transition.next, &mut targets[start..]);
+                    let first = targets.len();
+                    targets.resize(first + self.observations, 0.0);
+                    scale.normalise(transition.next, &mut targets[first..]);
                     if self.target == TransitionTarget::Difference {
-                        let now = inputs[z..].iter().zip(&units.changes[s]);
-                        for (next, (z, change)) in targets[start..].iter_mut().zip(now) {
-                            *next = (*next - z) / change;
+                        let now = inputs[start..].iter().zip(&normalisation.changes[s]);
+                        for (next, (obs, change)) in targets[first..].iter_mut().zip(now) {
+                            *next = (*next - obs) / change;
                         }
                     }
                 }
                 if head != Head::Transition {
-                    targets.push(transition.reward * units.reward_scales[s]);
+                    targets.push(transition.reward * normalisation.reward_scales[s]);
                 }
                 let clamped = |raw: &f32| daa_core::guard::limit(*raw, -1.0, 1.0);
                 inputs.extend(transition.action.iter().map(clamped));
@@ -147,8 +146,9 @@ impl WorldModel {
             ]
         };
         let layout = Layout { observations, target: config.model.transition_target, device };
-        let (learning_rate, minibatch) = (config.model.learning_rate, config.model.minibatch_size);
-        Self { networks, layout, learning_rate, minibatch }
+        let (learning_rate, minibatch_size) =
+            (config.model.learning_rate, config.model.minibatch_size);
+        Self { networks, layout, learning_rate, minibatch_size }
     }
 
     /// The networks, with their names in a checkpoint.
@@ -165,8 +165,9 @@ impl WorldModel {
     #[must_use]
     pub fn shard(&self, shard: &Shard) -> Self {
         let networks = self.networks.iter().map(|(head, network)| (*head, network.shard(shard)));
-        let (layout, learning_rate, minibatch) = (self.layout, self.learning_rate, self.minibatch);
-        Self { networks: networks.collect(), layout, learning_rate, minibatch }
+        let (layout, learning_rate, minibatch_size) =
+            (self.layout, self.learning_rate, self.minibatch_size);
+        Self { networks: networks.collect(), layout, learning_rate, minibatch_size }
     }
 
     /// Activation of the networks.
@@ -218,13 +219,13 @@ impl WorldModel {
     pub fn train(
         &mut self,
         buffers: &[ReplayBuffer],
-        units: &Units,
+        normalisation: &Normalisation,
         steps: usize,
         (seeds, iteration): (&[u64], u64),
         threads: usize,
     ) {
         let (layout, learning_rate) = (self.layout, self.learning_rate);
-        let minibatch = self.minibatch;
+        let minibatch_size = self.minibatch_size;
         let jobs = shards(seeds.len(), layout.device).into_iter().flat_map(|shard| {
             let networks = self.networks.iter();
             networks.map(move |(head, network)| (*head, network.shard(&shard), shard.clone()))
@@ -233,11 +234,13 @@ impl WorldModel {
             let _no_grad = tch::no_grad_guard();
             let mut rngs: Vec<_> =
                 seeds.iter().map(|seed| stream(*seed, Purpose::Replay, iteration)).collect();
-            let set = layout
-                .set(head, &shard, steps * minibatch, units, |s, _| buffers[s].draw(&mut rngs[s]));
+            let set = layout.set(head, &shard, steps * minibatch_size, normalisation, |s, _| {
+                buffers[s].draw(&mut rngs[s])
+            });
             let weights = layout.weights(head);
             for step in 0..steps as i64 {
-                let rows = |t: &Tensor| t.narrow(1, step * minibatch as i64, minibatch as i64);
+                let rows =
+                    |t: &Tensor| t.narrow(1, step * minibatch_size as i64, minibatch_size as i64);
                 let (inputs, targets) = (rows(&set.inputs), rows(&set.targets));
                 regress(&mut network, &inputs, &targets, &weights, learning_rate);
             }
@@ -256,13 +259,13 @@ impl WorldModel {
         &self,
         buffers: &[ReplayBuffer],
         newest: &[Vec<usize>],
-        units: &Units,
+        normalisation: &Normalisation,
     ) -> Vec<ModelError> {
         let error = |s: usize| {
             let shard = s..s + 1;
             let mut error = ModelError::default();
             for (head, network) in &self.networks {
-                let set = self.layout.set(*head, &shard, newest[s].len(), units, |s, i| {
+                let set = self.layout.set(*head, &shard, newest[s].len(), normalisation, |s, i| {
                     buffers[s].get(newest[s][i])
                 });
                 let squares = (network.reader(&shard).predict(&set.inputs) - &set.targets).square();
@@ -324,10 +327,10 @@ pub struct WorldReader {
 }
 
 impl WorldReader {
-    /// Returns the next normalised observations `[S, B, D]` and the scaled rewards `[S, B, 1]` for normalised observations
-    /// `z [S, B, D]` and raw actions `raw [S, B, A]`, with the arithmetic of [`daa_core::dynamics::Dynamics::step`].
-    pub fn step(&self, z: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
-        let input = Tensor::cat(&[z, &raw.clamp(-1.0, 1.0)], 2);
+    /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` for raw actions
+    /// `[S, B, A]`, with the arithmetic of [`daa_core::dynamics::Dynamics::step`].
+    pub fn step(&self, obs: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
+        let input = Tensor::cat(&[obs, &raw.clamp(-1.0, 1.0)], 2);
         let output = self.networks[0].predict(&input);
         let reward = match self.networks.get(1) {
             Some(reward) => reward.predict(&input),
@@ -336,7 +339,7 @@ impl WorldReader {
         let output = output.narrow(2, 0, self.observations);
         let next = match self.target {
             TransitionTarget::Next => output,
-            TransitionTarget::Difference => z.addcmul(&output, &self.scale),
+            TransitionTarget::Difference => obs.addcmul(&output, &self.scale),
         };
         (next.clamp(-self.clip, self.clip), reward)
     }
@@ -345,12 +348,12 @@ impl WorldReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ModelOptions;
     use crate::nn::to_vec;
+    use crate::settings::ModelOptions;
     use daa_core::MlpSlice;
 
     #[test]
-    fn a_head_of_a_common_trunk_is_a_network_of_its_own() {
+    fn a_head_of_a_common_trunk_is_a_separate_network() {
         tch::manual_seed(12);
         let mut config = Config { seeds: vec![3, 4], ..Config::default() };
         (config.model.common_trunk, config.model.transition_hidden) = (true, 6);
@@ -403,16 +406,16 @@ mod tests {
                 false,
                 10.0,
             );
-            let units = Units {
+            let normalisation = Normalisation {
                 scales: vec![scale],
                 changes: vec![vec![1.0]],
                 reward_scales: vec![1.0],
                 reward_clip: 10.0,
             };
             let (buffers, newest) = ([buffer], [newest]);
-            let before = model.errors(&buffers, &newest, &units)[0];
-            model.train(&buffers, &units, 600, (&[1], 0), 2);
-            let after = model.errors(&buffers, &newest, &units)[0];
+            let before = model.errors(&buffers, &newest, &normalisation)[0];
+            model.train(&buffers, &normalisation, 600, (&[1], 0), 2);
+            let after = model.errors(&buffers, &newest, &normalisation)[0];
             assert!(before.transition > 0.01 && before.reward > 0.01, "{before:?}");
             assert!(after.transition < 1e-3 && after.reward < 1e-3, "{after:?}");
         }

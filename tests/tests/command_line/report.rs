@@ -217,8 +217,8 @@ fn an_impossible_report_is_refused_in_one_line_and_nothing_is_written() {
     let cases: [(&[&str], &[&str]); 16] = [
         (&["nowhere"], &["nowhere does not exist"]),
         (&["name=nowhere"], &["nowhere does not exist"]),
-        (&["binary"], &["binary is no folder"]),
-        (&["empty"], &["empty holds no run", "config.toml"]),
+        (&["binary"], &["binary is not a folder"]),
+        (&["empty"], &["empty contains no run", "config.toml"]),
         (&["toml"], &["toml/config.toml"]),
         (&["types"], &["types/config.toml", "task"]),
         (&["cell"], &["cell/metrics.csv", "line 2", "\"high\"", "evaluation_return"]),

@@ -81,9 +81,9 @@ fn inspect_shows_the_metadata_and_the_sizes() {
     let folder = tempfile::tempdir().unwrap();
     let json = succeed(host_trainer(folder.path()).args(["inspect", "--json"]).arg(small_image()));
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(report["passport"]["task"], "cartpole-swingup");
-    assert_eq!(report["passport"]["control_period_us"], 40_000);
-    assert_eq!(report["passport"]["observations"].as_array().unwrap().len(), 5);
+    assert_eq!(report["metadata"]["task"], "cartpole-swingup");
+    assert_eq!(report["metadata"]["control_period_us"], 40_000);
+    assert_eq!(report["metadata"]["observations"].as_array().unwrap().len(), 5);
     assert!(report["golden_vectors"].as_u64().unwrap() >= 32);
     // A 5-64-64-1 has 5 * 64 + 64 * 64 + 64 multiply-adds, 129 biases and one log-std.
     let policy = &report["sections"][0];

@@ -103,9 +103,9 @@ fn an_imported_image_is_inspected_evaluated_and_exported_like_any_other() {
     let json = succeed(host_trainer(folder).args(["inspect", "sb3.daa", "--json"]));
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
     // A control step of 10 ms is held four times. Both layers are as wide as the wider one.
-    assert_eq!(report["passport"]["control_period_us"], 40_000);
+    assert_eq!(report["metadata"]["control_period_us"], 40_000);
     assert_eq!(report["sizes"][2], 20);
-    assert_eq!(report["passport"]["provenance"]["preset"], "Stable-Baselines3 PPO or A2C");
+    assert_eq!(report["metadata"]["provenance"]["preset"], "Stable-Baselines3 PPO or A2C");
     let evaluate = ["evaluate", "sb3.daa", "--episodes", "20", "--json"];
     let evaluation = succeed(host_trainer(folder).args(evaluate));
     let evaluation: serde_json::Value = serde_json::from_str(&evaluation).unwrap();
@@ -217,15 +217,15 @@ fn a_file_that_cannot_be_imported_is_refused_in_one_line() {
         ("actions", &["gives 2 actions", "takes 1"]),
         ("wide", &["4097", "at most 4096"]),
         ("nan", &["action_net.weight", "NaN at 3"]),
-        ("deviations", &["3 deviations", "1 actions"]),
+        ("deviations", &["3 standard deviations", "1 actions"]),
         ("norm", &["policy_net.1.weight", "[8]"]),
         ("shapes", &["layer 2", "9", "gives 8"]),
-        ("names", &["no policy is known", "pi.0.weight"]),
-        ("none", &["no policy is known"]),
-        ("cut", &["no whole safetensors"]),
-        ("header", &["no whole safetensors"]),
-        ("huge", &["no whole safetensors"]),
-        ("large", &["no whole safetensors"]),
+        ("names", &["no known policy", "pi.0.weight"]),
+        ("none", &["no known policy"]),
+        ("cut", &["not a complete safetensors"]),
+        ("header", &["not a complete safetensors"]),
+        ("huge", &["not a complete safetensors"]),
+        ("large", &["not a complete safetensors"]),
         ("zip", &["save its tensors as safetensors"]),
         ("text", &["neither a safetensors nor an ONNX"]),
         ("empty", &["neither a safetensors nor an ONNX"]),

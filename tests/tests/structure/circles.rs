@@ -4,14 +4,6 @@ use std::path::PathBuf;
 use tests::root;
 use tests::structure::{Crate, Files, Graph, arrows, files, packages};
 
-/// Source folders whose circles are known and are to be opened. Delete a line when its folder has none.
-const STILL_CIRCULAR: [&str; 4] = [
-    "host-trainer/envs/src",
-    "host-trainer/formats/src",
-    "host-trainer/lab/src",
-    "host-trainer/trainer/src",
-];
-
 /// Source folders beside those of the workspace's members: packages with a lockfile of their own.
 const OUTSIDE: [(&str, &str); 3] = [
     ("firmware", "firmware/src"),
@@ -45,13 +37,7 @@ fn circle(graph: &Graph) -> String {
 fn the_modules_and_files_of_every_crate_depend_on_each_other_in_one_direction() {
     let folders = source_folders();
     assert!(folders.len() > 10, "{folders:?}");
-    for folder in STILL_CIRCULAR {
-        assert!(folders.iter().any(|(_, other)| other.ends_with(folder)), "no {folder}");
-    }
     for (package, folder) in folders {
-        if STILL_CIRCULAR.iter().any(|known| folder.ends_with(known)) {
-            continue;
-        }
         let circle = circle(&files(&package, &folder));
         assert!(circle.is_empty(), "a circle in {}:{circle}", folder.display());
     }

@@ -232,7 +232,7 @@ fn a_run_directory_holds_one_run() {
     refuse(train(folder, "run").args(["--resume", "never"]), &["already holds a run"]);
     refuse(
         host_trainer(folder).args(["train", "--resume", "run", "--seed", "2"]),
-        &["goes on as the run was begun"],
+        &["uses the recorded configuration"],
     );
     assert!(weights(folder, "run") == before);
     assert!(file("policy.daa") == image && file("metrics.csv") == lines);

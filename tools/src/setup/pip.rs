@@ -133,7 +133,7 @@ impl Requirements {
         let _hold = Hold::on(&cache)?;
         let installed = self.install_from(project, dir, Some(&cache));
         if installed.as_ref().is_err_and(|error| error.is::<NotInCache>()) {
-            self.download(project, &cache, "--only-binary")?;
+            self.download(project, &cache, ["--only-binary", ":all:"])?;
             return self.install_from(project, dir, Some(&cache));
         }
         installed
@@ -147,8 +147,9 @@ impl Requirements {
         let _ = system::ensure(&PIP)?;
         let cache = cache_dir()?.join("wheels");
         let _hold = Hold::on(&cache)?;
-        self.download(project, &cache, "--no-binary")?;
         let (package, version) = self.pins().next().context("an empty file of requirements")?;
+        // Only this package: pip installs wheels of the build tools with which it reads the package's metadata.
+        self.download(project, &cache, ["--no-binary", package])?;
         let mut tar = Command::new("tar");
         tar.arg("-xzf").arg(cache.join(format!("{package}-{version}.tar.gz")));
         tar.arg("-C").arg(dir).args(["--strip-components", "1"]);
@@ -167,10 +168,10 @@ impl Requirements {
     }
 
     /// Runs `pip download` into `cache`. pip keeps files that are already there and have the right digest.
-    fn download(&self, project: &Project, cache: &Path, binaries: &str) -> Result<()> {
+    fn download(&self, project: &Project, cache: &Path, format: [&str; 2]) -> Result<()> {
         let temporary = files::temporary(cache, "download")?;
         let mut pip = self.pip("download", project, &temporary)?;
-        pip.args([binaries, ":all:", "--dest"]).arg(cache);
+        pip.args(format).arg("--dest").arg(cache);
         let result = self.run(pip, cache, "fetching");
         files::remove(&temporary)?;
         result

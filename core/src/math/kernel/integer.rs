@@ -52,12 +52,12 @@ pub(crate) fn weight_words(weights: WeightType, x: &[u32]) -> usize {
 }
 
 /// The sums of a block and its factors; empty when the stream is too short.
-#[inline]
-fn block<'w, const B: usize>(
-    weights: WeightType,
+#[inline(always)]
+fn block<'w, const B: usize, const I8: bool>(
     stream: &mut &'w [u32],
     x: &[u32],
 ) -> ([i32; B], &'w [u32]) {
+    let weights = if I8 { WeightType::I8 } else { WeightType::I16 };
     let len = B * (2 + weight_words(weights, x));
     let (block, rest) = stream.split_at_checked(len).unwrap_or_default();
     *stream = rest;
@@ -65,7 +65,7 @@ fn block<'w, const B: usize>(
     let mut sums = bias.map(u32::cast_signed);
     let (rows, factors) = rest.split_at(rest.len() - B);
     let rows = rows.as_chunks::<B>().0;
-    if weights == WeightType::I8 {
+    if I8 {
         for (row, x) in rows.iter().zip(x.as_chunks::<2>().0) {
             let (x01, x23) = (halves(x[0]), halves(x[1]));
             for (sum, word) in sums.iter_mut().zip(row) {
@@ -75,10 +75,12 @@ fn block<'w, const B: usize>(
             }
         }
     } else {
-        for (row, x) in rows.iter().zip(x) {
-            let x = halves(*x);
-            for (sum, word) in sums.iter_mut().zip(row) {
-                add(sum, halves(*word), x);
+        // Rows come in pairs, for four inputs.
+        for ([row01, row23], x) in rows.as_chunks::<2>().0.iter().zip(x.as_chunks::<2>().0) {
+            let (x01, x23) = (halves(x[0]), halves(x[1]));
+            for ((sum, word01), word23) in sums.iter_mut().zip(row01).zip(row23) {
+                add(sum, halves(*word01), x01);
+                add(sum, halves(*word23), x23);
             }
         }
     }
@@ -87,13 +89,23 @@ fn block<'w, const B: usize>(
 
 /// A hidden layer: writes `activation(sum) * multiplier / 2^32`, limited to 13 bits (with ReLU to
 /// `0..=4095`), two outputs a word. `y` has one word for every two outputs, an even number of them.
-pub fn hidden(weights: WeightType, leaky: bool, mut stream: &[u32], x: &[u32], y: &mut [u32]) {
+pub fn hidden(weights: WeightType, leaky: bool, stream: &[u32], x: &[u32], y: &mut [u32]) {
+    // One loop for each case: inside a loop the choice would be made for every block.
+    match (weights == WeightType::I8, leaky) {
+        (true, false) => hidden_of::<true, false>(stream, x, y),
+        (true, true) => hidden_of::<true, true>(stream, x, y),
+        (false, false) => hidden_of::<false, false>(stream, x, y),
+        (false, true) => hidden_of::<false, true>(stream, x, y),
+    }
+}
+
+fn hidden_of<const I8: bool, const LEAKY: bool>(mut stream: &[u32], x: &[u32], y: &mut [u32]) {
     for y in y.as_chunks_mut::<2>().0 {
-        let (sums, factors) = block::<BLOCK>(weights, &mut stream, x);
+        let (sums, factors) = block::<BLOCK, I8>(&mut stream, x);
         let mut outputs = [0; BLOCK];
         for ((output, sum), factor) in outputs.iter_mut().zip(sums).zip(factors) {
-            let sum = if leaky && sum < 0 { scale(sum, SLOPE) } else { sum };
-            let low = if leaky { -LARGEST - 1 } else { 0 };
+            let sum = if LEAKY && sum < 0 { scale(sum, SLOPE) } else { sum };
+            let low = if LEAKY { -LARGEST - 1 } else { 0 };
             *output = scale(sum, factor.cast_signed()).clamp(low, LARGEST) as u32 & 0xFFFF;
         }
         let [y0, y1, y2, y3] = outputs;
@@ -105,7 +117,10 @@ pub fn hidden(weights: WeightType, leaky: bool, mut stream: &[u32], x: &[u32], y
 /// guards refuse.
 pub fn last(weights: WeightType, mut stream: &[u32], x: &[u32], y: &mut [f32]) {
     fn one<const B: usize>(weights: WeightType, stream: &mut &[u32], x: &[u32], y: &mut [f32]) {
-        let (sums, units) = block::<B>(weights, stream, x);
+        let (sums, units) = match weights {
+            WeightType::I8 => block::<B, true>(stream, x),
+            _ => block::<B, false>(stream, x),
+        };
         if units.len() < y.len() {
             return y.fill(f32::NAN);
         }

@@ -1,9 +1,9 @@
-//! Another program's policy in the form that an image has: normaliser, three layers, head, limits.
+//! An imported policy in the form of an image: normaliser, three layers, head and limits.
 //!
-//! What is before the first layer becomes mean, deviation and clip; unequal hidden layers are padded with
-//! units that are always 0 (every activation maps 0 to 0, and adding a zero changes no sum); what is
-//! behind the last layer becomes the head and the limits, folded into the layer where the policy's own
-//! range is not -1 to 1.
+//! Steps before the first layer become mean, standard deviation and clip. Unequal hidden layers are padded with
+//! units that are always 0: every activation maps 0 to 0, and adding a zero changes no sum. Steps after the last
+//! layer become the head and the limits; where the range of the policy is not -1 to 1, it is folded into the
+//! layer.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
@@ -17,12 +17,12 @@ use daa_core::{Activation, MlpShape};
 use daa_envs::agent::Agent;
 use daa_envs::running_stats::ObservationScale;
 
-/// `ln` of the deviation where a file tells none: no noise to speak of.
+/// Logarithm of the standard deviation where a file has none: almost no noise.
 const NO_NOISE: f32 = -20.0;
-/// Nearer to -1 or 1 than this is meant to be it.
+/// Largest distance from -1 or 1 that counts as rounding.
 const SNAP: f64 = 1e-6;
 
-/// The policy as an agent, and the hidden widths that it came with.
+/// The policy as an agent, and the hidden widths of its file.
 ///
 /// # Errors
 /// One line that names what does not fit.
@@ -55,7 +55,7 @@ pub(crate) fn fit(
     }
     let log_std = match log_std {
         Some(log_std) if log_std.len() != actions => {
-            bail!("the policy has {} deviations for {actions} actions", log_std.len());
+            bail!("the policy has {} standard deviations for {actions} actions", log_std.len());
         }
         Some(log_std) => log_std.to_vec(),
         None => vec![NO_NOISE; actions],
@@ -70,7 +70,7 @@ pub(crate) fn fit(
     Ok((agent, widths))
 }
 
-/// A layer and where it is among the steps.
+/// A layer and its index among the steps.
 #[derive(Clone, Copy)]
 struct At<'a> {
     at: usize,
@@ -92,21 +92,21 @@ fn three_layers(steps: &[Step]) -> Result<[At<'_>; 3]> {
     })
 }
 
-/// The one function behind both hidden layers.
+/// The activation of both hidden layers.
 fn activation(first: &[Step], second: &[Step]) -> Result<Activation> {
     match (first, second) {
         ([Step::Function(first)], [Step::Function(second)]) if first == second => Ok(*first),
         ([Step::Function(first)], [Step::Function(second)]) => {
             bail!("the hidden layers have different functions, {first:?} and {second:?}")
         }
-        _ => bail!("behind a hidden layer is something else than one activation function"),
+        _ => bail!("a hidden layer is not followed by exactly one activation function"),
     }
 }
 
-/// Mean, deviation and clip of what happens to an observation before the first layer.
+/// Mean, standard deviation and clip of the steps before the first layer.
 fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
-    // z = (x - mean) / deviation, in double precision until it is known.
-    let (mut mean, mut deviation) = (vec![0f64; observations], vec![1f64; observations]);
+    // z = (x - mean) / std, in double precision until it is known.
+    let (mut mean, mut std) = (vec![0f64; observations], vec![1f64; observations]);
     let mut clip = None;
     for step in steps {
         if clip.is_some() {
@@ -114,9 +114,9 @@ fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
         }
         for i in 0..observations {
             match step {
-                Step::Shift(values) => mean[i] -= deviation[i] * element(values, i),
-                Step::Scale(values) => deviation[i] /= element(values, i),
-                Step::Divide(values) => deviation[i] *= element(values, i),
+                Step::Shift(values) => mean[i] -= std[i] * element(values, i),
+                Step::Scale(values) => std[i] /= element(values, i),
+                Step::Divide(values) => std[i] *= element(values, i),
                 Step::Clamp { low, high } => {
                     let (low, high) = (element(low, i), element(high, i));
                     if -low != high || clip.is_some_and(|clip| clip != high) {
@@ -131,18 +131,18 @@ fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
         }
     }
     let clip = clip.unwrap_or(f64::INFINITY).min(f64::from(f32::MAX)) as f32;
-    let (mean, deviation): (Vec<f32>, Vec<f32>) = (narrow(&mean), narrow(&deviation));
-    let mut inverse_deviation = vec![0.0; observations];
-    daa_core::Normaliser::new(&mean, &deviation, clip, &mut inverse_deviation)
-        .context("what happens to observations before the first layer is no normaliser")?;
-    Ok(ObservationScale { mean, std: deviation, inverse_std: inverse_deviation, clip })
+    let (mean, std): (Vec<f32>, Vec<f32>) = (narrow(&mean), narrow(&std));
+    let mut inverse_std = vec![0.0; observations];
+    daa_core::Normaliser::new(&mean, &std, clip, &mut inverse_std)
+        .context("the steps before the first layer are not a normaliser")?;
+    Ok(ObservationScale { mean, std, inverse_std, clip })
 }
 
 fn narrow(values: &[f64]) -> Vec<f32> {
     values.iter().map(|value| *value as f32).collect()
 }
 
-/// Appends a layer, made as wide as the image's with zeros.
+/// Appends a layer, padded with zeros to the width of the image's layer.
 fn pad(dense: &Dense, inputs: usize, outputs: usize, weights: &mut Vec<f32>) {
     for row in dense.weights.chunks_exact(dense.outputs) {
         weights.extend_from_slice(row);
@@ -153,10 +153,10 @@ fn pad(dense: &Dense, inputs: usize, outputs: usize, weights: &mut Vec<f32>) {
     weights.resize(weights.len() + outputs - dense.outputs, 0.0);
 }
 
-/// What is behind the last layer: `command = shift + scale * clamp(head(y), low, high)`.
+/// The steps after the last layer: `command = shift + scale * clamp(head(y), low, high)`.
 struct Range {
     head: Head,
-    /// `[ACT]` of each.
+    /// One number for each action, `[ACT]`.
     low: Vec<f64>,
     high: Vec<f64>,
     scale: Vec<f64>,
@@ -218,12 +218,12 @@ impl Range {
                 self.low[i] = self.low[i].max(low);
                 self.high[i] = self.high[i].min(high);
             }
-            _ => bail!("behind the last layer is a function that is not one tanh"),
+            _ => bail!("the last layer is followed by a function that is not a single tanh"),
         }
         Ok(())
     }
 
-    /// Middle and half of the range of the network's own output.
+    /// Middle and half width of the range of the network's output.
     fn middle(&self, i: usize) -> (f64, f64) {
         match self.head {
             Head::Squash => (0.0, 1.0),
@@ -231,7 +231,7 @@ impl Range {
         }
     }
 
-    /// The last layer with its range brought to -1 to 1; the same bits where it is that already.
+    /// The last layer scaled to the range -1 to 1; its bits are unchanged where it has that range.
     fn fold(&self, dense: &Dense) -> Dense {
         let mut folded = dense.clone();
         for i in 0..dense.outputs {
@@ -248,7 +248,7 @@ impl Range {
         (f64::from(log_std) - self.middle(i).1.ln()) as f32
     }
 
-    /// Commands of the ends of the range.
+    /// Commands at the ends of the range.
     fn limits(&self) -> Vec<ActionLimits> {
         let snap = |value: f64| match value {
             near if (near - 1.0).abs() < SNAP => 1.0,

@@ -1,43 +1,42 @@
-//! Policies in safetensors files, known by the names of their tensors.
+//! Layouts of policies in safetensors files: the tensor names that other programs use.
 //!
 //! | from | layers | last layer | activation | head |
 //! |---|---|---|---|---|
 //! | Stable-Baselines3 PPO, A2C | `mlp_extractor.policy_net.N` | `action_net` | tanh | clip |
 //! | Stable-Baselines3 SAC | `actor.latent_pi.N` | `actor.mu` | relu | squash |
-//! | Stable-Baselines3 TD3, DDPG | `actor.mu.N` | the last of them | relu | squash |
-//! | CleanRL PPO | `actor_mean.N` | the last of them | tanh | clip |
+//! | Stable-Baselines3 TD3, DDPG | `actor.mu.N` | the last layer | relu | squash |
+//! | CleanRL PPO | `actor_mean.N` | the last layer | tanh | clip |
 //! | CleanRL SAC | `fcN` | `fc_mean` | relu | squash, `action_scale`, `action_bias` |
 //! | CleanRL TD3, DDPG | `fcN` | `fc_mu` | relu | squash, `action_scale`, `action_bias` |
-//! | this program | `actor.N` | the last of them | in the file | in the file |
+//! | this program | `actor.N` | the last layer | in the file | in the file |
 //!
 //! `.weight` is `[out, in]`, `.bias` is `[out]`.
 
 use super::normaliser::Statistics;
+use super::tensors::File;
 use crate::steps::{Dense, Step};
 use anyhow::{Context, Result, bail};
 use daa_core::Activation;
 use daa_core::policy::Head;
-use safetensors::{Dtype, SafeTensors};
-use std::collections::HashMap;
 
-/// How a program names the tensors of its policies.
-struct Scheme {
+/// The tensor names of a program.
+struct Layout {
     from: &'static str,
-    /// Before the number of a layer.
+    /// Prefix of the number of a layer.
     trunk: &'static str,
-    /// The last layer, where it has a name of its own.
+    /// Name of the last layer, where it differs from the others.
     last: Option<&'static str>,
     log_std: Option<&'static str>,
     activation: Option<Activation>,
     head: Head,
-    /// Tanh's range: factor and middle.
+    /// Names of the factor and the middle of tanh's range.
     range: Option<(&'static str, &'static str)>,
 }
 
 const CLEANRL_RANGE: Option<(&str, &str)> = Some(("action_scale", "action_bias"));
 
-const SCHEMES: [Scheme; 7] = [
-    Scheme {
+const LAYOUTS: [Layout; 7] = [
+    Layout {
         from: "Stable-Baselines3 PPO or A2C",
         trunk: "mlp_extractor.policy_net.",
         last: Some("action_net"),
@@ -46,7 +45,7 @@ const SCHEMES: [Scheme; 7] = [
         head: Head::Clip,
         range: None,
     },
-    Scheme {
+    Layout {
         from: "Stable-Baselines3 SAC",
         trunk: "actor.latent_pi.",
         last: Some("actor.mu"),
@@ -55,7 +54,7 @@ const SCHEMES: [Scheme; 7] = [
         head: Head::Squash,
         range: None,
     },
-    Scheme {
+    Layout {
         from: "Stable-Baselines3 TD3 or DDPG",
         trunk: "actor.mu.",
         last: None,
@@ -64,7 +63,7 @@ const SCHEMES: [Scheme; 7] = [
         head: Head::Squash,
         range: None,
     },
-    Scheme {
+    Layout {
         from: "CleanRL PPO",
         trunk: "actor_mean.",
         last: None,
@@ -73,7 +72,7 @@ const SCHEMES: [Scheme; 7] = [
         head: Head::Clip,
         range: None,
     },
-    Scheme {
+    Layout {
         from: "CleanRL SAC",
         trunk: "fc",
         last: Some("fc_mean"),
@@ -82,7 +81,7 @@ const SCHEMES: [Scheme; 7] = [
         head: Head::Squash,
         range: CLEANRL_RANGE,
     },
-    Scheme {
+    Layout {
         from: "CleanRL TD3 or DDPG",
         trunk: "fc",
         last: Some("fc_mu"),
@@ -91,7 +90,7 @@ const SCHEMES: [Scheme; 7] = [
         head: Head::Squash,
         range: CLEANRL_RANGE,
     },
-    Scheme {
+    Layout {
         from: "host-trainer",
         trunk: "actor.",
         last: None,
@@ -102,116 +101,76 @@ const SCHEMES: [Scheme; 7] = [
     },
 ];
 
-/// What a file is known to hold.
+/// The policy that was found in a file.
 #[derive(Debug)]
 pub(super) struct Found {
     /// The program that named the tensors.
     pub(super) from: &'static str,
-    /// From the normalised observation to the action.
+    /// Steps from the normalised observation to the action.
     pub(super) steps: Vec<Step>,
     pub(super) log_std: Option<Vec<f32>>,
-    /// The normaliser's statistics, where they lie in the same file.
+    /// Statistics of the normaliser, where the same file contains them.
     pub(super) statistics: Option<Statistics>,
 }
 
-/// Choices that the user made and no tensor tells.
+/// Choices of the user that no tensor determines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Choices {
     pub(super) activation: Option<Activation>,
     pub(super) head: Option<Head>,
 }
 
-/// A safetensors file: its header's lengths and offsets have been checked.
-pub(super) struct File<'a> {
-    tensors: SafeTensors<'a>,
-    about: HashMap<String, String>,
-}
-
-impl<'a> File<'a> {
-    /// # Errors
-    /// When the bytes are no whole safetensors file.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
-        let (_, header) = SafeTensors::read_metadata(bytes).context("no whole safetensors file")?;
-        let about = header.metadata().clone().unwrap_or_default();
-        let tensors = SafeTensors::deserialize(bytes).context("no whole safetensors file")?;
-        Ok(Self { tensors, about })
-    }
-
-    /// Shape and numbers of a tensor; none where it is not in the file.
-    pub(super) fn tensor(&self, name: &str) -> Result<Option<(Vec<usize>, Vec<f64>)>> {
-        let Ok(view) = self.tensors.tensor(name) else { return Ok(None) };
-        let bytes = view.data();
-        let values: Vec<f64> = match view.dtype() {
-            Dtype::F32 => {
-                bytes.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
-            }
-            Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
-            other => bail!("tensor {name} is of type {other:?}: save it as float32"),
-        };
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            bail!("tensor {name} holds {} at {at}", values[at]);
-        }
-        Ok(Some((view.shape().to_vec(), values)))
-    }
-
-    /// A tensor's numbers, whatever its shape.
-    pub(super) fn vector(&self, name: &str) -> Result<Option<Vec<f64>>> {
-        Ok(self.tensor(name)?.map(|(_, values)| values))
-    }
-
-    fn names(&self) -> Vec<&str> {
-        self.tensors.names()
-    }
-
-    /// `{trunk}{N}` of the layers, in order.
-    fn trunk(&self, scheme: &Scheme) -> Vec<String> {
+impl File<'_> {
+    /// Names `{trunk}{N}` of the layers in their order.
+    fn trunk(&self, layout: &Layout) -> Vec<String> {
         let number = |name: &str| -> Option<u32> {
-            name.strip_prefix(scheme.trunk)?.strip_suffix(".weight")?.parse().ok()
+            name.strip_prefix(layout.trunk)?.strip_suffix(".weight")?.parse().ok()
         };
         let mut numbers: Vec<u32> = self.names().into_iter().filter_map(number).collect();
         numbers.sort_unstable();
-        numbers.iter().map(|number| format!("{}{number}", scheme.trunk)).collect()
+        numbers.iter().map(|number| format!("{}{number}", layout.trunk)).collect()
     }
 
-    /// The policy, by the first scheme that names it.
+    /// The policy, read with the first layout that fits the names of the tensors.
     ///
     /// # Errors
-    /// Names what the file lacks, or the tensors that it has where no scheme fits.
+    /// Names what the file lacks, or the tensors that it has where no layout fits.
     pub(super) fn policy(&self, choices: Choices) -> Result<Found> {
-        for scheme in &SCHEMES {
-            let mut layers = self.trunk(scheme);
+        for layout in &LAYOUTS {
+            let mut layers = self.trunk(layout);
             if layers.is_empty() {
                 continue;
             }
-            if let Some(last) = scheme.last {
-                if self.tensors.tensor(&format!("{last}.weight")).is_err() {
+            if let Some(last) = layout.last {
+                if !self.names().contains(&format!("{last}.weight").as_str()) {
                     continue;
                 }
                 layers.push(last.to_owned());
             }
-            return self.by(scheme, &layers, choices).context(scheme.from);
+            return self.by(layout, &layers, choices).context(layout.from);
         }
         let mut names = self.names();
         names.sort_unstable();
         let more = if names.len() > 8 { ", …" } else { "" };
         names.truncate(8);
         bail!(
-            "no policy is known by these names: {}{more} (docs/interchange.md lists those that are)",
+            "no known policy has tensors with these names: {}{more} (docs/formats.md lists the known ones)",
             names.join(", ")
         )
     }
 
-    fn by(&self, scheme: &Scheme, layers: &[String], choices: Choices) -> Result<Found> {
+    fn by(&self, layout: &Layout, layers: &[String], choices: Choices) -> Result<Found> {
         let told = |key: &str| {
-            let value = self.about.get(key)?;
-            serde_json::from_value(serde_json::Value::String(value.clone())).ok()
+            let value = self.about(key)?;
+            serde_json::from_value(serde_json::Value::String(value.to_owned())).ok()
         };
-        let activation = choices.activation.or(scheme.activation).or_else(|| told("activation"));
-        let activation = activation.context("the file does not say which: add --activation")?;
-        let head = match (choices.head, self.about.get("head").map(String::as_str)) {
+        let activation = choices.activation.or(layout.activation).or_else(|| told("activation"));
+        let activation =
+            activation.context("the file does not name the activation: add --activation")?;
+        let head = match (choices.head, self.about("head")) {
             (Some(head), _) => head,
-            (None, Some("clip")) if scheme.activation.is_none() => Head::Clip,
-            (None, _) => scheme.head,
+            (None, Some("clip")) if layout.activation.is_none() => Head::Clip,
+            (None, _) => layout.head,
         };
         let mut steps = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
@@ -223,24 +182,26 @@ impl<'a> File<'a> {
         if head == Head::Squash {
             steps.push(Step::Function(Activation::Tanh));
         }
-        if let Some((scale, bias)) = scheme.range
+        if let Some((scale, bias)) = layout.range
             && let (Some(scale), Some(bias)) = (self.vector(scale)?, self.vector(bias)?)
         {
             steps.extend([Step::Scale(scale), Step::Shift(bias)]);
         }
-        let log_std = match scheme.log_std {
+        let log_std = match layout.log_std {
             Some(name) => self.vector(name)?,
             None => None,
         };
         let log_std = log_std.map(|values| values.into_iter().map(|v| v as f32).collect());
-        Ok(Found { from: scheme.from, steps, log_std, statistics: Statistics::in_file(self)? })
+        Ok(Found { from: layout.from, steps, log_std, statistics: Statistics::in_file(self)? })
     }
 
     fn dense(&self, layer: &str) -> Result<Dense> {
         let (shape, weights) =
             self.tensor(&format!("{layer}.weight"))?.context("the layer has no weights")?;
         let [outputs, inputs] = shape[..] else {
-            bail!("tensor {layer}.weight has shape {shape:?}, not [out, in]: no linear layer");
+            bail!(
+                "tensor {layer}.weight has shape {shape:?}, not [out, in], so it is not a linear layer"
+            );
         };
         let bias = self.vector(&format!("{layer}.bias"))?.unwrap_or_else(|| vec![0.0; outputs]);
         if inputs == 0 || outputs == 0 || bias.len() != outputs {

@@ -1,8 +1,10 @@
-//! `import`: somebody else's policy becomes an image, held against the file that it came from.
+//! Import of a policy that another program trained: it becomes an image, and the actions of the image are
+//! compared with those of the file.
 
 mod fit;
 mod layouts;
 mod normaliser;
+mod tensors;
 
 use crate::export::{EPISODES, PolicyParts, build, read_back, record_latest};
 use crate::golden::golden_vectors;
@@ -18,89 +20,64 @@ use daa_envs::agent::Agent;
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::files;
 use daa_envs::files::write_atomically;
-use daa_envs::output;
 use daa_envs::{self as task, Task};
 pub(crate) use fit::fit;
-use layouts::{Choices, File, Found};
+use layouts::{Choices, Found};
 use normaliser::Statistics;
 use serde::Serialize;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use tensors::File;
 
-/// No file with two hidden layers of the largest width, and a critic beside them, is larger.
+/// Largest file in bytes: more than two hidden layers of the largest width and a critic need.
 const LARGEST_FILE: u64 = 256 << 20;
-/// Largest difference between an action and the one that the file's own steps give in double precision;
-/// actions are within -1 to 1.
+/// Largest difference between an action of the image and the action that the steps of the file give in double
+/// precision. Actions are within -1 to 1.
 const TOLERANCE: f64 = 1e-4;
 
-/// Units of a policy's actions.
+/// Units of the actions of a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Units {
-    /// -1 to 1, whatever the actuator's range
+pub enum Units {
+    /// -1 to 1, whatever the range of the actuator
     #[default]
     Normalised,
-    /// The actuators' own, as dm_control's action_spec tells them
+    /// The units of the actuators, as dm_control's action_spec gives them
     Actuator,
 }
 
-/// What to import.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Args {
-    /// A safetensors or ONNX file
-    file: PathBuf,
-    /// The task that the policy was trained for
-    #[arg(long, value_name = "TASK")]
-    task: String,
-    /// Where the image goes; default: beside the file, as .daa
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Statistics of the observations (VecNormalize, NormalizeObservation): JSON or safetensors;
-    /// default: those in the file, if it has any
-    #[arg(long, value_name = "FILE")]
-    normaliser: Option<PathBuf>,
-    /// Largest magnitude of a normalised observation; default: the statistics' own, else 10
-    #[arg(long, value_name = "NUMBER", requires = "normaliser")]
-    clip_obs: Option<f64>,
-    /// Function behind the hidden layers: relu, leaky_relu, tanh, silu; default: the program's own
-    #[arg(long, value_name = "NAME", value_parser = activation)]
-    activation: Option<Activation>,
-    /// What is behind the last layer: squash (tanh) or clip; default: the algorithm's own
-    #[arg(long, value_name = "NAME", value_parser = head)]
-    head: Option<Head>,
-    /// Units of the policy's actions
-    #[arg(long, value_enum, default_value_t)]
-    actions: Units,
-    /// Which of the task's observations, counted from 0, each input of the policy is; default: in turn
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
-    observation_order: Option<Vec<usize>>,
-    /// Control steps for which the policy holds an action
-    #[arg(long, value_name = "STEPS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    action_repeat: u32,
-    /// The ONNX file's output that is the action; default: its first
-    #[arg(long, value_name = "NAME")]
-    onnx_output: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+/// Options of an import.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The safetensors or ONNX file.
+    pub file: PathBuf,
+    /// Name of the task that the policy was trained for.
+    pub task: String,
+    /// File of the image; none: beside the policy's file, as `.daa`.
+    pub output: Option<PathBuf>,
+    /// JSON or safetensors file with statistics of the observations; none: the statistics in the policy's file.
+    pub normaliser: Option<PathBuf>,
+    /// Largest magnitude of a normalised observation; none: the clip of the statistics, else 10.
+    pub clip_obs: Option<f64>,
+    /// Activation of the hidden layers; none: the one that the program which wrote the file uses.
+    pub activation: Option<Activation>,
+    /// Function after the last layer; none: the one that the algorithm uses.
+    pub head: Option<Head>,
+    /// Units of the actions.
+    pub actions: Units,
+    /// Index of the task's observation for each input of the policy; none: the order of the task.
+    pub observation_order: Option<Vec<usize>>,
+    /// Control steps for which the policy holds an action.
+    pub action_repeat: u32,
+    /// Name of the ONNX output that is the action; none: the first output.
+    pub onnx_output: Option<String>,
 }
 
-fn activation(name: &str) -> Result<Activation, String> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned()))
-        .map_err(|_| "one of relu, leaky_relu, tanh, silu".to_owned())
-}
-
-fn head(name: &str) -> Result<Head, String> {
-    [Head::Squash, Head::Clip]
-        .into_iter()
-        .find(|head| provenance::head_name(*head) == name)
-        .ok_or_else(|| "squash or clip".to_owned())
-}
-
-/// What became of a file.
+/// What was imported.
 #[derive(Clone, Debug, Serialize)]
-struct Imported {
+pub struct Imported {
     image: PathBuf,
     from: String,
-    /// Observations, the two hidden layers as they came, actions.
+    /// Observations, the two hidden layers of the file, actions.
     sizes: [usize; 4],
     activation: Activation,
     head: &'static str,
@@ -112,85 +89,90 @@ struct Imported {
     largest_difference: f64,
 }
 
-/// Imports a policy.
+impl fmt::Display for Imported {
+    /// Two lines for a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, sizes: [observations, first, second, actions], activation, head, .. } =
+            self;
+        writeln!(
+            f,
+            "{}: from {from}, {observations}-{first}-{second}-{actions}, {activation:?}, head {head}{}",
+            self.image.display(),
+            if self.normalised { "" } else { ", observations as they are" }
+        )?;
+        write!(
+            f,
+            "{} bytes, {} golden vectors, return {:.1} +- {:.1}; actions differ from the file's by at most {:.1e}",
+            self.bytes, self.golden_vectors, self.mean, self.stderr, self.largest_difference
+        )
+    }
+}
+
+/// Makes an image of a policy that another program trained.
 ///
 /// # Errors
 /// One line that names what cannot be read or does not fit; nothing is written then.
-pub fn import(args: &Args) -> Result<()> {
-    let task = task::find(&args.task)?;
-    let path = args.output.clone().unwrap_or_else(|| args.file.with_extension("daa"));
-    if path == args.file {
-        bail!("{} would be overwritten: say where the image goes with --output", path.display());
+pub fn import(options: &Options) -> Result<Imported> {
+    let task = task::find(&options.task)?;
+    let path = options.output.clone().unwrap_or_else(|| options.file.with_extension("daa"));
+    if path == options.file {
+        bail!("{} would be overwritten: name the file of the image with --output", path.display());
     }
-    let found = read(args).with_context(|| args.file.display().to_string())?;
-    let imported = convert(args, task, found, &path)?;
+    let found = read(options).with_context(|| options.file.display().to_string())?;
+    let imported = convert(options, task, found, &path)?;
     record_latest(&path)?;
-    if args.json {
-        return output::line(serde_json::to_string(&imported)?);
-    }
-    let Imported { from, sizes: [observations, first, second, actions], activation, head, .. } =
-        &imported;
-    output::line(format!(
-        "{}: from {from}, {observations}-{first}-{second}-{actions}, {activation:?}, head {head}{}",
-        path.display(),
-        if imported.normalised { "" } else { ", observations as they are" }
-    ))?;
-    output::line(format!(
-        "{} bytes, {} golden vectors, return {:.1} +- {:.1}; actions differ from the file's by at most {:.1e}",
-        imported.bytes,
-        imported.golden_vectors,
-        imported.mean,
-        imported.stderr,
-        imported.largest_difference
-    ))
+    Ok(imported)
 }
 
-/// A file's bytes, unless it is far too large.
+/// The bytes of a file that has at most [`LARGEST_FILE`] bytes.
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
-    files::read(path, LARGEST_FILE).context("cannot be read")
+    files::read(path, LARGEST_FILE).context("the file cannot be read")
 }
 
-fn read(args: &Args) -> Result<Found> {
-    let bytes = bytes_of(&args.file)?;
+fn read(options: &Options) -> Result<Found> {
+    let bytes = bytes_of(&options.file)?;
     if bytes.starts_with(b"PK\x03\x04") {
         bail!(
-            "a PyTorch or Stable-Baselines3 archive holds code: save its tensors as safetensors (docs/interchange.md shows how)"
+            "a PyTorch or Stable-Baselines3 archive holds code: save its tensors as safetensors (docs/formats.md shows how)"
         );
     }
-    let choices = Choices { activation: args.activation, head: args.head };
-    // A safetensors file is eight bytes of length, then JSON; an ONNX file begins with its IR version.
+    let choices = Choices { activation: options.activation, head: options.head };
+    // A safetensors file begins with eight bytes of length and then JSON, an ONNX file with its IR version.
     let mut found = match (bytes.get(8), bytes.first()) {
         (Some(b'{'), _) => {
-            if args.onnx_output.is_some() {
+            if options.onnx_output.is_some() {
                 bail!("--onnx-output is for ONNX files");
             }
             File::read(&bytes)?.policy(choices)?
         }
         (_, Some(0x08)) => {
             if choices.activation.is_some() || choices.head.is_some() {
-                bail!("an ONNX file says itself what --activation and --head would");
+                bail!(
+                    "an ONNX file contains its activation and head: leave out --activation and --head"
+                );
             }
-            let graph = onnx::Graph::read(&bytes).context("no whole ONNX file")?;
+            let graph =
+                onnx::Graph::read(&bytes).context("the file is not a complete ONNX file")?;
             Found {
                 from: "ONNX",
-                steps: onnx::chain(&graph, args.onnx_output.as_deref())?,
+                steps: onnx::chain(&graph, options.onnx_output.as_deref())?,
                 log_std: onnx::log_std(&graph),
                 statistics: None,
             }
         }
-        _ => bail!("is neither a safetensors nor an ONNX file"),
+        _ => bail!("the file is neither a safetensors nor an ONNX file"),
     };
-    if let Some(file) = &args.normaliser {
+    if let Some(file) = &options.normaliser {
         let statistics = bytes_of(file)
             .and_then(|bytes| Statistics::read(&bytes))
             .with_context(|| format!("statistics {}", file.display()))?;
-        found.statistics = Some(statistics.clipped_at(args.clip_obs));
+        found.statistics = Some(statistics.clipped_at(options.clip_obs));
     }
     Ok(found)
 }
 
-fn convert(args: &Args, task: &'static Task, found: Found, path: &Path) -> Result<Imported> {
-    let file = || args.file.display().to_string();
+fn convert(options: &Options, task: &'static Task, found: Found, path: &Path) -> Result<Imported> {
+    let file = || options.file.display().to_string();
     let observations = task.observations.len();
     let mut chain = Vec::new();
     let mut normalised = found.from == "ONNX";
@@ -203,10 +185,10 @@ fn convert(args: &Args, task: &'static Task, found: Found, path: &Path) -> Resul
         normalised = true;
     }
     chain.extend(found.steps);
-    if let Some(order) = &args.observation_order {
+    if let Some(order) = &options.observation_order {
         steps::reorder(&mut chain, order).context("--observation-order")?;
     }
-    if args.actions == Units::Actuator {
+    if options.actions == Units::Actuator {
         let each = |value: fn(f64, f64) -> f64| -> Vec<f64> {
             task.actions.iter().map(|signal| value(signal.low, signal.high)).collect()
         };
@@ -220,7 +202,7 @@ fn convert(args: &Args, task: &'static Task, found: Found, path: &Path) -> Resul
     let activation = agent.activation;
 
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (actions, action_repeat) = (Actions::Mean, args.action_repeat);
+    let (actions, action_repeat) = (Actions::Mean, options.action_repeat);
     let what = Evaluation { task, action_repeat, actions, episodes: EPISODES, seed: 1, threads };
     let episodes = evaluate(&agent, &what)?;
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
@@ -267,8 +249,8 @@ fn convert(args: &Args, task: &'static Task, found: Found, path: &Path) -> Resul
     })
 }
 
-/// Largest difference between `core`'s actions and those of the file's own steps, in double precision:
-/// on visited observations and on the corners and the inside of the declared ranges.
+/// Largest difference between the actions of the image, computed by `core`, and those of the file's steps in
+/// double precision: on visited observations, and on observations spread over the declared ranges.
 fn compare(agent: &Agent, chain: &[Step], task: &Task, visited: &[f32]) -> Result<f64> {
     let observations = task.observations.len();
     let rows = visited.len() / observations;
@@ -276,7 +258,7 @@ fn compare(agent: &Agent, chain: &[Step], task: &Task, visited: &[f32]) -> Resul
     let mut asked: Vec<Vec<f32>> =
         visited.chunks_exact(observations).step_by(stride).map(<[f32]>::to_vec).collect();
     for i in 0..100 {
-        // A lattice that fills the box evenly, whatever its dimension.
+        // A lattice that fills the box of all ranges evenly in any dimension.
         let place = |d: usize| (f64::from(i) * (d as f64 + 2.0).sqrt()).fract();
         let signals = task.observations.iter().enumerate();
         asked.push(signals.map(|(d, s)| (s.low + place(d) * (s.high - s.low)) as f32).collect());
@@ -292,7 +274,7 @@ fn compare(agent: &Agent, chain: &[Step], task: &Task, visited: &[f32]) -> Resul
             let difference = (f64::from(*ours) - theirs).abs();
             if difference.is_nan() || difference > TOLERANCE {
                 bail!(
-                    "an action differs by {difference:.1e} from the file's own (at most {TOLERANCE} is allowed): float32 is not enough for this policy"
+                    "an action differs by {difference:.1e} from the action of the file (at most {TOLERANCE} is allowed): float32 is not precise enough for this policy"
                 );
             }
             largest = largest.max(difference);

@@ -1,18 +1,17 @@
-//! From a graph to the steps between an observation and an action: one operator after the other,
-//! backwards from the output.
+//! The steps of a graph from an observation to an action, followed backwards from the output.
 
 use super::read::{Graph, Node, Tensor};
 use crate::steps::{Dense, Step};
 use anyhow::{Context, Result, bail};
 use daa_core::{Activation, activation};
 
-/// How often a constant may be passed on before it is taken for a circle.
+/// Largest number of nodes between a constant and its use; a longer chain counts as a cycle.
 const DEPTH: usize = 16;
 
 /// The steps that lead to `output`; without a name, to the first output.
 ///
 /// # Errors
-/// Names the operator that is none of a policy with two hidden layers.
+/// Names the operator that is not part of a policy with two hidden layers.
 pub(crate) fn chain(graph: &Graph<'_>, output: Option<&str>) -> Result<Vec<Step>> {
     let outputs = || graph.outputs.join(", ");
     let mut at = match output {
@@ -21,20 +20,20 @@ pub(crate) fn chain(graph: &Graph<'_>, output: Option<&str>) -> Result<Vec<Step>
         None => graph.outputs.first().context("the graph has no output")?,
     };
     let mut backwards = Vec::new();
-    // Every turn leaves another node behind, or the graph goes round in a circle.
+    // Every pass follows another node, or the graph has a cycle.
     for _ in 0..=graph.nodes.len() {
         if graph.inputs.contains(at) {
             let mut steps = Vec::new();
             backwards.into_iter().rev().for_each(|step: Step| step.push_to(&mut steps));
             return Ok(steps);
         }
-        let node = graph.producer(at).with_context(|| format!("nothing gives {at}"))?;
+        let node = graph.producer(at).with_context(|| format!("no node computes {at}"))?;
         let (before, step) =
             step(graph, node).with_context(|| format!("operator {} of {at}", node.operator))?;
         backwards.extend(step);
         at = before;
     }
-    bail!("the graph goes round in a circle")
+    bail!("the graph has a cycle")
 }
 
 /// `log_std` of a file that this program wrote.
@@ -43,7 +42,7 @@ pub(crate) fn log_std(graph: &Graph<'_>) -> Option<Vec<f32>> {
     values.collect()
 }
 
-/// The numbers of a constant, and their sizes.
+/// The numbers of a constant with its shape.
 struct Constant {
     dims: Vec<usize>,
     values: Vec<f64>,
@@ -54,17 +53,17 @@ impl Constant {
         Ok(Self { dims: tensor.dims.clone(), values: tensor.values()? })
     }
 
-    /// One for all, or one for each; a leading dimension of 1 is the batch's.
+    /// The numbers as a vector; a leading dimension of 1 is the batch's.
     fn into_elements(self) -> Result<Vec<f64>> {
         let batch = self.dims.len().saturating_sub(1);
         if self.values.is_empty() || self.dims.iter().take(batch).any(|dim| *dim != 1) {
-            bail!("a constant of shape {:?} is no vector", self.dims);
+            bail!("a constant of shape {:?} is not a vector", self.dims);
         }
         Ok(self.values)
     }
 }
 
-/// The constant `name`; none where it depends on the observation.
+/// The constant `name`; none where the value depends on the observation.
 fn constant(graph: &Graph<'_>, name: &str, depth: usize) -> Result<Option<Constant>> {
     if let Some(tensor) = graph.constants.get(name) {
         return Constant::of(tensor).map(Some);
@@ -72,7 +71,7 @@ fn constant(graph: &Graph<'_>, name: &str, depth: usize) -> Result<Option<Consta
     let Some(node) = graph.producer(name) else { return Ok(None) };
     let first = *node.inputs.first().unwrap_or(&"");
     if depth == 0 {
-        bail!("the graph goes round in a circle");
+        bail!("the graph has a cycle");
     }
     match node.operator {
         "Constant" => {
@@ -90,7 +89,7 @@ fn constant(graph: &Graph<'_>, name: &str, depth: usize) -> Result<Option<Consta
         "Transpose" => {
             let Some(given) = constant(graph, first, depth - 1)? else { return Ok(None) };
             let [rows, columns] = given.dims[..] else {
-                bail!("constant {name} is transposed, and no matrix");
+                bail!("constant {name} is transposed and is not a matrix");
             };
             Ok(Some(Constant {
                 dims: vec![columns, rows],
@@ -106,7 +105,7 @@ fn transposed(values: &[f64], rows: usize, columns: usize) -> Vec<f64> {
     (0..columns).flat_map(|c| (0..rows).map(move |r| values[r * columns + c])).collect()
 }
 
-/// What a node computes from one name that depends on the observation.
+/// The steps of a node, and the name of its input that depends on the observation.
 fn step<'a>(graph: &Graph<'a>, node: &Node<'a>) -> Result<(&'a str, Option<Step>)> {
     let input = |i: usize| node.inputs.get(i).copied().unwrap_or("");
     let known = |i: usize| constant(graph, input(i), DEPTH);
@@ -116,7 +115,7 @@ fn step<'a>(graph: &Graph<'a>, node: &Node<'a>) -> Result<(&'a str, Option<Step>
     let negated = |values: Vec<f64>| values.into_iter().map(|value| -value).collect::<Vec<_>>();
     let function = |function| Ok((input(0), Some(Step::Function(function))));
     match node.operator {
-        // What changes shapes, or nothing: a policy's rows stay rows.
+        // Operators that change only shapes keep the rows of a policy.
         "Identity" | "Flatten" | "Reshape" | "Cast" | "Dropout" | "Squeeze" | "Unsqueeze" => {
             Ok((input(0), None))
         }
@@ -147,7 +146,7 @@ fn step<'a>(graph: &Graph<'a>, node: &Node<'a>) -> Result<(&'a str, Option<Step>
             Ok((input(0), Some(dense(weights, bias, node.int("transB", 0) != 0)?)))
         }
         "MatMul" => {
-            let weights = known(1)?.context("its weights are not the constant behind")?;
+            let weights = known(1)?.context("its second input is not constant")?;
             Ok((input(0), Some(dense(weights, None, false)?)))
         }
         "Clip" => {
@@ -181,7 +180,7 @@ fn step<'a>(graph: &Graph<'a>, node: &Node<'a>) -> Result<(&'a str, Option<Step>
                 ("Div", false) => Step::Divide(values),
                 ("Max", _) => Step::Clamp { low: values, high: highest },
                 ("Min", _) => Step::Clamp { low: lowest, high: values },
-                _ => bail!("it takes the number from, or divides by it"),
+                _ => bail!("it subtracts the input from a constant, or divides a constant by it"),
             };
             Ok((other, Some(step)))
         }
@@ -208,7 +207,7 @@ fn silu_of<'a>(graph: &Graph<'a>, node: &Node<'a>) -> Option<&'a str> {
 
 fn dense(weights: Constant, bias: Option<Constant>, transposed_weights: bool) -> Result<Step> {
     let [rows, columns] = weights.dims[..] else {
-        bail!("its weights have shape {:?}, which is no matrix", weights.dims);
+        bail!("its weights have shape {:?}, which is not a matrix", weights.dims);
     };
     let (inputs, outputs, values) = if transposed_weights {
         (columns, rows, transposed(&weights.values, rows, columns))

@@ -1,23 +1,23 @@
-//! An ONNX file as a graph of names: checked lengths, nothing computed.
+//! Reader of ONNX files: a graph of names with checked lengths.
 //!
-//! Names and bytes stay in the file's bytes; numbers of tensors are decoded when they are asked for.
+//! Names and bytes are borrowed from the bytes of the file. The numbers of a tensor are decoded on request.
 
-use super::{DOUBLE, FLOAT, attribute, graph, model, node, tensor};
+use super::fields::{DOUBLE, FLOAT, attribute, graph, model, node, tensor};
 use crate::protobuf::{Fields, Value, varint};
 use anyhow::{Context, Result, bail};
 use std::collections::{HashMap, HashSet};
 
-/// A policy has tens of each; a file that has more is not one.
+/// Largest number of nodes, constants and names; a policy has some tens of each.
 const MOST: usize = 10_000;
 
-/// A tensor as it lies in the file.
+/// A tensor with the encoded numbers of the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tensor<'a> {
     pub(super) name: &'a str,
     pub(super) dims: Vec<usize>,
     data_type: i64,
     raw: &'a [u8],
-    /// Elements that were not written as one run of bytes.
+    /// Elements that are encoded one by one.
     floats: Vec<f32>,
     doubles: Vec<f64>,
     external: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Node<'a> {
     pub(super) attributes: HashMap<&'a str, Attribute<'a>>,
 }
 
-/// What tunes an operator.
+/// The attributes of an operator.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attribute<'a> {
     pub(super) float: Option<f32>,
@@ -45,27 +45,27 @@ pub(crate) struct Attribute<'a> {
 pub(crate) struct Graph<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) constants: HashMap<&'a str, Tensor<'a>>,
-    /// Names without those of constants.
+    /// Names of the inputs, without constants.
     pub(super) inputs: HashSet<&'a str>,
     pub(super) outputs: Vec<&'a str>,
     pub(super) metadata: HashMap<&'a str, &'a str>,
-    /// Node that gives a name.
+    /// Index of the node that computes each name.
     producers: HashMap<&'a str, usize>,
 }
 
 fn push<T>(list: &mut Vec<T>, item: T) -> Result<()> {
     if list.len() >= MOST {
-        bail!("the file has more than {MOST} parts of one kind: no policy");
+        bail!("the file has more than {MOST} parts of one kind, so it is not a policy");
     }
     list.push(item);
     Ok(())
 }
 
 impl<'a> Graph<'a> {
-    /// Reads a file's bytes.
+    /// Reads the bytes of a file.
     ///
     /// # Errors
-    /// When they are not an ONNX file, or one that ends early.
+    /// When they are not a complete ONNX file.
     pub(crate) fn read(file: &'a [u8]) -> Result<Self> {
         let (mut read, mut found) = (Self::default(), false);
         for field in Fields::of(file) {
@@ -104,7 +104,7 @@ impl<'a> Graph<'a> {
                 graph::INITIALISER => {
                     let tensor = Tensor::read(value.bytes()?)?;
                     if self.constants.len() >= MOST {
-                        bail!("the file has more than {MOST} tensors: no policy");
+                        bail!("the file has more than {MOST} tensors, so it is not a policy");
                     }
                     self.constants.insert(tensor.name, tensor);
                 }
@@ -118,7 +118,7 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// The node that gives `name`.
+    /// The node that computes `name`.
     pub(super) fn producer(&self, name: &str) -> Option<&Node<'a>> {
         self.nodes.get(*self.producers.get(name)?)
     }
@@ -218,7 +218,7 @@ impl<'a> Tensor<'a> {
                         read.doubles.extend(whole(bytes)?.map(f64::from_le_bytes))
                     }
                     Value::Fixed64(bytes) => read.doubles.push(f64::from_le_bytes(bytes)),
-                    _ => bail!("a tensor of doubles holds something else"),
+                    _ => bail!("a tensor of doubles has data of another type"),
                 },
                 tensor::EXTERNAL_DATA => read.external = true,
                 _ => {}
@@ -227,15 +227,15 @@ impl<'a> Tensor<'a> {
         Ok(read)
     }
 
-    /// The numbers, as many as the shape says.
+    /// The numbers, whose count fits the shape.
     ///
     /// # Errors
-    /// When there are more or fewer, they are of another type, or they lie in another file.
+    /// When their count differs, they have another type, or they are in another file.
     pub(super) fn values(&self) -> Result<Vec<f64>> {
         let name = self.name;
         if self.external {
             bail!(
-                "tensor {name} lies in another file: save the model as one file (torch.onnx.export(…, external_data=False))"
+                "tensor {name} is in another file: save the model as one file (torch.onnx.export(…, external_data=False))"
             );
         }
         let values: Vec<f64> = match self.data_type {
@@ -253,7 +253,7 @@ impl<'a> Tensor<'a> {
     }
 }
 
-/// A repeated number: one, or several packed into bytes.
+/// Appends a repeated number: a single one, or several packed into bytes.
 fn ints(value: Value<'_>) -> Result<Vec<i64>> {
     let Value::Bytes(mut bytes) = value else { return Ok(vec![value.int()?]) };
     let mut values = Vec::new();
@@ -263,7 +263,7 @@ fn ints(value: Value<'_>) -> Result<Vec<i64>> {
     Ok(values)
 }
 
-/// Elements of `N` bytes, nothing left over.
+/// Elements of `N` bytes each, without a rest.
 fn whole<const N: usize>(bytes: &[u8]) -> Result<impl Iterator<Item = [u8; N]>> {
     let (elements, rest) = bytes.as_chunks::<N>();
     if !rest.is_empty() {

@@ -1,5 +1,7 @@
-//! What is written comes back; what is damaged, endless or of another kind is refused.
+//! Tests: written files are read back, and damaged, cyclic or foreign files are refused.
 
+use super::fields::{FLOAT, graph, model, node, tensor};
+use super::write::onnx;
 use super::*;
 use crate::image::{AlignedImage, agent_of};
 use crate::import::fit;
@@ -15,7 +17,7 @@ use daa_core::integer::WeightType;
 use daa_core::policy::Head;
 use proptest::prelude::*;
 
-/// Three observations, four hidden units, two actions, no two numbers alike.
+/// Three observations, four hidden units and two actions; all numbers differ.
 fn image(policy_activation: Activation, policy_head: Head) -> AlignedImage {
     let architecture = Architecture {
         observations: 3,
@@ -40,7 +42,7 @@ fn image(policy_activation: Activation, policy_head: Head) -> AlignedImage {
         deviation,
     };
     let action = |name, low, high| ActionSignal { name, unit: "", low, high };
-    let passport = Passport {
+    let metadata = Passport {
         task: "toy-reach",
         control_period_us: 20_000,
         observation_clip: 4.0,
@@ -62,7 +64,7 @@ fn image(policy_activation: Activation, policy_head: Head) -> AlignedImage {
     let policy: Vec<f32> =
         (0..architecture.policy().params() + 2).map(|i| (i as f32 * 1.3).sin()).collect();
     let contents =
-        Contents { architecture, metadata: &passport, policy: &policy, model: None, golden: &[] };
+        Contents { architecture, metadata: &metadata, policy: &policy, model: None, golden: &[] };
     let mut words = vec![0u32; contents.capacity().div_ceil(4)];
     let buffer = bytemuck::cast_slice_mut(&mut words);
     let len = daa_core::image::write(&contents, buffer).unwrap();
@@ -101,7 +103,7 @@ fn a_truncated_file_is_refused_or_has_lost_only_names() {
     assert!(read.len() < 20, "{}", read.len());
 }
 
-/// A file with these nodes, `x` and `y` its input and output, and constants of three ones.
+/// A file with these nodes, the input `x`, the output `y`, and constants of three ones.
 fn file(nodes: &[(&str, &[&str], &str)], constants: &[Message]) -> Vec<u8> {
     let mut message = Message::default();
     for (operator, inputs, output) in nodes {

@@ -1,12 +1,12 @@
-//! An image's policy as an ONNX file: the whole map, from observations in their units to commands.
+//! The policy of an image as an ONNX file: the whole map from observations in their units to commands.
 //!
 //! | tensor | shape | meaning |
 //! |---|---|---|
-//! | `observation` | `[N, OBS]` | input, in the passport's units |
-//! | `action` | `[N, ACT]` | output, within the passport's limits |
-//! | `W1`, `W2`, `W3` | `[in, out]` | weights, the image's own order |
+//! | `observation` | `[N, OBS]` | input, in the units of the metadata |
+//! | `action` | `[N, ACT]` | output, within the limits of the metadata |
+//! | `W1`, `W2`, `W3` | `[in, out]` | weights, in the order of the image |
 
-use super::{FLOAT, attribute, graph, model, node, tensor};
+use super::fields::{FLOAT, attribute, graph, model, node, tensor};
 use crate::layers::layers;
 use crate::protobuf::Message;
 use crate::provenance;
@@ -14,11 +14,11 @@ use daa_core::image::Image;
 use daa_core::policy::Head;
 use daa_core::{Activation, activation};
 
-/// Operators as they were in 2020, version 13; files of IR version 7 (ONNX 1.8) can hold them.
+/// Version 13 of the operators (2020), for files of IR version 7 (ONNX 1.8).
 const OPSET: i64 = 13;
 const IR_VERSION: i64 = 7;
 
-/// A graph being built: one value after the other.
+/// A graph to which values are appended.
 struct Graph {
     message: Message,
     at: String,
@@ -37,7 +37,7 @@ impl Graph {
         self
     }
 
-    /// `output = operator(the last value, constants…)`.
+    /// Appends `output = operator(last value, constants…)`.
     fn apply(self, operator: &str, constants: &[&str], output: &str) -> Self {
         let last = self.at.clone();
         let inputs: Vec<_> = std::iter::once(&*last).chain(constants.iter().copied()).collect();
@@ -93,20 +93,20 @@ fn value_info(name: &str, width: usize) -> Message {
     Message::default().text(1, name).message(2, &Message::default().message(1, &tensor))
 }
 
-/// The file's bytes.
+/// The bytes of the file.
 pub(crate) fn onnx(image: &Image<'_>) -> Vec<u8> {
-    let (passport, architecture) = (image.passport(), image.architecture());
+    let (metadata, architecture) = (image.passport(), image.architecture());
     let shape = architecture.policy();
-    let signals = &passport.observations;
+    let signals = &metadata.observations;
     let mean: Vec<f32> = signals.iter().map(|signal| signal.mean).collect();
     let deviation: Vec<f32> = signals.iter().map(|signal| signal.deviation).collect();
-    let clip = passport.observation_clip;
+    let clip = metadata.observation_clip;
 
     let mut graph = Graph { message: Message::default(), at: "observation".to_owned() };
     graph = graph.constant("mean", &[shape.input], &mean);
     graph = graph.constant("deviation", &[shape.input], &deviation);
     graph = graph.constant("clip_low", &[], &[-clip]).constant("clip_high", &[], &[clip]);
-    // Divided, not multiplied by the inverse: a reader finds the deviation's own bits.
+    // The graph divides, so that a reader finds the bits of the standard deviation.
     graph = graph.apply("Sub", &["mean"], "centred").apply("Div", &["deviation"], "scaled");
     graph = graph.apply("Clip", &["clip_low", "clip_high"], "z");
     for (i, layer) in layers(shape, image.policy_weights()).iter().enumerate() {
@@ -123,7 +123,7 @@ pub(crate) fn onnx(image: &Image<'_>) -> Vec<u8> {
         graph = graph.apply("Tanh", &[], "squashed");
     }
     let per_action = |value: fn((f32, f32)) -> f32| -> Vec<f32> {
-        passport.actions.iter().map(|signal| value((signal.low, signal.high))).collect()
+        metadata.actions.iter().map(|signal| value((signal.low, signal.high))).collect()
     };
     let constants = [
         ("half_range", per_action(|(low, high)| 0.5 * (high - low))),
@@ -141,7 +141,7 @@ pub(crate) fn onnx(image: &Image<'_>) -> Vec<u8> {
 
     let graph = graph
         .message
-        .text(graph::NAME, passport.task)
+        .text(graph::NAME, metadata.task)
         .message(graph::INPUT, &value_info("observation", shape.input))
         .message(graph::OUTPUT, &value_info("action", shape.output));
     let mut message = Message::default()

@@ -1,9 +1,10 @@
-//! Benchmarks of the simulator: how fast decisions are, and how much of that is MuJoCo itself.
+//! Benchmarks of the simulator: the speed of decisions, and MuJoCo's share of their time.
 
 pub mod speed;
 pub mod train;
 
 use anyhow::Result;
+use daa_envs::parallel;
 use daa_envs::streams::{Purpose, stream, stream_number};
 use daa_envs::{self as task, Environment, Task};
 use rand::RngExt as _;
@@ -15,25 +16,25 @@ use std::time::{Duration, Instant};
 /// Control steps for which an action is held.
 const ACTION_REPEAT: u32 = 4;
 
-/// Comparisons of one thread with two.
+/// Number of comparisons of one thread with two.
 const TURNS: u32 = 5;
 
-/// How one task ran, with actions drawn uniformly.
+/// Speed of a task with uniformly drawn actions.
 #[derive(Clone, Debug, Serialize)]
 pub struct EnvReport {
     /// The task.
     pub task: &'static str,
-    /// Decisions, of four control steps each, in a second of one core's time.
+    /// Decisions of four control steps each, per CPU second.
     pub decisions_per_cpu_second: f64,
-    /// Share of the time that MuJoCo's own functions take.
+    /// Share of the time that MuJoCo's functions take.
     pub share_in_mujoco: f64,
-    /// Decisions a second on two threads over those on one.
+    /// Decisions per second on two threads divided by those on one.
     pub scaling_on_two_threads: f64,
-    /// The same measure of Python dm_control, where it is installed.
+    /// Decisions per CPU second of Python dm_control; none where it is not installed.
     pub dm_control_per_cpu_second: Option<f64>,
 }
 
-/// Takes `decisions` decisions in a fresh environment.
+/// Takes `decisions` decisions in a new environment.
 fn run(task: &'static Task, index: u64, decisions: u32) -> Result<()> {
     let stream_number = stream_number(Purpose::Environment, index);
     let mut environment = Environment::new(task, ACTION_REPEAT, 1, stream_number)?;
@@ -52,17 +53,9 @@ fn run(task: &'static Task, index: u64, decisions: u32) -> Result<()> {
 }
 
 /// Wall seconds of `threads` threads that take `decisions` decisions each.
-fn wall_seconds(task: &'static Task, threads: u64, decisions: u32) -> Result<f64> {
+fn wall_seconds(task: &'static Task, threads: usize, decisions: u32) -> Result<f64> {
     let start = Instant::now();
-    let results: Vec<Result<_>> = std::thread::scope(|scope| {
-        let running: Vec<_> =
-            (0..threads).map(|i| scope.spawn(move || run(task, i, decisions))).collect();
-        let joined = running.into_iter().map(|thread| match thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect()
-    });
+    let results = parallel::map(threads, threads, |index| run(task, index as u64, decisions));
     results.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(start.elapsed().as_secs_f64())
 }
@@ -75,7 +68,7 @@ pub fn env(task: &'static Task, seconds: f64) -> Result<EnvReport> {
     let (begun, half) = (Instant::now(), Duration::from_secs_f64(seconds / 2.0));
     let alone = speed::measure(task, ACTION_REPEAT, half, || begun.elapsed())?;
     let decisions = |seconds: f64| (alone.decisions_per_second * seconds).clamp(50.0, 1e7) as u32;
-    // In turns, and the median of them: one look at a machine that does other things says little.
+    // The median of several comparisons is robust against other load on the machine.
     let turn = decisions(seconds / 4.0 / f64::from(TURNS));
     let mut scaling = (0..TURNS)
         .map(|_| Ok(2.0 * wall_seconds(task, 1, turn)? / wall_seconds(task, 2, turn)?))
@@ -90,14 +83,14 @@ pub fn env(task: &'static Task, seconds: f64) -> Result<EnvReport> {
     })
 }
 
-/// The interpreter that `cargo xtask record` sets up, or one with dm_control that is asked for.
+/// The Python interpreter in `DM_CONTROL_PYTHON`, or the one that `cargo xtask record` installs.
 fn interpreter() -> Option<PathBuf> {
     let asked = std::env::var_os("DM_CONTROL_PYTHON").map(PathBuf::from);
     let beside = task::suite_dir().ok()?.parent()?.parent()?.join("python/bin/python");
     asked.or_else(|| beside.exists().then_some(beside))
 }
 
-/// Decisions in a second of one core's time of Python dm_control; none where it is not installed.
+/// Decisions per CPU second of Python dm_control; none where it is not installed.
 fn python(task: &Task, decisions: u32) -> Option<f64> {
     let (domain, name) = task.name.split_once('-').filter(|_| !task.is_custom())?;
     let program = include_str!("dm_control.py");

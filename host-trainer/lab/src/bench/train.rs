@@ -1,12 +1,11 @@
 //! What training costs, phase by phase, beside what its matrix products alone would cost.
 
 use anyhow::{Result, bail};
-use daa_core::MlpShape;
 use daa_envs::files::write_atomically;
 use daa_envs::output;
-use daa_trainer::config::{Arguments, Config, EstimatorKind};
+use daa_trainer::config::{Arguments, Config};
 use daa_trainer::metrics::{Phase, Times};
-use daa_trainer::nn::select_device;
+use daa_trainer::nn::{forward_operations, select_device, step_operations};
 use daa_trainer::train::Trainer;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -50,7 +49,7 @@ pub struct Report {
     /// The task.
     pub task: String,
     /// The estimator.
-    pub estimator: EstimatorKind,
+    pub estimator: String,
     /// Multiplications and additions a second of a 512 x 512 x 512 product on this device.
     pub rate: f64,
     /// By phase, the whole last.
@@ -77,9 +76,9 @@ pub fn run(args: &Args) -> Result<()> {
         return output::line(serde_json::to_string(&report)?);
     }
     let gflops = report.rate / 1e9;
-    let estimator = report.estimator;
+    let estimator = &report.estimator;
     output::line(format!(
-        "{}, {estimator:?}; products of 512 x 512 x 512: {gflops:.0} GFLOP/s",
+        "{}, {estimator}; products of 512 x 512 x 512: {gflops:.0} GFLOP/s",
         report.task
     ))?;
     output::line(format!(
@@ -108,12 +107,12 @@ fn peers(config: &Config) -> Vec<(&'static str, f64)> {
     let wide = |hidden: usize| hidden == 512;
     let alike =
         config.task == "cheetah-run" && wide(config.actor.hidden) && wide(config.critic.hidden);
-    match config.estimator.kind {
-        EstimatorKind::Single if alike => {
+    match config.estimator.kind.as_str() {
+        "single" if alike => {
             vec![("released PPO", 3.0), ("CleanRL", 3.1), ("SB3", 2.6)]
         }
         // With dynamics of 1024 it was 25.5; its model's part costs a third of that at 512.
-        EstimatorKind::Dynamics if alike && wide(config.model.transition_hidden) => {
+        "dynamics" if alike && wide(config.model.transition_hidden) => {
             vec![("released DAA", 13.0)]
         }
         _ => Vec::new(),
@@ -125,7 +124,7 @@ fn csv(report: &Report) -> String {
     let head = "task,estimator,phase,cpu_seconds_per_1000,wall_seconds_per_1000,flop_per_1000,floor_seconds_per_1000,gflop_per_second\n";
     let line = |cost: &Cost| {
         format!(
-            "{},{:?},{},{:.6},{:.6},{:.6e},{:.6},{:.3}\n",
+            "{},{},{},{:.6},{:.6},{:.6e},{:.6},{:.3}\n",
             report.task,
             report.estimator,
             cost.phase,
@@ -159,22 +158,14 @@ fn measure(config: Config, iterations: u32) -> Result<Report> {
     let rate = rates[rates.len() / 2];
     let config = trainer.config();
     let per_1000 = 1000.0 / (f64::from(iterations) * (config.batch() * config.num_seeds()) as f64);
-    let phases = [
-        (Phase::Acting, "acting"),
-        (Phase::Environment, "environment"),
-        (Phase::Preparing, "preparing"),
-        (Phase::Model, "model"),
-        (Phase::Extra, "extra"),
-        (Phase::Policy, "policy"),
-    ];
+    let phases = Phase::ALL.iter().filter(|phase| **phase != Phase::Evaluation);
     let mut costs: Vec<Cost> = phases
-        .into_iter()
-        .map(|(phase, name)| {
+        .map(|&phase| {
             let flop = flop(&trainer, phase) * 1000.0 / config.batch() as f64;
             Cost {
-                phase: name,
-                cpu_seconds: *cpu.slot(phase) * per_1000,
-                wall_seconds: *wall.slot(phase) * per_1000,
+                phase: phase.name(),
+                cpu_seconds: cpu.of(phase) * per_1000,
+                wall_seconds: wall.of(phase) * per_1000,
                 flop,
                 floor_seconds: flop / rate,
             }
@@ -188,7 +179,7 @@ fn measure(config: Config, iterations: u32) -> Result<Report> {
         flop: sum(|cost| cost.flop),
         floor_seconds: sum(|cost| cost.floor_seconds),
     });
-    Ok(Report { task: config.task.clone(), estimator: config.estimator.kind, rate, costs })
+    Ok(Report { task: config.task.clone(), estimator: config.estimator.kind.clone(), rate, costs })
 }
 
 /// Multiplications and additions a second of a matrix product that fits the cache.
@@ -207,69 +198,21 @@ fn rate(device: Device) -> f64 {
     2.0 * (SIDE * SIDE * SIDE) as f64 * f64::from(PRODUCTS) / start.elapsed().as_secs_f64()
 }
 
-/// Multiplications and additions of the forward pass of one row.
-fn forward(shape: MlpShape) -> f64 {
-    shape.layers().iter().map(|(input, output)| 2.0 * (input * output) as f64).sum()
-}
-
-/// Of forward and backward pass: the weights' gradients, and those of all inputs but the first.
-fn step(shape: MlpShape) -> f64 {
-    3.0 * forward(shape) - 2.0 * (shape.layers()[0].0 * shape.layers()[0].1) as f64
-}
-
 /// Multiplications and additions of a phase's matrix products, of one seed's iteration.
 fn flop(trainer: &Trainer, phase: Phase) -> f64 {
     let config = trainer.config();
     let states = config.batch() as f64;
     let (actor, critic) = (trainer.actor.shape(), trainer.critic.shape());
-    let model: Vec<MlpShape> =
-        trainer.model.iter().flat_map(|model| model.networks().map(|(_, n)| n.shape())).collect();
-    let q_network = trainer.q_network.as_ref().map(|q| q.network().shape());
-    let samples = states * config.estimator.num_actions as f64;
-    let horizon = config.estimator.horizon as f64;
-    let imagined = |steps: f64| {
-        let model: f64 = model.iter().map(|shape| forward(*shape)).sum();
-        samples * (steps * (model + forward(critic)) + (steps - 1.0) * forward(actor))
-    };
+    let estimator = trainer.estimator.operations(config, actor, critic);
     match phase {
         Phase::Acting | Phase::Environment | Phase::Evaluation => 0.0,
-        Phase::Preparing => 2.0 * states * forward(critic),
-        Phase::Model => {
-            let minibatch = config.model.minibatch_size as f64;
-            let training: f64 = model.iter().map(|shape| step(*shape)).sum();
-            let test: f64 = model.iter().map(|shape| forward(*shape)).sum();
-            let q_network =
-                q_network.map_or(0.0, |shape| config.update.epochs as f64 * states * step(shape));
-            config.model.steps as f64 * minibatch * training + states * test + q_network
-        }
-        Phase::Extra => {
-            states * forward(actor)
-                + match config.estimator.kind {
-                    EstimatorKind::Single | EstimatorKind::Rewind => 0.0,
-                    EstimatorKind::QNetwork => samples * q_network.map_or(0.0, forward),
-                    EstimatorKind::Dynamics => imagined(horizon),
-                    EstimatorKind::SimulatedStates => imagined(horizon + 1.0),
-                }
-        }
+        Phase::Preparing => 2.0 * states * forward_operations(critic),
+        Phase::Model => estimator.learning,
+        Phase::Extra => states * forward_operations(actor) + estimator.scoring,
         Phase::Policy => {
-            let rows = match config.estimator.kind {
-                EstimatorKind::SimulatedStates => states + samples,
-                _ => states,
-            };
-            config.update.epochs as f64 * (rows * step(actor) + states * step(critic))
+            let rows = states + estimator.added_states;
+            config.update.epochs as f64
+                * (rows * step_operations(actor) + states * step_operations(critic))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn operations_are_those_of_the_layers() {
-        // 2 x 3 + 3 x 3 + 3 x 1 = 18 multiply-adds forward; 18 + 12 backward.
-        let shape = MlpShape::new(2, 3, 1);
-        assert_eq!(forward(shape), 36.0);
-        assert_eq!(step(shape), 36.0 + 36.0 + 24.0);
     }
 }

@@ -1,9 +1,9 @@
-//! A ladder of states with a Gaussian policy: exact for any mean and deviation in each state.
+//! A ladder of states with a Gaussian policy, solved exactly for any mean and standard deviation in each state.
 //!
 //! An action `a` leads one rung up with probability `(1 + sin(k a)) / 2`, else one down (both stay at
 //! the ends), and is rewarded by `height(s) - c (a - target(s))^2`. Under `a ~ N(m, d^2)` the sine has
-//! the mean `sin(k m) exp(-(k d)^2 / 2)` and the square `(m - target)^2 + d^2`: nothing is left to
-//! quadrature but second moments.
+//! the mean `sin(k m) exp(-(k d)^2 / 2)` and the square `(m - target)^2 + d^2`: only second moments need
+//! quadrature.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
@@ -14,18 +14,18 @@ use super::linear::{draw, stationary, values, visits};
 use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
 
-/// The problem.
+/// The decision problem.
 #[derive(Clone, Debug)]
 pub struct Ladder {
-    /// Reward of standing on each rung.
+    /// Reward of each rung.
     pub height: Vec<f64>,
-    /// The action that costs nothing on each rung.
+    /// The action without cost on each rung.
     pub target: Vec<f64>,
-    /// c, cost of an action's distance from it.
+    /// c, factor of the cost of the squared distance from that action.
     pub cost: f64,
-    /// k, how fast the odds of going up change with the action.
+    /// k, frequency with which the probability of going up depends on the action.
     pub steepness: f64,
-    /// gamma
+    /// Discount gamma.
     pub discount: f64,
 }
 
@@ -38,7 +38,7 @@ pub struct Gaussian {
     pub log_std: f64,
 }
 
-/// A ladder with a policy: everything about it is known.
+/// A ladder with a policy and all its exact values.
 #[derive(Clone, Debug)]
 pub struct Balanced<'a> {
     problem: &'a Ladder,
@@ -94,7 +94,7 @@ impl Ladder {
         self.height.len()
     }
 
-    /// What a network sees of a state: its place from -1 to 1, and the square of it.
+    /// Observation of a state: its position from -1 to 1, and the square of the position.
     #[must_use]
     pub fn observation(&self, state: usize) -> [f32; 2] {
         let place = 2.0 * state as f32 / (self.states() - 1).max(1) as f32 - 1.0;
@@ -129,7 +129,7 @@ impl Ladder {
         )
     }
 
-    /// Draws the state that follows.
+    /// Draws the next state.
     pub fn step(&self, rng: &mut impl Rng, state: usize, action: f64) -> usize {
         let (down, up) = self.neighbours(state);
         if rng.random::<f64>() < self.up(action) { up } else { down }
@@ -138,7 +138,7 @@ impl Ladder {
     /// Solves the problem for a policy, one [`Gaussian`] a state.
     ///
     /// # Panics
-    /// When there is not one for each state.
+    /// When the number of policies is not the number of states.
     #[must_use]
     pub fn solve(&self, policy: &[Gaussian]) -> Balanced<'_> {
         let states = self.states();

@@ -1,4 +1,4 @@
-//! Small dense linear algebra: a few states need no library.
+//! Dense linear algebra for problems with a few states.
 
 /// Solves `matrix x = right` for a square row-major matrix, by elimination with row exchanges.
 pub(super) fn solve(mut matrix: Vec<f64>, mut right: Vec<f64>) -> Vec<f64> {
@@ -28,7 +28,7 @@ pub(super) fn values(chain: &[f64], reward: &[f64], discount: f64) -> Vec<f64> {
     solve((0..n * n).map(entry).collect(), reward.to_vec())
 }
 
-/// The distribution that `chain` leaves as it is. The chain must have one recurrent class.
+/// The stationary distribution of `chain`, which must have one recurrent class.
 pub(super) fn stationary(chain: &[f64], n: usize) -> Vec<f64> {
     // Columns of (chain - 1) transposed sum to 0: one equation is replaced by "sums to 1".
     let mut matrix = vec![1.0; n * n];
@@ -50,7 +50,7 @@ pub(super) fn visits(chain: &[f64], start: &[f64], discount: f64) -> Vec<f64> {
     values(&transposed, start, discount)
 }
 
-/// The index that a number in 0..1 falls on among probabilities.
+/// The index whose part of the cumulated probabilities contains a number in 0..1.
 pub(super) fn draw(unit: f64, probabilities: &[f64]) -> usize {
     let mut left = unit;
     for (index, probability) in probabilities.iter().enumerate() {

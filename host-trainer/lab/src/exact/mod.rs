@@ -1,5 +1,5 @@
-//! Decision problems whose values, gradients and variances are known exactly: what estimators are
-//! held against, in tests and in the documents' examples.
+//! Decision problems whose values, gradients and variances are known exactly. Tests and examples of the
+//! documentation compare estimators with them.
 //!
 //! | problem | policy | what is exact |
 //! |---|---|---|
@@ -11,7 +11,7 @@
 //! estimator score its actions with [`Balanced::q`] (or `q - v`) and average its gradients over
 //! states drawn by [`Balanced::trajectory`]. The mean must be [`Balanced::gradient`] pushed through
 //! the network's Jacobian; [`Balanced::moments`] says how much one action's sample varies; a
-//! [`Ladder`] with another reward or transition is a wrong model, and its `q` must show as a bias.
+//! [`Ladder`] with another reward or transition is a wrong model, whose `q` must cause a bias.
 //!
 //! To test a theorem about variances: [`Tabular::example`], [`Solved::components`].
 

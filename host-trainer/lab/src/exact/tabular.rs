@@ -11,7 +11,7 @@ use super::linear::{draw, stationary, values, visits};
 use daa_trainer::decomposition::Components;
 use rand::{Rng, RngExt as _};
 
-/// The problem.
+/// The decision problem.
 #[derive(Clone, Debug)]
 pub struct Tabular {
     /// Number of states, S.
@@ -24,13 +24,13 @@ pub struct Tabular {
     pub reward: Vec<f64>,
     /// `[S][A][S]`
     pub transition: Vec<f64>,
-    /// `[S]`, where episodes start.
+    /// `[S]`, distribution of the first state.
     pub start: Vec<f64>,
-    /// gamma
+    /// Discount gamma.
     pub discount: f64,
 }
 
-/// A problem with a policy: everything about it is known.
+/// A problem with a policy and all its exact values.
 #[derive(Clone, Debug)]
 pub struct Solved<'a> {
     problem: &'a Tabular,
@@ -75,8 +75,8 @@ impl Tabular {
             for a in 0..actions {
                 let (x, is) = (s as f64, |index| f64::from(u8::from(a == index)));
                 problem.features.extend([is(1), is(2), (x - 1.0) * is(0)]);
-                // What is good in one half of the ring is bad in the other: gradients of one state
-                // resemble its neighbour's.
+                // Rewards have opposite signs in the two halves of the ring, so that the gradients of
+                // neighbouring states are similar.
                 let good = if s < 2 { 1.0 } else { -1.0 };
                 problem.reward.push([0.2, 0.4, -0.4, -0.2][s] + good * [2.0, -2.0, 0.5][a]);
                 problem.transition.extend((0..states).map(|next| {
@@ -93,8 +93,8 @@ impl Tabular {
         problem
     }
 
-    /// A contextual bandit: the same states, actions and rewards, but what is done changes nothing
-    /// about what comes.
+    /// A contextual bandit: the same states, actions and rewards, but the next state does not depend on the
+    /// action.
     #[must_use]
     pub fn bandit() -> Self {
         let mut problem = Self::example(1.0);

@@ -1,23 +1,23 @@
-//! Axes: from numbers to places, with round numbers marked.
+//! Axes: positions of numbers, and marks at round numbers.
 
-/// How an axis counts.
+/// Scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// Equal steps add.
+    /// Equal distances are equal differences.
     #[default]
     Linear,
-    /// Equal steps multiply; numbers of 0 and below have no place.
+    /// Equal distances are equal ratios; numbers of 0 and below have no position.
     Log,
 }
 
-/// What an axis shows.
+/// Quantity, scale and range of an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Axis {
     /// Quantity and unit.
     pub label: String,
-    /// How it counts.
+    /// Scale.
     pub scale: Scale,
-    /// From where to where; where nothing is said, as far as the data go.
+    /// Lower and upper end; without one, the axis ends where the data end.
     pub range: [Option<f64>; 2],
 }
 
@@ -48,7 +48,7 @@ impl Axis {
         self
     }
 
-    /// Lays it over `places` (pixels), so that the data find room on it.
+    /// The axis over the range `places` of pixels, extended so that it contains the data.
     pub(super) fn lay(&self, data: impl Iterator<Item = f64>, places: [f64; 2]) -> Placed {
         let fits = |value: &f64| value.is_finite() && (self.scale == Scale::Linear || *value > 0.0);
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -61,7 +61,7 @@ impl Axis {
         let [from, to] = self.range.map(|end| end.filter(fits));
         (low, high) = (from.unwrap_or(low), to.unwrap_or(high));
         if low >= high {
-            // A single value stands in the middle of some room.
+            // A single value is drawn in the middle of an interval around it.
             let room = match self.scale {
                 Scale::Linear => low.abs().max(1.0) / 2.0,
                 Scale::Log => 0.0,
@@ -102,7 +102,7 @@ pub(super) struct Placed {
 }
 
 impl Placed {
-    /// Where a number stands, if it can.
+    /// Position of a number; none where the scale has no position for it.
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         let along = |value: f64| match self.scale {
             Scale::Linear => value,
@@ -114,7 +114,7 @@ impl Placed {
         share.is_finite().then_some(from + share.clamp(-0.02, 1.02) * (to - from))
     }
 
-    /// Where bars begin.
+    /// Position at which bars begin.
     pub(super) fn foot(&self) -> f64 {
         let zero = match self.scale {
             Scale::Linear => 0f64.clamp(self.range[0], self.range[1]),
@@ -128,7 +128,7 @@ fn decade(value: f64) -> f64 {
     10f64.powf((value.log10() + 1e-9).floor())
 }
 
-/// 1, 2 or 5 times a power of ten, so that about `count` of them make up `span`.
+/// A step of 1, 2 or 5 times a power of ten, such that about `count` steps make up `span`.
 fn nice_step(span: f64, count: usize) -> f64 {
     let rough = span / count as f64;
     let unit = 10f64.powf(rough.log10().floor());
@@ -155,7 +155,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
         d if d > 1.5 => &[1.0, 3.0],
         _ => &[1.0, 2.0, 3.0, 5.0, 7.0],
     };
-    // Of very many decades, not every one.
+    // With many decades, only some are marked.
     let every = (decades / 10.0).ceil().max(1.0);
     let (mut unit, mut ticks) = (decade(low), Vec::new());
     while unit <= high * 1.000_001 && ticks.len() < 100 {
@@ -170,7 +170,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     ticks
 }
 
-/// A mark's text: as many decimals as the step has, thousands as k, millions as M.
+/// Text of a mark: as many decimals as the step has, with k for thousands and M for millions.
 fn tick(value: f64, step: f64) -> String {
     let step = step.abs();
     let value = if value.abs() < step * 1e-6 { 0.0 } else { value };

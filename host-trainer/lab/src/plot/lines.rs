@@ -8,11 +8,11 @@ use crate::stats::Estimate;
 /// A point of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Along.
+    /// Horizontal coordinate.
     pub x: f64,
-    /// Height, and the band around it.
+    /// Vertical coordinate, and the band around it.
     pub y: Estimate,
-    /// Drawn thinner up to here: of fewer samples than the points before.
+    /// Whether the line to this point is thinner, because fewer samples reached this point.
     pub weak: bool,
 }
 
@@ -27,8 +27,8 @@ impl Point {
 /// Lines with bands, one for each series.
 ///
 /// ```
-/// use daa_lab::report::Estimate;
-/// use daa_lab::report::plot::{Axis, LineChart, Point, Series};
+/// use daa_lab::stats::Estimate;
+/// use daa_lab::plot::{Axis, LineChart, Point, Series};
 /// let height = |x: f64| Estimate { value: 1.0 / x, interval: Some([0.8 / x, 1.3 / x]) };
 /// let points = (1..9).map(f64::from).map(|x| Point { x, y: height(x), weak: false }).collect();
 /// let chart = LineChart {
@@ -44,22 +44,22 @@ impl Point {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LineChart {
-    /// Above it.
+    /// Title above the chart.
     pub title: String,
-    /// To the right.
+    /// Horizontal axis.
     pub x: Axis,
-    /// Upwards.
+    /// Vertical axis.
     pub y: Axis,
-    /// The lines, by growing x.
+    /// The lines, each in increasing order of x.
     pub lines: Vec<(Series, Vec<Point>)>,
-    /// Heights to compare with, and what they are.
+    /// Heights of dotted lines to compare with, and their names.
     pub marks: Vec<(f64, String)>,
-    /// Whether a line stays level up to its next point.
+    /// Whether a line is a staircase: level up to its next point.
     pub steps: bool,
 }
 
 impl LineChart {
-    /// The picture; `alone`: as a file of its own, else a part of a page that has
+    /// The chart as SVG: a complete file where `alone`, else a part of a page that contains
     /// [`super::style::STYLE`].
     #[must_use]
     pub fn svg(&self, alone: bool) -> String {
@@ -115,7 +115,7 @@ impl LineChart {
                 .iter()
                 .filter_map(|p| Some(([x.place(p.x)?, y.place(p.y.value)?], p)))
                 .collect();
-            // A weak point's segment is the one that leads to it.
+            // The segment of a weak point is the one that ends at it.
             let strong = placed.iter().take_while(|(_, point)| !point.weak).count();
             let corners: Vec<_> = placed.iter().map(|(corner, _)| *corner).collect();
             let (certain, weak) = (&corners[..strong], &corners[strong.saturating_sub(1)..]);
@@ -141,7 +141,7 @@ impl LineChart {
         svg.finish(bottom + 50.0, &self.title, alone)
     }
 
-    /// Dotted levels, their names at the left, none over another.
+    /// Dotted lines with their names at the left, so that no name covers another.
     fn draw_marks(&self, svg: &mut Svg, y: &super::axis::Placed, [left, right]: [f64; 2]) {
         let mut marks: Vec<_> =
             self.marks.iter().filter_map(|(value, name)| Some((y.place(*value)?, name))).collect();
@@ -149,14 +149,14 @@ impl LineChart {
         let mut free = f64::NEG_INFINITY;
         for (at, name) in marks {
             svg.line("mark", [left, at], [right, at]);
-            // Above its line, or below it where the name before leaves no room.
+            // The name is above its line, or below it where the previous name leaves no space.
             let text = if at - 4.0 >= free { at - 4.0 } else { (at + 11.0).max(free) };
             svg.text("note", [left + 6.0, text], Anchor::Start, name);
             free = text + 12.0;
         }
     }
 
-    /// With the corners of a staircase, where it is one.
+    /// The points of a line, with the corners of a staircase where the chart has staircases.
     fn stepped(&self, corners: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
         if !self.steps {
             return corners;

@@ -1,15 +1,15 @@
-//! Charts as SVG that look right on light and on dark ground.
+//! Charts as SVG, legible on light and on dark backgrounds.
 //!
 //! | file | what |
 //! |---|---|
 //! | `lines` | lines with bands: learning curves, profiles, variances against N |
-//! | `rows` | bars, dots with intervals, bars made of parts |
+//! | `rows` | bars, dots with intervals, stacked bars |
 //! | `axis` | linear and logarithmic axes with round marks |
-//! | `style` | colours as custom properties, chosen by `prefers-color-scheme` |
+//! | `style` | colours as custom properties, selected by `prefers-color-scheme` |
 //! | `svg` | the writer |
 //!
-//! A chart is a plain struct; `svg(true)` is a file of its own, `svg(false)` a part of a page whose
-//! style sheet holds [`style::STYLE`] and [`style::colours`].
+//! A chart is a plain struct; `svg(true)` is a complete file, `svg(false)` a part of a page whose style sheet
+//! contains [`style::STYLE`] and [`style::colours`].
 
 mod axis;
 mod lines;
@@ -22,20 +22,20 @@ pub use lines::{LineChart, Point};
 pub use rows::{Kind, RowChart};
 pub use svg::escape;
 
-/// Width of every chart, in its own units.
+/// Width of every chart in SVG units.
 const WIDTH: f64 = 720.0;
 
-/// What a colour stands for.
+/// A series of a chart: its name and its colour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// In the legend.
+    /// Name in the legend.
     pub name: String,
-    /// Number of the colour; the same number is the same colour in every chart.
+    /// Number of the colour, which is the same colour in every chart.
     pub colour: usize,
 }
 
 impl Series {
-    /// A name and the number of its colour.
+    /// A series with the number of its colour.
     #[must_use]
     pub fn new(name: &str, colour: usize) -> Self {
         Self { name: name.to_owned(), colour }
@@ -50,7 +50,7 @@ impl Series {
         format!("line s{}{dashed}", self.colour % style::COLOURS)
     }
 
-    /// The stroke of a bar's key.
+    /// Style of the series' key in the legend.
     fn key(&self) -> String {
         format!("swatch s{}", self.colour % style::COLOURS)
     }

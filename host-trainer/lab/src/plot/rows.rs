@@ -1,4 +1,4 @@
-//! Rows of bars, of dots with intervals, or of bars made of parts.
+//! Rows of bars, of dots with intervals, or of stacked bars.
 
 use super::axis::{Axis, Placed};
 use super::lines::said;
@@ -7,7 +7,7 @@ use super::{Series, WIDTH};
 use crate::stats::Estimate;
 use daa_trainer::number::number;
 
-/// What stands in a row.
+/// Shape in which the values of a row are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A bar for each series, with whiskers.
@@ -15,15 +15,15 @@ pub enum Kind {
     Bars,
     /// A dot for each series, with whiskers.
     Dots,
-    /// One bar, the series end to end.
+    /// One bar in which the series follow one another.
     Stacked,
 }
 
 /// Rows of bars or dots.
 ///
 /// ```
-/// use daa_lab::report::Estimate;
-/// use daa_lab::report::plot::{Axis, Kind, RowChart, Series};
+/// use daa_lab::stats::Estimate;
+/// use daa_lab::plot::{Axis, Kind, RowChart, Series};
 /// let chart = RowChart {
 ///     title: "Where the variance comes from".to_owned(),
 ///     value: Axis::linear("share").from(0.0).to(1.0),
@@ -36,15 +36,15 @@ pub enum Kind {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowChart {
-    /// Above it.
+    /// Title above the chart.
     pub title: String,
-    /// To the right.
+    /// Axis of the values.
     pub value: Axis,
-    /// What a row has a value for each of.
+    /// Series; a row has one value for each.
     pub series: Vec<Series>,
-    /// Name and values of each row; what is missing takes no room.
+    /// Name and values of each row; a missing value takes no space.
     pub rows: Vec<(String, Vec<Option<Estimate>>)>,
-    /// What the values are drawn as.
+    /// Shape of the values.
     pub kind: Kind,
     /// Values to compare with.
     pub marks: Vec<f64>,
@@ -53,11 +53,11 @@ pub struct RowChart {
 /// Height of a bar.
 const BAR: f64 = 15.0;
 
-/// Room between bars of a row, and between rows.
+/// Space between the bars of a row, and between rows.
 const GAP: [f64; 2] = [4.0, 16.0];
 
 impl RowChart {
-    /// The picture; `alone`: as a file of its own, else a part of a page that has
+    /// The chart as SVG: a complete file where `alone`, else a part of a page that contains
     /// [`super::style::STYLE`].
     #[must_use]
     pub fn svg(&self, alone: bool) -> String {
@@ -67,7 +67,7 @@ impl RowChart {
         svg.text("title", [14.0, 24.0], Anchor::Start, &self.title);
         let most = self.rows.iter().map(|(_, values)| values.iter().flatten().count()).max();
         let most = most.unwrap_or(0).max(1);
-        // A series alone in its row has the row's name.
+        // The only series of a chart needs no name beside the name of its row.
         let shown = self.series.len() > 1 && most > 1;
         let keys: Vec<_> = self.series.iter().map(|s| (s.key(), s.name.clone())).collect();
         let legend = if shown { svg.legend([14.0, 46.0], &keys) } else { 0.0 };
@@ -101,7 +101,7 @@ impl RowChart {
         svg.finish(bottom + 48.0, &self.title, alone)
     }
 
-    /// All numbers that need room.
+    /// All numbers that the axis must contain.
     fn extent(&self) -> impl Iterator<Item = f64> {
         let mut all = self.marks.clone();
         for (_, values) in &self.rows {
@@ -115,7 +115,7 @@ impl RowChart {
                 }));
             }
         }
-        // A bar that does not begin at 0 lies about its length.
+        // The length of a bar is its value only where the bar begins at 0.
         if self.kind != Kind::Dots {
             all.push(0.0);
         }
@@ -172,7 +172,7 @@ impl RowChart {
     }
 }
 
-/// A name that fits, with an ellipsis where it did not.
+/// The name, shortened with an ellipsis where it is too long.
 fn cut(name: &str, room: f64) -> String {
     let fits = (room / text_width("m", 12.5)).max(4.0) as usize;
     if name.chars().count() <= fits {

@@ -1,6 +1,6 @@
-//! Colours, light and dark. A chart names classes only, so that the page around it decides.
+//! Colours for light and dark backgrounds. A chart uses classes only, so that its page selects the colours.
 
-/// Number of colours; after them they begin again, with dashes.
+/// Number of colours; further series use the colours again, with dashed lines.
 pub const COLOURS: usize = 8;
 
 /// The custom properties of both appearances and the classes that charts use.

@@ -1,4 +1,4 @@
-//! Writes an SVG, element by element.
+//! Writer of SVG elements.
 
 use super::style;
 use std::fmt::Write as _;
@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 /// Mean width of a character in units of the font's size.
 const CHARACTER: f64 = 0.55;
 
-/// An SVG being written.
+/// An SVG document that is being written.
 #[derive(Debug)]
 pub(super) struct Svg {
     body: String,
     width: f64,
 }
 
-/// Where a text ends at its coordinate.
+/// Alignment of a text to its coordinate.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Anchor {
     Start,
@@ -30,7 +30,7 @@ impl Svg {
         self.push(format_args!("<path class=\"{class}\" d=\"{data}\"/>"));
     }
 
-    /// A path that says something when it is pointed at.
+    /// A path with a tooltip.
     pub(super) fn path_with_tip(&mut self, class: &str, data: &str, tip: &str) {
         let tip = escape(tip);
         self.push(format_args!("<path class=\"{class}\" d=\"{data}\"><title>{tip}</title></path>"));
@@ -73,7 +73,7 @@ impl Svg {
         ));
     }
 
-    /// Text that reads upwards, its middle at a point.
+    /// Text that is turned to read upwards, centred at a point.
     pub(super) fn upright(&mut self, [x, y]: [f64; 2], text: &str) {
         self.push(format_args!(
             "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\" transform=\"rotate(-90 {x:.1} {y:.1})\">{}</text>",
@@ -81,7 +81,7 @@ impl Svg {
         ));
     }
 
-    /// Names and colours in rows from `[x, y]` to the right edge; gives the height taken.
+    /// The legend, in rows from `[x, y]` to the right edge. Returns its height.
     pub(super) fn legend(&mut self, [left, y]: [f64; 2], entries: &[(String, String)]) -> f64 {
         const ROW: f64 = 20.0;
         let (mut x, mut row) = (left, 0.0);
@@ -98,7 +98,7 @@ impl Svg {
         if entries.is_empty() { 0.0 } else { row + ROW }
     }
 
-    /// The whole document; `alone`: with colours and ground of its own, as a file.
+    /// The whole document; where `alone`, a file with colours and a background.
     pub(super) fn finish(self, height: f64, label: &str, alone: bool) -> String {
         let Self { body, width } = self;
         let style = if alone {
@@ -123,7 +123,7 @@ impl Svg {
     }
 }
 
-/// Text as XML and HTML take it.
+/// A text with the special characters of XML and HTML escaped.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -134,7 +134,7 @@ pub fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // No other control character may stand in XML.
+            // XML allows no other control characters.
             c if c.is_control() && !matches!(c, '\n' | '\t') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -142,7 +142,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// About how wide a text is, in the units of its size.
+/// Approximate width of a text in units of its font size.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().count() as f64 * CHARACTER * size
 }

@@ -2,52 +2,18 @@
 
 use super::bias::{Gradients, Quality};
 use super::gradient;
-use crate::quality::diagnose::Subject;
-use anyhow::{Context as _, Result};
-use daa_envs::State;
+use super::subject::Subject;
+use anyhow::Result;
 use daa_envs::output;
-use daa_trainer::data::RealRollout;
+use daa_trainer::config::Config;
 use daa_trainer::decomposition::Actor;
-use daa_trainer::estimator::{Context, Estimator, Learned, Rewind};
+use daa_trainer::estimator::{self, Context, Estimator, Simulator, Single};
 use daa_trainer::nn::to_vec;
 use daa_trainer::run::open::load;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use tch::Device;
-
-/// Who supplies the samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Kind {
-    /// PPO's: the action taken
-    Single,
-    /// AA: the rewound simulator
-    Rewind,
-    /// QAA
-    QNetwork,
-    /// DAA
-    Dynamics,
-    /// Imagined states
-    SimulatedStates,
-}
-
-const KINDS: [Kind; 5] =
-    [Kind::Single, Kind::Rewind, Kind::QNetwork, Kind::Dynamics, Kind::SimulatedStates];
-
-impl Kind {
-    /// As `--estimator` of `train` calls it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::Rewind => "rewind",
-            Self::QNetwork => "q_network",
-            Self::Dynamics => "dynamics",
-            Self::SimulatedStates => "simulated_states",
-        }
-    }
-}
 
 /// Bias and variance of the estimators' gradients of one policy, against the mean of many gradients of the
 /// actor-critic with one action a state
@@ -64,9 +30,9 @@ pub struct Args {
     /// Gradients of as many states behind the reference, for each of the others
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     reference: u32,
-    /// Only these
-    #[arg(long, value_delimiter = ',', value_enum)]
-    estimators: Vec<Kind>,
+    /// Names of the estimators, as in estimator.kind; default: all
+    #[arg(long, value_delimiter = ',')]
+    estimators: Vec<String>,
     /// Extra actions of each state, N; default: the run's
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     actions: Option<u16>,
@@ -106,17 +72,24 @@ pub fn run(args: &Args) -> Result<()> {
     let episode = task.episode_steps.div_ceil(repeat) as usize;
     // Whole episodes: then batches are independent and all alike.
     let environments = (args.states as usize).div_ceil(episode);
-    let mut subject = Subject::of(&trainer, args.seed, (environments, episode))?;
-    let kinds = if args.estimators.is_empty() { &KINDS[..] } else { &args.estimators };
-    let needs_learning = kinds.iter().any(|kind| !matches!(kind, Kind::Single | Kind::Rewind));
-    if needs_learning {
-        let _ = subject.learn(&trainer, args.batches)?;
+    let named = args.estimators.iter().map(|name| {
+        let mut config = Config::default();
+        config.estimator.kind.clone_from(name);
+        estimator::of(&config)
+    });
+    let mut definitions = named.collect::<Result<Vec<_>, _>>()?;
+    if definitions.is_empty() {
+        definitions = estimator::all();
+    }
+    let mut subject = Subject::of(&trainer, args.seed, (environments, episode), &definitions)?;
+    if subject.needs_learning() {
+        let _ = subject.learn(args.batches)?;
     }
     let actor = Actor::of_normalised(&subject.agents[0]);
     let num_actions = args.actions.map_or(subject.config.estimator.num_actions, usize::from);
     let horizon = args.horizon.map_or(subject.config.estimator.horizon, usize::from);
 
-    let mut found = vec![Gradients::default(); kinds.len()];
+    let mut found = vec![Gradients::default(); definitions.len()];
     let mut reference = Gradients::default();
     let bar = progress(u64::from(args.estimates), task.name);
     for estimate in 0..u64::from(args.estimates) {
@@ -124,19 +97,21 @@ pub fn run(args: &Args) -> Result<()> {
         for turn in 0..=u64::from(args.reference) {
             let number = FIRST + estimate * (u64::from(args.reference) + 1) + turn;
             let batch = subject.rollout.collect(&subject.agents, number)?;
-            let experience = &subject.experience;
-            let (config, units) = (&subject.config, &subject.units);
-            let real = experience.prepare(config, &batch, units, &subject.critic, Device::Cpu);
-            let shared = subject.context(&real.rollout, num_actions);
-            let context =
-                Context { horizon, iteration: number, noise: config.estimator.noise, ..shared };
-            let of = |kind| one(&subject, &actor, kind, &context, &real.rollout, &batch.states);
+            let real = subject.prepare(&batch);
+            let shared = subject.context(&real, &batch.states, num_actions);
+            let bootstrap_truncation = subject.config.bootstrap_truncation;
+            let simulator =
+                shared.simulator.map(|simulator| Simulator { bootstrap_truncation, ..simulator });
+            let noise = subject.config.estimator.noise;
+            let context = Context { horizon, iteration: number, noise, simulator, ..shared };
+            let real_weight = subject.config.estimator.real_weight;
+            let of = |estimator: &dyn Estimator| one(&actor, estimator, &context, real_weight);
             if turn > 0 {
-                reference.add(of(Kind::Single)?);
+                reference.add(of(&Single)?);
                 continue;
             }
-            for (kind, gradients) in kinds.iter().zip(&mut found) {
-                gradients.add(of(*kind)?);
+            for (estimator, gradients) in subject.estimators.iter().zip(&mut found) {
+                gradients.add(of(&**estimator)?);
             }
         }
         bar.inc(1);
@@ -156,7 +131,7 @@ pub fn run(args: &Args) -> Result<()> {
         "estimator", "relative bias", "95 %", "", "relative variance", "95 %"
     );
     let mut rows = Vec::new();
-    for (kind, gradients) in kinds.iter().zip(&found) {
+    for (definition, gradients) in definitions.iter().zip(&found) {
         let quality = gradients.against(&reference);
         let [bias, low, high] = quality.bias();
         let Quality { variance, .. } = quality;
@@ -164,7 +139,7 @@ pub fn run(args: &Args) -> Result<()> {
         let _ = writeln!(
             text,
             "{:<18} {bias:>14.3} {:>18} {:>9} {:>18.3} {:>18}",
-            kind.name(),
+            definition.name,
             format!("{low:.3} .. {high:.3}"),
             if quality.is_biased() { "biased" } else { "" },
             variance.value,
@@ -174,7 +149,7 @@ pub fn run(args: &Args) -> Result<()> {
             csv,
             "{},{},{bias},{low},{high},{},{},{},{},{},{states},{},{num_actions},{horizon}",
             task.name,
-            kind.name(),
+            definition.name,
             quality.is_biased(),
             variance.value,
             ends[0],
@@ -183,7 +158,7 @@ pub fn run(args: &Args) -> Result<()> {
             reference.count()
         );
         rows.push(json!({
-            "estimator": kind.name(), "relative_bias": bias, "bias_interval": [low, high],
+            "estimator": definition.name, "relative_bias": bias, "bias_interval": [low, high],
             "biased": quality.is_biased(), "relative_variance": variance.value,
             "variance_interval": ends,
         }));
@@ -202,37 +177,16 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// One gradient of one estimator.
 fn one(
-    subject: &Subject,
     actor: &Actor,
-    kind: Kind,
+    estimator: &dyn Estimator,
     context: &Context<'_>,
-    real: &RealRollout,
-    states: &[State],
+    real_weight: f64,
 ) -> Result<Vec<f64>> {
-    let missing = "the model or Q-network was not learned";
-    let learned = || -> Result<Learned<'_>> {
-        Ok(Learned {
-            model: subject.model.as_ref().context(missing)?,
-            changes: &subject.units.changes,
-            observation_clip: subject.config.normalise.observation_clip,
-        })
-    };
-    let estimator = match kind {
-        Kind::Single => Estimator::Single,
-        Kind::Rewind => {
-            let bootstrap_truncation = subject.config.bootstrap_truncation;
-            Estimator::Rewind(Rewind { bootstrap_truncation, ..subject.rewind(states) })
-        }
-        Kind::QNetwork => Estimator::QNetwork(subject.q_network.as_ref().context(missing)?),
-        Kind::Dynamics => Estimator::Dynamics(learned()?),
-        Kind::SimulatedStates => Estimator::SimulatedStates(learned()?),
-    };
-    let context = Context { real, ..*context };
-    let samples = estimator.samples(&context)?;
+    let scored = estimator.score(context)?;
     let wide =
         |tensor: &tch::Tensor| -> Vec<f64> { to_vec(tensor).into_iter().map(f64::from).collect() };
-    let [z, actions, advantages] = [&samples.z, &samples.actions, &samples.advantages].map(wide);
-    Ok(gradient(actor, &z, &actions, &advantages, subject.config.estimator.real_weight))
+    let [obs, actions, advantages] = [&scored.obs, &scored.actions, &scored.advantages].map(wide);
+    Ok(gradient(actor, &obs, &actions, &advantages, real_weight))
 }
 
 fn progress(len: u64, task: &str) -> ProgressBar {

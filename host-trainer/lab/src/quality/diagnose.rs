@@ -6,22 +6,18 @@
 //! | `truth` | `[M, N]` | mean of K Monte-Carlo advantages (lambda = 1) from the simulator itself, the actions of a state followed by the same noise |
 //! | `estimate` | `[M, N]` | of an estimator |
 
+use super::subject::Subject;
 use anyhow::{Context as _, Result, bail};
 use daa_core::advantage::Discount;
 use daa_envs::{State, output};
-use daa_trainer::config::{Config, EstimatorKind, NoiseScheme};
-use daa_trainer::data::RealRollout;
-use daa_trainer::data::{Experience, Units};
-use daa_trainer::estimator::{Context, Learned, QNetwork, Rewind, extra_actions};
-use daa_trainer::nn::{AdamOptions, Network, to_vec};
-use daa_trainer::rollout::{Batch, Rollout};
+use daa_trainer::data::RolloutBatch;
+use daa_trainer::estimator::{self, Context, Estimator, Extra, Simulator, extra_actions};
+use daa_trainer::nn::to_vec;
 use daa_trainer::run::open::load;
 use daa_trainer::train::Trainer;
-use daa_trainer::world_model::WorldModel;
 use serde::Serialize;
 use std::path::PathBuf;
-use std::sync::Arc;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 /// Arguments of `host-trainer diagnose`.
 #[derive(clap::Args, Debug)]
@@ -54,8 +50,8 @@ pub struct Args {
 /// How an estimator's advantages compare with the truth.
 #[derive(Clone, Debug, Serialize)]
 pub struct Quality {
-    /// Which estimator.
-    pub estimator: &'static str,
+    /// The estimator, and over how many rollouts its advantages are averaged.
+    pub estimator: String,
     /// Correlation with the truth over all states and actions.
     pub correlation: f64,
     /// The same after each state's mean is taken away: what tells good actions from bad ones.
@@ -78,19 +74,6 @@ pub struct Report {
     pub reliability: f64,
     /// One entry an estimator.
     pub qualities: Vec<Quality>,
-}
-
-/// One seed's networks and data.
-pub(crate) struct Subject {
-    pub(crate) config: Config,
-    pub(crate) actor: Network,
-    pub(crate) critic: Network,
-    pub(crate) model: Option<WorldModel>,
-    pub(crate) q_network: Option<QNetwork>,
-    pub(crate) experience: Experience,
-    pub(crate) rollout: Rollout,
-    pub(crate) agents: Arc<Vec<daa_envs::agent::Agent>>,
-    pub(crate) units: Units,
 }
 
 /// Diagnoses a run.
@@ -131,60 +114,51 @@ pub fn run(args: &Args) -> Result<()> {
 fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     let _no_grad = tch::no_grad_guard();
     let (environments, len) = (trainer.config().rollout.num_envs, trainer.config().rollout.length);
-    let mut subject = Subject::of(trainer, args.seed, (environments, len))?;
-    let batch = subject.learn(trainer, args.batches)?;
+    let with_actions: Vec<_> =
+        estimator::all().into_iter().filter(|known| known.extra == Extra::Actions).collect();
+    let mut subject = Subject::of(trainer, args.seed, (environments, len), &with_actions)?;
+    let batch = subject.learn(args.batches)?;
     let (states, num_actions) = (args.states as usize, args.actions as usize);
     if states > batch.states.len() {
         bail!("--states {states} is more than a batch of this run has ({})", batch.states.len());
     }
     // Spread over the batch, and so over the episodes.
     let rows: Vec<usize> = (0..states).map(|i| i * batch.states.len() / states).collect();
-    let prepared = subject.experience.prepare(
-        &subject.config,
-        &batch,
-        &subject.units,
-        &subject.critic,
-        Device::Cpu,
-    );
+    let whole = subject.prepare(&batch);
     let index: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
     let index = Tensor::from_slice(&index);
-    let real = &prepared.rollout;
-    let [z, actions, advantages, values] =
-        [&real.z, &real.actions, &real.advantages, &real.values].map(|t| t.index_select(1, &index));
-    let real = RealRollout { z, actions, advantages, values };
+    let [obs, actions, advantages, values] =
+        [&whole.obs, &whole.actions, &whole.advantages, &whole.values]
+            .map(|tensor| tensor.index_select(1, &index));
+    let real = RolloutBatch { obs, actions, advantages, values };
     let visited: Vec<State> = rows.iter().map(|row| batch.states[*row].clone()).collect();
 
-    let context = subject.context(&real, num_actions);
-    let extra = extra_actions(&context, &subject.actor.predict(&real.z).tanh());
-    let rewind = subject.rewind(&visited);
-    // What tells the actions of a state apart is small beside what follows them by chance.
-    let common = Rewind { common_noise: true, ..subject.rewind(&visited) };
-    let truth = truth(&context, &common, &extra, args)?;
-    let learned = subject.model.as_ref().map(|model| Learned {
-        model,
-        changes: &subject.units.changes,
-        observation_clip: subject.config.normalise.observation_clip,
-    });
-    let mut estimates =
-        vec![("rewind, one rollout", widened(&rewind.advantages(&context, &extra)?))];
-    let many =
-        averaged(&context, args.rollouts, |context| Ok(rewind.advantages(context, &extra)?))?;
-    estimates.push(("rewind, mean of many", many));
-    if let Some(learned) = &learned {
-        estimates.push(("dynamics, one rollout", widened(&learned.advantages(&context, &extra))));
-        let many =
-            averaged(&context, args.rollouts, |context| Ok(learned.advantages(context, &extra)))?;
-        estimates.push(("dynamics, mean of many", many));
-    }
-    if let Some(q_network) = &subject.q_network {
-        estimates.push(("q_network", widened(&q_network.advantages(&context, &extra))));
+    let context = subject.context(&real, &visited, num_actions);
+    let extra = extra_actions(&context, &subject.actor.predict(&real.obs).tanh());
+    let is_rewind = |estimator: &&Box<dyn Estimator>| estimator.definition().rewinds;
+    let rewind = subject.estimators.iter().find(is_rewind).context("no estimator rewinds")?;
+    // The differences between the actions of a state are small beside the noise that follows the actions.
+    let common = context.simulator.map(|simulator| Simulator { common_noise: true, ..simulator });
+    let common = Context { simulator: common, ..context };
+    let truth = truth(&common, &**rewind, &extra, args)?;
+    let mut estimates = Vec::new();
+    for estimator in &subject.estimators {
+        let definition = estimator.definition();
+        let once = widened(&estimator.advantages(&context, &extra)?);
+        if !definition.has_horizon {
+            estimates.push((definition.name.to_owned(), once));
+            continue;
+        }
+        estimates.push((format!("{}, one rollout", definition.name), once));
+        let many = averaged(&context, &**estimator, &extra, args.rollouts)?;
+        estimates.push((format!("{}, mean of many", definition.name), many));
     }
     let mean: Vec<f64> = truth.iter().map(|(a, b)| 0.5 * (a + b)).collect();
     let mut qualities: Vec<Quality> = estimates
         .iter()
         .map(|(name, estimate)| quality(name, estimate, &mean, num_actions))
         .collect();
-    qualities.push(real_actions(&context, &rewind, &real, args)?);
+    qualities.push(real_actions(&context, &**rewind, &real, args)?);
     let halves: (Vec<f64>, Vec<f64>) = truth.into_iter().unzip();
     let half = correlation(&centred(&halves.0, num_actions), &centred(&halves.1, num_actions));
     Ok(Report {
@@ -195,120 +169,6 @@ fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
     })
 }
 
-impl Subject {
-    /// Of a seed, the first if none is named, with batches of so many environments and decisions each.
-    pub(crate) fn of(
-        trainer: &Trainer,
-        seed: Option<u64>,
-        (environments, trajectory_len): (usize, usize),
-    ) -> Result<Self> {
-        let seeds = &trainer.config().seeds;
-        let seed_index = match seed {
-            None => 0,
-            Some(seed) => seeds
-                .iter()
-                .position(|known| *known == seed)
-                .with_context(|| format!("this run has no seed {seed}, only {seeds:?}"))?,
-        };
-        let shard = seed_index..seed_index + 1;
-        let mut config = Config { seeds: vec![seeds[seed_index]], ..trainer.config().clone() };
-        (config.rollout.num_envs, config.rollout.length) = (environments, trajectory_len);
-        // The run may have no replay buffer: a model is learned from this one.
-        config.estimator.kind = EstimatorKind::Dynamics;
-        let mut experience = Experience::new(
-            &config,
-            trainer.task().observations.len(),
-            trainer.task().actions.len(),
-        );
-        config.estimator.kind = EstimatorKind::Rewind;
-        experience.statistics = vec![trainer.experience.statistics[seed_index].clone()];
-        experience.statistics[0].building_up = vec![0.0; environments];
-        let mut units = trainer.units();
-        units.scales = vec![units.scales.swap_remove(seed_index)];
-        units.changes = vec![units.changes.swap_remove(seed_index)];
-        units.reward_scales = vec![units.reward_scales[seed_index]];
-        Ok(Self {
-            actor: trainer.actor.shard(&shard),
-            critic: trainer.critic.shard(&shard),
-            model: trainer
-                .model
-                .as_ref()
-                .filter(|_| trainer.model_trained)
-                .map(|model| model.shard(&shard)),
-            q_network: trainer.q_network.as_ref().map(|q_network| q_network.shard(&shard)),
-            experience,
-            rollout: Rollout::new(&config)?,
-            agents: Arc::new(vec![trainer.agent(seed_index)]),
-            units,
-            config,
-        })
-    }
-
-    /// Lets the policy act, learns from it what the run lacks, and gives the last batch.
-    pub(crate) fn learn(&mut self, trainer: &Trainer, batches: u32) -> Result<Batch> {
-        let (observations, actions) =
-            (trainer.task().observations.len(), trainer.task().actions.len());
-        let config = self.config.clone();
-        let adam = AdamOptions { epsilon: config.update.adam_epsilon };
-        let mut new_q = self.q_network.is_none().then(|| {
-            let sizes = (observations, actions);
-            QNetwork::new(&config.seeds, sizes, &config.critic, adam, Device::Cpu)
-        });
-        let when = |batch: u32| (&config.seeds[..], 1_000_000 + u64::from(batch));
-        let mut last = Batch::default();
-        for number in 0..batches {
-            last = self.rollout.collect(&self.agents, when(number).1)?;
-            // The units stay those of the run: only the buffer is filled.
-            let statistics = self.experience.statistics.clone();
-            let _ = self.experience.remember(&config, &last);
-            self.experience.statistics = statistics;
-            if let Some(q_network) = &mut new_q {
-                let real =
-                    self.experience.prepare(&config, &last, &self.units, &self.critic, Device::Cpu);
-                let (update, threads) = (&config.update, config.num_threads());
-                let rate = update.learning_rate;
-                let _ = q_network.fit(&real.rollout, when(number), update, rate, threads);
-            }
-        }
-        if self.model.is_none() {
-            let mut model = WorldModel::new(&config, observations, actions, Device::Cpu);
-            let buffers = &self.experience.buffers;
-            let steps = config.model.first_steps;
-            model.train(buffers, &self.units, steps, when(0), config.num_threads());
-            self.model = Some(model);
-        }
-        self.q_network = self.q_network.take().or(new_q);
-        Ok(last)
-    }
-
-    pub(crate) fn context<'a>(&'a self, real: &'a RealRollout, num_actions: usize) -> Context<'a> {
-        Context {
-            actor: &self.actor,
-            critic: &self.critic,
-            real,
-            discount: self.config.discount(),
-            num_actions,
-            horizon: self.config.estimator.horizon,
-            noise: NoiseScheme::Independent,
-            seeds: &self.config.seeds,
-            iteration: 2_000_000,
-            threads: self.config.num_threads(),
-        }
-    }
-
-    pub(crate) fn rewind<'a>(&'a self, states: &'a [State]) -> Rewind<'a> {
-        Rewind {
-            rollout: &self.rollout,
-            states,
-            agents: &self.agents,
-            units: &self.units,
-            // A time limit is none of the task's doing, whatever the run made of it.
-            bootstrap_truncation: true,
-            common_noise: false,
-        }
-    }
-}
-
 fn widened(tensor: &Tensor) -> Vec<f64> {
     to_vec(tensor).into_iter().map(f64::from).collect()
 }
@@ -317,13 +177,15 @@ fn widened(tensor: &Tensor) -> Vec<f64> {
 /// its distance from the truth is bias.
 fn averaged(
     context: &Context<'_>,
+    estimator: &dyn Estimator,
+    extra: &Tensor,
     rollouts: u32,
-    estimate: impl Fn(&Context<'_>) -> Result<Tensor>,
 ) -> Result<Vec<f64>> {
     let mut sum = Vec::new();
     for number in 0..rollouts {
         let iteration = 4_000_000 + u64::from(number);
-        let drawn = widened(&estimate(&Context { iteration, ..*context })?);
+        let context = Context { iteration, ..*context };
+        let drawn = widened(&estimator.advantages(&context, extra)?);
         sum.resize(drawn.len(), 0.0);
         sum.iter_mut().zip(drawn).for_each(|(sum, value)| *sum += value / f64::from(rollouts));
     }
@@ -333,7 +195,7 @@ fn averaged(
 /// Two independent halves of the truth of every action.
 fn truth(
     context: &Context<'_>,
-    rewind: &Rewind<'_>,
+    rewind: &dyn Estimator,
     extra: &Tensor,
     args: &Args,
 ) -> Result<Vec<(f64, f64)>> {
@@ -364,8 +226,8 @@ fn monte_carlo<'a>(context: &Context<'a>, number: u32, args: &Args) -> Context<'
 /// The GAE of the actions that were taken, against the truth of those: no state has two of them.
 fn real_actions(
     context: &Context<'_>,
-    rewind: &Rewind<'_>,
-    real: &RealRollout,
+    rewind: &dyn Estimator,
+    real: &RolloutBatch,
     args: &Args,
 ) -> Result<Quality> {
     let context = Context { num_actions: 1, ..*context };
@@ -376,11 +238,11 @@ fn real_actions(
     Ok(Quality { correlation_within_states: f64::NAN, error_within_states: f64::NAN, ..whole })
 }
 
-fn quality(estimator: &'static str, estimate: &[f64], truth: &[f64], actions: usize) -> Quality {
+fn quality(estimator: &str, estimate: &[f64], truth: &[f64], actions: usize) -> Quality {
     let difference: Vec<f64> = estimate.iter().zip(truth).map(|(a, b)| a - b).collect();
     let (a, b) = (centred(estimate, actions), centred(truth, actions));
     Quality {
-        estimator,
+        estimator: estimator.to_owned(),
         correlation: correlation(estimate, truth),
         correlation_within_states: correlation(&a, &b),
         bias: difference.iter().sum::<f64>() / difference.len() as f64,
@@ -388,7 +250,7 @@ fn quality(estimator: &'static str, estimate: &[f64], truth: &[f64], actions: us
     }
 }
 
-/// Every state's mean over its actions taken away.
+/// Subtracts from each state's values their mean over its actions.
 fn centred(values: &[f64], actions: usize) -> Vec<f64> {
     let state = |values: &[f64]| {
         let mean = values.iter().sum::<f64>() / actions as f64;

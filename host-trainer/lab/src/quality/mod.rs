@@ -5,6 +5,7 @@ mod bias;
 pub mod bias_command;
 pub mod diagnose;
 mod gradient;
+mod subject;
 
 pub use bias::{Gradients, Quality};
 pub use gradient::gradient;

@@ -1,4 +1,4 @@
-//! Frames, put together in one file.
+//! Frames in one file: an animation or a sheet.
 
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -9,11 +9,11 @@ const GAP: usize = 4;
 /// Pixels of the largest sheet: 300 MB in memory.
 const LARGEST_SHEET: usize = 100_000_000;
 
-/// Speed of the choice of an animation's 256 colours, 1 (best) to 30; the encoder's documentation
-/// recommends 10.
+/// Speed of the selection of the 256 colours of an animation, from 1 (best) to 30; the documentation of the
+/// encoder recommends 10.
 const COLOUR_SPEED: i32 = 10;
 
-/// The kind of file.
+/// Format of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Gif,
@@ -21,7 +21,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// By the file's name.
+    /// The format for a file name.
     pub(super) fn of(file: &Path) -> Result<Self> {
         let extension = file.extension().map(|extension| extension.to_ascii_lowercase());
         match extension.as_deref().and_then(|extension| extension.to_str()) {
@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// Most frames of an episode, unless told.
+    /// Default of the largest number of frames of an episode.
     pub(super) fn frames(self) -> u32 {
         match self {
             Self::Gif => 120,
@@ -44,14 +44,14 @@ impl Format {
     }
 }
 
-/// A file being put together.
+/// A file to which frames are added.
 pub(super) enum Film {
     Gif { encoder: gif::Encoder<Vec<u8>>, size: [u16; 2] },
     Png(Sheet),
 }
 
 impl Film {
-    /// For so many frames of `[width, height]` pixels.
+    /// A file for `frames` frames of `[width, height]` pixels.
     pub(super) fn new(format: Format, size: [u32; 2], frames: usize) -> Result<Self> {
         match format {
             Format::Gif => {
@@ -79,10 +79,12 @@ impl Film {
         }
     }
 
-    /// The file's bytes.
+    /// The bytes of the file.
     pub(super) fn finish(self) -> Result<Vec<u8>> {
         match self {
-            Self::Gif { encoder, .. } => encoder.into_inner().context("cannot end the animation"),
+            Self::Gif { encoder, .. } => {
+                encoder.into_inner().context("cannot finish the animation")
+            }
             Self::Png(sheet) => sheet.encode(),
         }
     }

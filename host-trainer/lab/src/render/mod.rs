@@ -1,4 +1,4 @@
-//! Pictures of a policy at work: an animation or a sheet of frames, drawn without a screen.
+//! Animations and sheets of frames of episodes, rendered without a screen.
 
 mod film;
 
@@ -15,61 +15,57 @@ use mujoco_rs::renderer::{MjRenderer, RendererError};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-/// Frames of a second of simulated time, at most.
+/// Largest number of frames per second of simulated time.
 const RATE: f64 = 25.0;
 
-/// Hundredths of a second for which an animation rests on an episode's last frame.
+/// Hundredths of a second for which an animation shows the last frame of an episode.
 const REST: u16 = 100;
 
-/// Arguments of `host-trainer render`.
-#[derive(clap::Args, Debug)]
-pub struct Args {
-    /// A run directory or an image
-    #[arg(value_name = "RUN|IMAGE")]
-    pub what: PathBuf,
-    /// Where the pictures go: .gif for an animation, .png for a sheet of frames
-    #[arg(short, long, value_name = "FILE")]
+/// Options of an animation or a sheet of pictures.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// File to write: `.gif` for an animation, `.png` for a sheet of frames.
     pub output: PathBuf,
-    /// Number of episodes, one after the other
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Number of episodes, one after the other.
     pub episodes: u32,
-    /// Seed of the starts
-    #[arg(long, default_value_t = 1)]
+    /// Seed of the initial states.
     pub seed: u64,
-    /// Width of a frame in pixels
-    #[arg(long, default_value_t = 320, value_parser = clap::value_parser!(u32).range(16..=4096))]
+    /// Width of a frame in pixels.
     pub width: u32,
-    /// Height of a frame in pixels
-    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(16..=4096))]
+    /// Height of a frame in pixels.
     pub height: u32,
-    /// Most frames of an episode, spread over it; default: 120 in a .gif, 12 in a .png
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Largest number of frames of an episode; none: 120 in a `.gif`, 12 in a `.png`.
     pub frames: Option<u32>,
 }
 
-/// Runs episodes with an agent's most probable actions and writes pictures of them.
+/// Runs episodes with the most probable actions of an agent and writes frames of them.
 ///
 /// # Errors
-/// One line: another kind of file asked for, no OpenGL on this machine, a file not writable.
-pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Args) -> Result<()> {
-    let format = Format::of(&args.output)?;
-    check_folder(&args.output)?;
+/// One line: an unknown file format, no OpenGL on this machine, or a file that cannot be written.
+pub fn render(
+    agent: &Agent,
+    task: &'static Task,
+    action_repeat: u32,
+    options: &Options,
+) -> Result<()> {
+    let format = Format::of(&options.output)?;
+    check_folder(&options.output)?;
     let what = Evaluation {
         task,
         action_repeat,
         actions: Actions::Mean,
-        episodes: args.episodes as usize,
-        seed: args.seed,
+        episodes: options.episodes as usize,
+        seed: options.seed,
         threads: 1,
     };
-    let most = args.frames.unwrap_or(format.frames()) as usize;
+    let most = options.frames.unwrap_or(format.frames()) as usize;
     let schedule = schedule(task, action_repeat, most);
     let total = schedule.len() * what.episodes;
-    let mut film = Film::new(format, [args.width, args.height], total)?;
-    let mut scene = Scene::new(task, args.width, args.height)?;
+    let mut film = Film::new(format, [options.width, options.height], total)?;
+    let mut scene = Scene::new(task, options.width, options.height)?;
     let mut renderer = MjRenderer::builder()
-        .width(args.width)
-        .height(args.height)
+        .width(options.width)
+        .height(options.height)
         .camera(camera(scene.model()))
         .build(scene.model())
         .map_err(no_graphics)?;
@@ -93,21 +89,21 @@ pub fn render(agent: &Agent, task: &'static Task, action_repeat: u32, args: &Arg
     }
     bar.finish_and_clear();
     let bytes = film.finish()?;
-    write_atomically(&args.output, &bytes)?;
+    write_atomically(&options.output, &bytes)?;
     output::line(format!(
         "{}: {total} frames of {}x{} ({}, seed {}, return {}), {} KiB",
-        args.output.display(),
-        args.width,
-        args.height,
+        options.output.display(),
+        options.width,
+        options.height,
         task.name,
-        args.seed,
+        options.seed,
         returns.join(", "),
         bytes.len().div_ceil(1024)
     ))?;
     Ok(())
 }
 
-/// Fails before the work, not after it, where the file has no place.
+/// Checks that the folder of the file exists, so that a mistake is found before the work.
 fn check_folder(file: &Path) -> Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder {
@@ -130,7 +126,7 @@ fn no_graphics(error: RendererError) -> anyhow::Error {
     )
 }
 
-/// The task's first camera, as dm_control's; where it has none, one that follows its first body.
+/// The first camera of the task, as in dm_control; a task without cameras has one that follows its first body.
 fn camera(model: &MjModel) -> MjvCamera {
     if model.ncam() > 0 {
         return MjvCamera::new_fixed(0);
@@ -154,20 +150,21 @@ fn bar(frames: usize) -> ProgressBar {
 /// A frame to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shot {
-    /// After how many decisions.
+    /// Decisions before the frame.
     moment: usize,
-    /// Hundredths of a second until the next.
+    /// Hundredths of a second until the next frame.
     hold: u16,
 }
 
-/// When to draw: at most [`RATE`], at most `most` frames, the first and the last state among them.
+/// The frames of an episode: at most [`RATE`] per second and at most `most`, including the first and the last
+/// state.
 fn schedule(task: &Task, action_repeat: u32, most: usize) -> Vec<Shot> {
     let step = task.control_timestep();
     let decisions = task.episode_steps.div_ceil(action_repeat) as usize;
     let by_rate = (f64::from(task.episode_steps) * step * RATE).round() as usize;
     let intervals = most.saturating_sub(1).min(decisions).min(by_rate);
     let moment = |frame: usize| (2 * frame * decisions + intervals) / (2 * intervals.max(1));
-    // An episode's last decision may be cut short by its end.
+    // The end of the episode may shorten its last decision.
     let hundredths = |moment: usize| {
         let steps = (moment * action_repeat as usize).min(task.episode_steps as usize);
         (100.0 * steps as f64 * step).round() as u16

@@ -1,16 +1,16 @@
-//! What the advisor of each run said: more actions or more states, and the N that it chose.
+//! The advice that runs recorded: more actions or more states, and the number of actions N that was chosen.
 
 use super::page::Section;
-use super::record::{Record, read};
-use super::study::Study;
+use super::runs::{Record, Study, read};
 use super::table::Table;
+use crate::csv_file::CsvFile;
 use crate::plot::{Axis, LineChart, Point, Series};
 use crate::stats::Estimate;
 use anyhow::{Context, Result};
 use daa_trainer::advisor::advice::FILE;
 use daa_trainer::number::number;
 
-/// A line of the file.
+/// One line of `advice.csv`.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Said {
     decisions: f64,
@@ -22,10 +22,10 @@ struct Said {
     verdict: String,
 }
 
-/// What a run said of one seed.
+/// The advice on one seed of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RunAdvice {
-    /// Arm, task and seed.
+    /// Name of the arm, the task and the seed.
     pub(super) name: String,
     auto: bool,
     said: Vec<Said>,
@@ -33,37 +33,22 @@ pub(super) struct RunAdvice {
 
 impl RunAdvice {
     fn parse(text: &str) -> Result<Vec<(u64, Said)>> {
-        let mut lines = text.lines();
-        let columns: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
         let mut found = Vec::new();
-        for (number, line) in (2..).zip(lines) {
-            let cells: Vec<&str> = line.split(',').collect();
-            if cells.len() != columns.len() {
-                // A killed process leaves half a line.
-                continue;
-            }
-            let cell = |name: &str| -> Result<&str> {
-                let place = columns.iter().position(|column| *column == name);
-                let place = place.with_context(|| format!("line 1: no column {name}"))?;
-                Ok(cells[place])
-            };
-            let value = |name: &str| -> Result<f64> {
-                cell(name)?.parse().with_context(|| format!("line {number}: {name}"))
-            };
+        let file = CsvFile::parse(text)?;
+        for row in file.rows() {
             let both = |name: &str| -> Result<[f64; 2]> {
-                Ok([value(name)?, value(&format!("{name}_error"))?])
+                Ok([row.number(name)?, row.number(&format!("{name}_error"))?])
             };
-            let seed = cell("seed")?.parse().with_context(|| format!("line {number}: seed"))?;
             let said = Said {
-                decisions: value("decisions")?,
-                num_actions: value("num_actions")?,
-                chosen: value("chosen")?,
+                decisions: row.number("decisions")?,
+                num_actions: row.number("num_actions")?,
+                chosen: row.number("chosen")?,
                 actions: both("actions")?,
                 states: both("states")?,
                 margin: both("margin")?,
-                verdict: cell("verdict")?.to_owned(),
+                verdict: row.get("verdict").context("line 1: no column verdict")?.to_owned(),
             };
-            found.push((seed, said));
+            found.push((row.number("seed")?, said));
         }
         Ok(found)
     }
@@ -72,7 +57,7 @@ impl RunAdvice {
         self.said.iter().filter(|said| said.verdict == verdict).count()
     }
 
-    /// N at the start and at the end.
+    /// The values of N from the start to the end.
     fn path(&self) -> String {
         let mut path: Vec<String> = Vec::new();
         let ends = self.said.last().map(|last| last.chosen);
@@ -85,7 +70,7 @@ impl RunAdvice {
         path.join(" → ")
     }
 
-    /// A line for a terminal.
+    /// Summary in one line.
     #[must_use]
     pub(super) fn line(&self) -> String {
         format!(
@@ -100,7 +85,7 @@ impl RunAdvice {
     }
 }
 
-/// The advice of all runs that have some.
+/// The advice of all runs that recorded any.
 ///
 /// # Errors
 /// One line that names the file, and the line in it.
@@ -132,10 +117,10 @@ fn by_seed(arm: &str, record: &Record, said: &[(u64, Said)]) -> Vec<RunAdvice> {
     all.filter(|advice| !advice.said.is_empty()).collect()
 }
 
-/// Lines of a chart: more would hide each other.
+/// Largest number of lines in a chart, so that they do not hide one another.
 const SHOWN: usize = 8;
 
-/// A part of a page; none without advice.
+/// The section of the page; none where no run recorded advice.
 #[must_use]
 pub(super) fn section(runs: &[RunAdvice]) -> Option<Section> {
     if runs.is_empty() {

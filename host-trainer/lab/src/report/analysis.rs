@@ -1,28 +1,27 @@
-//! What a study says: curves, scores, comparisons, times.
+//! The analysis of a study: curves, scores, comparisons and times.
 
 use super::curves::{Centre, CurvePoint, Scored, curve, decisions_to_reach, scores};
-use super::record::Score;
-use super::study::Study;
+use super::runs::{Score, Study};
 use crate::stats::statistics::{self, pooled, probability_of_improvement, share_above};
 use crate::stats::{Bootstrap, Estimate};
 use anyhow::{Result, bail};
 
-/// How to look at a study.
+/// Options of an analysis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Heading.
     pub title: String,
-    /// Paragraphs under it, such as what a paper claims.
+    /// Paragraphs below the heading, such as the claim of a paper.
     pub intro: Vec<String>,
     /// The score.
     pub score: Score,
     /// The statistic over seeds.
     pub centre: Centre,
-    /// Compare at so many decisions; none: after each run's last update.
+    /// Number of decisions at which arms are compared; none: after the last update of each run.
     pub at: Option<u64>,
-    /// The arm that others are compared with; none: the first of PPO, else the first.
+    /// Name of the arm with which the others are compared; none: the first arm that is PPO, else the first.
     pub baseline: Option<String>,
-    /// Intervals.
+    /// Options of the intervals.
     pub bootstrap: Bootstrap,
 }
 
@@ -40,53 +39,53 @@ impl Default for Options {
     }
 }
 
-/// An arm on a task.
+/// The results of an arm on a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// Every seed.
+    /// The scores of the seeds.
     pub seeds: Vec<Scored>,
-    /// Their centre.
+    /// The statistic of these scores.
     pub centre: Estimate,
-    /// Centre of their averages over training.
+    /// The same statistic of the mean heights of the seeds' curves.
     pub average: f64,
-    /// The curve.
+    /// The learning curve.
     pub curve: Vec<CurvePoint>,
 }
 
-/// An arm's seconds on a task.
+/// The training times of an arm on a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Times {
-    /// Place of the task.
+    /// Index of the task.
     pub task: usize,
-    /// Place of the arm.
+    /// Index of the arm.
     pub arm: usize,
-    /// Seconds of 1000 decisions, by phase.
+    /// Seconds of each phase per 1000 decisions.
     pub phases: Vec<(String, f64)>,
-    /// Decisions a second, everything included.
+    /// Decisions per second of the whole training.
     pub rate: f64,
 }
 
-/// A study, looked at.
+/// A study with its results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
-    /// The runs.
+    /// The study.
     pub study: Study,
-    /// How they are looked at.
+    /// The options.
     pub options: Options,
     /// `[task][arm]`; none where an arm has no score on a task.
     pub results: Vec<Vec<Option<Outcome>>>,
-    /// Place of the baseline among the arms.
+    /// Index of the baseline among the arms.
     pub baseline: usize,
 }
 
-/// Thresholds of a performance profile.
+/// Number of thresholds of a performance profile.
 const THRESHOLDS: usize = 101;
 
 impl Analysis {
-    /// Looks at a study.
+    /// Analyses a study.
     ///
     /// # Errors
-    /// When there is no arm of the baseline's name, or no seed has come as far as `at`.
+    /// When no arm has the name of the baseline, or no seed has reached `at` decisions.
     pub fn new(mut study: Study, options: Options) -> Result<Self> {
         let baseline = match &options.baseline {
             Some(name) => {
@@ -98,7 +97,7 @@ impl Analysis {
                 found
             }
             None => {
-                let plain = |r: &super::record::Record| r.word("estimator.kind") == "single";
+                let plain = |r: &super::runs::Record| r.word("estimator.kind") == "single";
                 study.arms.iter().position(|arm| arm.records.iter().any(plain)).unwrap_or(0)
             }
         };
@@ -119,7 +118,7 @@ impl Analysis {
         };
         let results: Vec<_> = study.tasks.iter().map(look).collect();
         if results.iter().flatten().all(Option::is_none) {
-            bail!("no seed has come as far as {} decisions: lower --at", options.at.unwrap_or(0));
+            bail!("no seed has reached {} decisions: lower --at", options.at.unwrap_or(0));
         }
         for (task, arms) in study.tasks.iter().zip(&results) {
             let decisions =
@@ -135,7 +134,7 @@ impl Analysis {
         Ok(Self { study, options, results, baseline })
     }
 
-    /// Scores of an arm on tasks, `[task][seed]`.
+    /// The scores of an arm on some tasks, `[task][seed]`.
     fn scores(&self, arm: usize, tasks: &[usize]) -> Vec<Vec<f64>> {
         let of_task = |task: &usize| -> Vec<f64> {
             let result = self.results[*task][arm].iter();
@@ -144,20 +143,21 @@ impl Analysis {
         tasks.iter().map(of_task).collect()
     }
 
-    /// Places of the tasks on which all of some arms have scores.
+    /// Indices of the tasks on which all of these arms have scores.
     #[must_use]
     pub fn common(&self, arms: &[usize]) -> Vec<usize> {
         let all = |task: &usize| arms.iter().all(|arm| self.results[*task][*arm].is_some());
         (0..self.results.len()).filter(all).collect()
     }
 
-    /// Places of all arms.
+    /// Indices of all arms.
     #[must_use]
     pub fn arms(&self) -> Vec<usize> {
         (0..self.study.arms.len()).collect()
     }
 
-    /// Centre over the seeds of all common tasks, by arm; none with fewer than two such tasks.
+    /// The statistic over the seeds of all common tasks for each arm, and the number of these tasks; none with
+    /// fewer than two.
     #[must_use]
     pub fn overall(&self) -> Option<(usize, Vec<Estimate>)> {
         let tasks = self.common(&self.arms());
@@ -167,7 +167,7 @@ impl Analysis {
         (tasks.len() > 1).then(|| (tasks.len(), self.arms().into_iter().map(estimate).collect()))
     }
 
-    /// Performance profiles over the common tasks: thresholds, and by arm the shares above them.
+    /// Performance profiles over the common tasks: the thresholds, and for each arm the shares above them.
     #[must_use]
     pub fn profiles(&self) -> Option<(Vec<f64>, Vec<Vec<Estimate>>)> {
         let tasks = self.common(&self.arms());
@@ -176,7 +176,7 @@ impl Analysis {
         }
         let scores: Vec<_> = self.arms().into_iter().map(|arm| self.scores(arm, &tasks)).collect();
         let all = scores.iter().flatten().flatten();
-        // Returns of the Control Suite lie in 0 to 1000.
+        // Returns of the Control Suite are within 0 to 1000.
         let (low, high) = all.fold((0f64, 1000f64), |(low, high), s| (low.min(*s), high.max(*s)));
         let step = (high - low) / (THRESHOLDS - 1) as f64;
         let thresholds: Vec<f64> = (0..THRESHOLDS).map(|n| low + n as f64 * step).collect();
@@ -189,7 +189,8 @@ impl Analysis {
         Some((thresholds, profiles))
     }
 
-    /// Probability that an arm improves on another, over the tasks of both; none without such.
+    /// Probability of improvement of an arm over another one, on the tasks of both; none where they share no
+    /// task.
     #[must_use]
     pub fn improvement(&self, arm: usize, over: usize) -> Option<Estimate> {
         let tasks = self.common(&[arm, over]);
@@ -199,7 +200,7 @@ impl Analysis {
         })
     }
 
-    /// Decisions after which each arm's curve on a task first reaches the baseline's score.
+    /// The score of the baseline on a task, and the decisions after which the curve of each arm reaches it.
     #[must_use]
     pub fn to_reach_baseline(&self, task: usize) -> Option<(f64, Vec<Option<f64>>)> {
         let level = self.results[task][self.baseline].as_ref()?.centre.value;
@@ -207,14 +208,14 @@ impl Analysis {
         Some((level, self.results[task].iter().map(reach).collect()))
     }
 
-    /// Where the time goes.
+    /// The training times of all arms on all tasks.
     #[must_use]
     pub fn times(&self) -> Vec<Times> {
         let mut all = Vec::new();
         for (task, name) in self.study.tasks.iter().enumerate() {
             for (arm, records) in self.study.arms.iter().enumerate() {
                 let records: Vec<_> = records.of_task(name).filter(|r| r.seconds > 0.0).collect();
-                // A run of which a seed is left out still spent the time of all.
+                // A run spent the time of all its seeds, also of those that are left out.
                 let decisions: f64 = records.iter().map(|r| r.timed_decisions as f64).sum();
                 if decisions == 0.0 {
                     continue;

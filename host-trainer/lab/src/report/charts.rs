@@ -5,17 +5,17 @@ use crate::plot::{Axis, Kind, LineChart, Point, RowChart, Series};
 use crate::stats::Estimate;
 use daa_envs as task;
 
-/// Something to show.
+/// A chart of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chart {
-    /// Lines.
+    /// Lines with bands.
     Lines(LineChart),
-    /// Rows.
+    /// Rows of bars or dots.
     Rows(RowChart),
 }
 
 impl Chart {
-    /// The picture; see [`crate::plot`].
+    /// The chart as SVG, see [`crate::plot`].
     #[must_use]
     pub fn svg(&self, alone: bool) -> String {
         match self {
@@ -26,7 +26,7 @@ impl Chart {
 }
 
 impl Analysis {
-    /// Every chart, with a name for its file.
+    /// All charts with the names of their files.
     #[must_use]
     pub fn charts(&self) -> Vec<(String, Chart)> {
         let curves = (0..self.study.tasks.len()).map(|task| {
@@ -122,14 +122,14 @@ impl Analysis {
         })
     }
 
-    /// Probability of each arm's improvement on the baseline; none with a single arm.
+    /// Probability of improvement of each arm over the baseline; none with a single arm.
     #[must_use]
     pub fn improvements(&self) -> Option<RowChart> {
         let name = &self.study.arms.get(self.baseline)?.name;
         let others = self.arms().into_iter().filter(|arm| *arm != self.baseline);
         let row = |arm: usize| {
             let estimate = self.improvement(arm, self.baseline)?;
-            // In its own colour: the others have nothing in this row.
+            // The row has a value in the series of this arm only.
             let values = self.arms().into_iter().map(|other| (other == arm).then_some(estimate));
             Some((self.study.arms[arm].name.clone(), values.collect()))
         };
@@ -144,7 +144,7 @@ impl Analysis {
         })
     }
 
-    /// Seconds of 1000 decisions by phase; none where no run says.
+    /// Seconds per 1000 decisions by phase; none where no run recorded times.
     #[must_use]
     pub fn time_chart(&self) -> Option<RowChart> {
         let times = self.times();
@@ -171,7 +171,7 @@ impl Analysis {
         })
     }
 
-    /// Task and arm, as far as there are several.
+    /// Names of task and arm, each where there are several.
     #[must_use]
     pub fn place_name(&self, task: usize, arm: usize) -> String {
         let (task, arm) = (&self.study.tasks[task], &self.study.arms[arm].name);
@@ -187,7 +187,7 @@ fn lowest(estimate: Estimate) -> f64 {
     estimate.interval.map_or(estimate.value, |[low, _]| low)
 }
 
-/// The published returns to draw beside curves: the papers' own two methods.
+/// Published returns that are drawn beside the curves: those of the two methods of the papers.
 fn published(name: &str) -> Vec<(f64, String)> {
     let Ok(task) = task::find(name) else { return Vec::new() };
     let references = task.references().iter().filter(|r| ["PPO", "DAA"].contains(&r.method));

@@ -1,12 +1,11 @@
-//! `host-trainer report`.
+//! A whole report: the page and the other files that are asked for, and the final scores on standard output.
 
 use super::advice;
 use super::analysis::{Analysis, Options};
 use super::curves::Centre;
 use super::events::write_events;
 use super::pictures;
-use super::record::Score;
-use super::study::{Source, Study};
+use super::runs::{Score, Source, Study};
 use super::tables::with_interval;
 use crate::stats::Bootstrap;
 use anyhow::{Context, Result, bail};
@@ -15,92 +14,79 @@ use daa_envs::output;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Arguments of `host-trainer report`.
-#[derive(clap::Args, Debug)]
-pub struct Args {
-    /// Run directories, or folders that hold some, finished or not; NAME=PATH calls them NAME,
-    /// otherwise runs are put together and named by their configuration
-    #[arg(value_name = "[NAME=]RUN|DIR", required = true)]
+/// The runs of a report, and the files to write.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Runs, and the names of their arms.
     pub sources: Vec<Source>,
-    /// The page [default: report.html, unless another file is asked for]
-    #[arg(short, long, value_name = "FILE")]
+    /// HTML page; none: `report.html`, unless another file is asked for.
     pub output: Option<PathBuf>,
-    /// Every chart as an SVG of its own
-    #[arg(long, value_name = "DIR")]
+    /// Folder for an SVG file of each chart.
     pub svg: Option<PathBuf>,
-    /// Points of the curves and final scores with their intervals
-    #[arg(long, value_name = "FILE")]
+    /// CSV file of the curves and final scores.
     pub csv: Option<PathBuf>,
-    /// The tables
-    #[arg(long, value_name = "FILE")]
+    /// Markdown file of the tables.
     pub markdown: Option<PathBuf>,
-    /// Everything in metrics.csv as TensorBoard's event files: tensorboard --logdir DIR
-    #[arg(long, value_name = "DIR")]
+    /// Folder for TensorBoard event files of all metrics.
     pub tensorboard: Option<PathBuf>,
-    /// Heading
-    #[arg(long, default_value = "Runs")]
+    /// Heading.
     pub title: String,
-    /// Which return is the score
-    #[arg(long, value_enum, default_value_t)]
+    /// Return that is the score.
     pub score: Score,
-    /// Statistic over seeds
-    #[arg(long, value_enum, default_value_t)]
+    /// Statistic over seeds.
     pub centre: Centre,
-    /// Compare at so many decisions instead of after the last update
-    #[arg(long, value_name = "DECISIONS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Number of decisions at which arms are compared; none: after the last update.
     pub at: Option<u64>,
-    /// The arm that the others are compared with [default: the first of PPO]
-    #[arg(long, value_name = "NAME")]
+    /// Name of the arm with which the others are compared; none: the first arm that is PPO.
     pub baseline: Option<String>,
-    /// Draw a policy of each arm and task at work (kept in the run directory as policy.gif)
-    #[arg(long)]
+    /// Whether the page shows an animation of each arm and task.
     pub pictures: bool,
-    /// Bootstrap resamples
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    /// Number of bootstrap resamples.
     pub resamples: u32,
 }
 
-/// Writes what is asked for and prints the final scores.
+/// Writes the files that are asked for and prints the final scores.
 ///
 /// # Errors
-/// One line: a source that holds no run, a file that cannot be read or written.
-pub fn report(args: &Args) -> Result<()> {
-    for file in [&args.output, &args.csv, &args.markdown].into_iter().flatten() {
+/// One line: a source without a run, or a file that cannot be read or written.
+pub fn report(request: &Request) -> Result<()> {
+    for file in [&request.output, &request.csv, &request.markdown].into_iter().flatten() {
         check_folder(file)?;
     }
-    let study = Study::read(&args.sources, args.score)?;
+    let study = Study::read(&request.sources, request.score)?;
     let options = Options {
-        title: args.title.clone(),
+        title: request.title.clone(),
         intro: Vec::new(),
-        score: args.score,
-        centre: args.centre,
-        at: args.at,
-        baseline: args.baseline.clone(),
-        bootstrap: Bootstrap { resamples: args.resamples as usize, ..Bootstrap::default() },
+        score: request.score,
+        centre: request.centre,
+        at: request.at,
+        baseline: request.baseline.clone(),
+        bootstrap: Bootstrap { resamples: request.resamples as usize, ..Bootstrap::default() },
     };
     let analysis = Analysis::new(study, options)?;
     let mut written: Vec<PathBuf> = Vec::new();
-    if let Some(folder) = &args.svg {
+    if let Some(folder) = &request.svg {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         for (name, chart) in analysis.charts() {
             written.push(write(&folder.join(file_name(&name)), &chart.svg(true))?);
         }
     }
-    if let Some(file) = &args.csv {
+    if let Some(file) = &request.csv {
         written.push(write(file, &analysis.csv())?);
     }
-    if let Some(file) = &args.markdown {
+    if let Some(file) = &request.markdown {
         written.push(write(file, &analysis.markdown())?);
     }
-    if let Some(folder) = &args.tensorboard {
-        written.extend(write_events(&args.sources, folder)?);
+    if let Some(folder) = &request.tensorboard {
+        written.extend(write_events(&request.sources, folder)?);
     }
     let advice = advice::collect(&analysis.study)?;
-    let other =
-        [&args.svg, &args.csv, &args.markdown, &args.tensorboard].into_iter().any(Option::is_some);
-    let page = args.output.clone().or_else(|| (!other).then(|| PathBuf::from("report.html")));
+    let other = [&request.svg, &request.csv, &request.markdown, &request.tensorboard]
+        .into_iter()
+        .any(Option::is_some);
+    let page = request.output.clone().or_else(|| (!other).then(|| PathBuf::from("report.html")));
     if let Some(file) = &page {
-        let pictures = pictures::collect(&analysis.study, args.pictures)?;
+        let pictures = pictures::collect(&analysis.study, request.pictures)?;
         written.push(write(file, &analysis.html(&pictures, advice::section(&advice).as_slice()))?);
     }
     for note in &analysis.study.notes {
@@ -129,13 +115,13 @@ fn write(file: &Path, text: &str) -> Result<PathBuf> {
     Ok(file.to_owned())
 }
 
-/// A chart's file; a task of one's own may be called anything.
+/// File name of a chart. Tasks of users may have any name.
 fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     format!("{}.svg", name.chars().map(plain).collect::<String>())
 }
 
-/// Fails before the work, not after it, where a file has no place.
+/// Checks that the folder of a file exists, so that a mistake is found before the work.
 fn check_folder(file: &Path) -> Result<()> {
     match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => {

@@ -1,12 +1,11 @@
-//! Learning curves over seeds, and the scores that are compared.
+//! Learning curves over seeds, and the scores of the seeds.
 //!
 //! | symbol | meaning |
 //! |---|---|
-//! | decisions | of each seed, from the start of training |
+//! | decisions | number of decisions of each seed since the start of training |
 //! | centre | the statistic over seeds: [`Centre`] |
 
-use super::record::SeedRecord;
-use super::study::Arm;
+use super::runs::{Arm, SeedRecord};
 use crate::stats::statistics::{self, average};
 use crate::stats::{Bootstrap, Estimate};
 
@@ -21,7 +20,7 @@ pub enum Centre {
 }
 
 impl Centre {
-    /// Of some values.
+    /// The statistic of some values.
     #[must_use]
     pub fn of(self, values: &[f64]) -> f64 {
         match self {
@@ -30,7 +29,7 @@ impl Centre {
         }
     }
 
-    /// In a word.
+    /// Short name.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -39,7 +38,7 @@ impl Centre {
         }
     }
 
-    /// Of one task's seeds, with its interval.
+    /// The statistic of the seeds of one task, with its interval.
     #[must_use]
     pub fn estimate(self, bootstrap: &Bootstrap, values: &[f64]) -> Estimate {
         if values.is_empty() {
@@ -54,14 +53,14 @@ impl Centre {
 pub struct CurvePoint {
     /// Decisions of each seed.
     pub decisions: f64,
-    /// The score of every seed that got here.
+    /// The scores of the seeds that reached these decisions.
     pub scores: Vec<f64>,
-    /// Their centre.
+    /// The statistic of these scores.
     pub estimate: Estimate,
 }
 
-/// Aligns seeds' curves on decisions: at every moment at which one of them has a score, each of them
-/// is read off, linearly between its own scores, never before its first nor after its last.
+/// Aligns the curves of seeds on common decisions. Wherever one curve has a score, every curve is interpolated
+/// linearly, but not before its first score nor after its last.
 #[must_use]
 pub fn align(seeds: &[&SeedRecord]) -> Vec<(f64, Vec<f64>)> {
     let mut moments: Vec<f64> =
@@ -72,7 +71,7 @@ pub fn align(seeds: &[&SeedRecord]) -> Vec<(f64, Vec<f64>)> {
     moments.into_iter().map(|x| (x, scores(x))).collect()
 }
 
-/// Height of a curve at `x`, within it.
+/// Height of a curve at `x`; none outside of the curve.
 fn read_off(curve: &[(f64, f64)], x: f64) -> Option<f64> {
     let after = curve.partition_point(|(at, _)| *at < x);
     let (right, value) = *curve.get(after)?;
@@ -83,7 +82,7 @@ fn read_off(curve: &[(f64, f64)], x: f64) -> Option<f64> {
     Some(before + (x - left) / (right - left) * (value - before))
 }
 
-/// An arm's curve on a task.
+/// The learning curve of an arm on a task.
 #[must_use]
 pub fn curve(arm: &Arm, task: &str, centre: Centre, bootstrap: &Bootstrap) -> Vec<CurvePoint> {
     let seeds: Vec<&SeedRecord> = arm.of_task(task).flat_map(|record| &record.seeds).collect();
@@ -96,21 +95,21 @@ pub fn curve(arm: &Arm, task: &str, centre: Centre, bootstrap: &Bootstrap) -> Ve
         .collect()
 }
 
-/// A seed's score and where it stands.
+/// The score of a seed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
     /// The seed.
     pub seed: u64,
-    /// Decisions until then.
+    /// Decisions after which the seed has this score.
     pub decisions: f64,
     /// The score.
     pub score: f64,
-    /// Mean height of the curve until then.
+    /// Mean height of the seed's curve until then.
     pub average: f64,
 }
 
-/// The scores of an arm's seeds on a task: after the last update, or, with `at`, read off the curve
-/// at that many decisions (seeds that did not get so far have none).
+/// The scores of the seeds of an arm on a task: after the last update, or, with `at`, interpolated at this
+/// number of decisions. Seeds that did not reach it are left out.
 #[must_use]
 pub fn scores(arm: &Arm, task: &str, at: Option<f64>) -> Vec<Scored> {
     let seeds = arm.of_task(task).flat_map(|record| &record.seeds);
@@ -127,8 +126,8 @@ pub fn scores(arm: &Arm, task: &str, at: Option<f64>) -> Vec<Scored> {
     seeds.filter_map(scored).collect()
 }
 
-/// Decisions after which a curve first reaches a level, linearly between its points; none where it
-/// does not. A curve that begins above it reaches it at its first point.
+/// Decisions after which a curve first reaches a level, interpolated linearly; none where it does not reach it.
+/// A curve that begins above the level reaches it at its first point.
 #[must_use]
 pub fn decisions_to_reach(curve: &[CurvePoint], level: f64) -> Option<f64> {
     let place = curve.iter().position(|point| point.estimate.value >= level)?;

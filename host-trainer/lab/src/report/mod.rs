@@ -1,12 +1,13 @@
-//! What came out of runs: statistics over seeds, charts, one page. `host-trainer report`.
+//! Reports of runs: statistics over seeds, charts and tables, as one HTML page. `host-trainer report`.
 //!
 //! | file | what |
 //! |---|---|
-//! | `record`, `metrics_file` | a run directory |
-//! | `study`, `naming` | runs put together into arms |
+//! | `runs` | run directories, grouped into arms |
 //! | `curves`, `analysis` | curves over seeds, scores, comparisons, times |
+//! | `advice` | the advice on more actions or more states |
 //! | `events` | TensorBoard's event files |
-//! | `charts`, `tables`, `table`, `text`, `page`, `pictures` | what is shown, and as what |
+//! | `charts`, `tables`, `table`, `text`, `page`, `pictures` | the parts of a report, and its file formats |
+//! | `command` | a whole report |
 //!
 //! The interquartile mean of some seeds with its 95 % interval, and a chart of it:
 //!
@@ -28,11 +29,11 @@
 //!     kind: Kind::Bars,
 //!     marks: vec![736.0],
 //! };
-//! let file = chart.svg(true); // Of its own; svg(false) for a page that has plot::style.
+//! let file = chart.svg(true); // A file by itself; svg(false) is for a page with plot::style.
 //! assert!(file.starts_with("<svg") && file.contains("prefers-color-scheme"));
 //! ```
 //!
-//! Whole reports, with words and sections of one's own:
+//! A whole report, with additional paragraphs and sections:
 //!
 //! ```no_run
 //! use daa_lab::plot;
@@ -58,23 +59,19 @@ mod charts;
 mod command;
 pub mod curves;
 mod events;
-mod metrics_file;
-mod naming;
 mod page;
 mod pictures;
-mod record;
-mod study;
+mod runs;
 mod table;
 mod tables;
 mod text;
 
 pub use analysis::{Analysis, Options, Outcome, Times};
 pub use charts::Chart;
-pub use command::{Args, report};
+pub use command::{Request, report};
 pub use curves::Centre;
 pub use events::write_events;
 pub use page::Section;
 pub use pictures::{Picture, collect as pictures};
-pub use record::{Record, Score, SeedRecord};
-pub use study::{Arm, Source, Study};
+pub use runs::{Arm, Record, Score, SeedRecord, Source, Study};
 pub use table::{Cell, Table};

@@ -1,16 +1,16 @@
-//! An analysis as one page that needs nothing else: no script, no file beside it, no network.
+//! An analysis as one HTML page without scripts, other files or network access.
 
 use super::analysis::Analysis;
 use super::pictures::Picture;
 use super::text::{reading, tables};
 use crate::plot::{escape, style};
 
-/// A section that somebody else adds.
+/// An additional section of the page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Section {
-    /// Its heading.
+    /// Heading.
     pub heading: String,
-    /// Its HTML, escaped where it holds names.
+    /// HTML text, in which names are escaped.
     pub html: String,
 }
 
@@ -83,7 +83,7 @@ impl Analysis {
                 }
                 _ => page.add(heading, &html),
             }
-            // After the differences, or in their place: every report says what was run.
+            // The configuration follows the differences, or replaces them where there are none.
             if heading == "Runs" {
                 page.fold("What all runs have in common", &self.common_table().html());
             }
@@ -151,7 +151,7 @@ impl Page {
         ));
     }
 
-    /// Something under the last section that is there for those who open it.
+    /// A part of the last section that readers can open.
     fn fold(&mut self, summary: &str, html: &str) {
         self.body.push_str(&format!(
             "<details><summary>{}</summary>\n{html}</details>\n",

@@ -1,7 +1,6 @@
-//! Pictures of policies at work, for a page that carries everything in itself.
+//! Pictures and animations of policies, encoded for a page without other files.
 
-use super::record::Record;
-use super::study::Study;
+use super::runs::{Record, Study};
 use crate::render;
 use anyhow::{Context, Result};
 use daa_envs as task;
@@ -10,23 +9,23 @@ use daa_formats::image::{AlignedImage, agent_of};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A picture and what is on it.
+/// A picture with its caption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// Task and arm.
+    /// Names of task and arm.
     pub caption: String,
-    /// The picture itself, as a `data:` address.
+    /// The picture as a `data:` address.
     pub address: String,
 }
 
-/// A page of many larger ones would be slow to open.
+/// Largest picture in bytes: a page with many larger ones would open slowly.
 const LARGEST: u64 = 4 << 20;
 
 /// Name of the animation that is kept in a run directory.
 const NAME: &str = "policy.gif";
 
-/// One picture for each arm and task of which a run has one; `make` draws those that are missing, or
-/// older than their policy, from `policy.daa`, and leaves them in the run directories.
+/// A picture for each arm and task whose runs have one. With `make`, pictures that are missing or older than
+/// the policy are drawn from `policy.daa` and kept in the run directories.
 ///
 /// # Errors
 /// When a picture cannot be drawn or read.
@@ -80,19 +79,12 @@ fn draw(record: &Record) -> Result<()> {
     let image = file.open().with_context(|| policy.display().to_string())?;
     let task = task::find_near(image.passport().task, &policy)?;
     let repeat = daa_formats::image::action_repeat(&image, task)?;
-    let arguments = render::Args {
-        what: policy.clone(),
-        output,
-        episodes: 1,
-        seed: 1,
-        width: 208,
-        height: 156,
-        frames: Some(40),
-    };
-    render::render(&agent_of(&image), task, repeat, &arguments)
+    let options =
+        render::Options { output, episodes: 1, seed: 1, width: 208, height: 156, frames: Some(40) };
+    render::render(&agent_of(&image), task, repeat, &options)
 }
 
-/// RFC 4648.
+/// Base64 by RFC 4648.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

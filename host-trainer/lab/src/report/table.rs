@@ -1,13 +1,13 @@
-//! A table, for HTML and for Markdown.
+//! Tables as HTML and as Markdown.
 
 use crate::plot::escape;
 
-/// A cell.
+/// A cell of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    /// What it says.
+    /// Text.
     pub text: String,
-    /// Whether it is the best of its row.
+    /// Whether the cell is the best of its row.
     pub best: bool,
 }
 
@@ -22,21 +22,21 @@ impl<T: Into<String>> From<T> for Cell {
 pub struct Table {
     /// Names of the columns.
     pub head: Vec<String>,
-    /// The rows, each as long as the head.
+    /// The rows; each has a cell for every column.
     pub rows: Vec<Vec<Cell>>,
-    /// Columns of words, from the left.
+    /// Number of columns with words, from the left.
     pub names: usize,
 }
 
 impl Table {
-    /// An empty one.
+    /// A table without rows.
     #[must_use]
     pub fn new(names: usize, head: &[&str]) -> Self {
         let head = head.iter().map(|name| (*name).to_owned()).collect();
         Self { head, rows: Vec::new(), names }
     }
 
-    /// As HTML.
+    /// The table as HTML.
     #[must_use]
     pub fn html(&self) -> String {
         let align = |column: usize| if column < self.names { "" } else { " class=\"n\"" };
@@ -58,7 +58,7 @@ impl Table {
         text
     }
 
-    /// As GitHub's Markdown.
+    /// The table as GitHub's Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -79,7 +79,7 @@ impl Table {
     }
 }
 
-/// Text that Markdown takes as text, within a line of a table.
+/// A text with the special characters of Markdown tables escaped.
 #[must_use]
 pub(super) fn escape_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -1,13 +1,13 @@
 //! The tables of an analysis.
 
 use super::analysis::Analysis;
-use super::naming::shown;
+use super::runs::shown;
 use super::table::{Cell, Table};
 use crate::stats::Estimate;
 use daa_envs::{self as task, Reference};
 use daa_trainer::number::number;
 
-/// Methods of the papers, in the words of [`Reference`].
+/// The methods of the papers by their names in [`Reference`].
 const PAPERS: [&str; 4] = ["PPO", "DAA", "states", "QAA"];
 
 /// A number of decisions in a few characters.
@@ -35,7 +35,7 @@ pub(super) fn with_interval(estimate: Estimate) -> String {
 }
 
 impl Analysis {
-    /// Final scores by task and arm, beside what others have published.
+    /// Final scores by task and arm, beside published scores.
     #[must_use]
     pub fn score_table(&self) -> Table {
         let known = |name: &String| task::find(name).map_or(&[][..], task::Task::references);
@@ -70,7 +70,7 @@ impl Analysis {
         table
     }
 
-    /// The same with everything that is known of each.
+    /// All statistics of the final scores.
     #[must_use]
     pub fn detail_table(&self) -> Table {
         let centre = format!("{} [95 % interval]", self.options.centre.word());
@@ -111,7 +111,7 @@ impl Analysis {
         table
     }
 
-    /// Probability that the arm of a row improves on that of a column; none with a single arm.
+    /// Probability of improvement of the arm of each row over the arm of each column; none with a single arm.
     #[must_use]
     pub fn improvement_table(&self) -> Option<Table> {
         let names = || self.study.arms.iter().map(|arm| arm.name.as_str());
@@ -128,7 +128,7 @@ impl Analysis {
         (self.study.arms.len() > 1).then_some(table)
     }
 
-    /// Decisions until the baseline's score; none with a single arm.
+    /// Decisions until the score of the baseline is reached; none with a single arm.
     #[must_use]
     pub fn speed_table(&self) -> Option<Table> {
         let name = &self.study.arms.get(self.baseline)?.name;
@@ -156,7 +156,7 @@ impl Analysis {
         (!others.is_empty() && !table.rows.is_empty()).then_some(table)
     }
 
-    /// Times by phase.
+    /// Training times by phase.
     #[must_use]
     pub fn time_table(&self) -> Option<Table> {
         let chart = self.time_chart()?;
@@ -170,14 +170,14 @@ impl Analysis {
         Some(table)
     }
 
-    /// Keys in which arms differ; none where they do not.
+    /// Options in which the arms differ; none where they do not.
     #[must_use]
     pub fn difference_table(&self) -> Option<Table> {
         let mut table = Table::new(1 + self.study.arms.len(), &["key"]);
         table.head.extend(self.study.arms.iter().map(|arm| arm.name.clone()));
         for key in &self.study.differences {
-            let value = |arm: &super::study::Arm| -> Cell {
-                let of = |record: &super::record::Record| record.config.get(key).map(shown);
+            let value = |arm: &super::runs::Arm| -> Cell {
+                let of = |record: &super::runs::Record| record.config.get(key).map(shown);
                 let mut values: Vec<_> = arm.records.iter().filter_map(of).collect();
                 values.dedup();
                 values.join(", ").into()
@@ -188,7 +188,7 @@ impl Analysis {
         (!table.rows.is_empty()).then_some(table)
     }
 
-    /// What all arms have in common.
+    /// Options that all arms share.
     #[must_use]
     pub fn common_table(&self) -> Table {
         let mut table = Table::new(2, &["key", "value"]);
@@ -201,7 +201,7 @@ impl Analysis {
         table
     }
 
-    /// The runs behind it all.
+    /// The runs of the report.
     #[must_use]
     pub fn run_table(&self) -> Table {
         let mut table =
@@ -225,7 +225,7 @@ impl Analysis {
     }
 }
 
-/// Cells of one row's arms, the highest marked where there are several.
+/// Cells for the arms of one row; the highest value is marked where there are several.
 fn scored(estimates: &[Option<Estimate>]) -> Vec<Cell> {
     let values = || estimates.iter().flatten().map(|estimate| estimate.value);
     let highest = values().fold(f64::NEG_INFINITY, f64::max);
@@ -239,7 +239,7 @@ fn scored(estimates: &[Option<Estimate>]) -> Vec<Cell> {
     estimates.iter().map(cell).collect()
 }
 
-/// Best, average in parentheses, and after how many decisions if not a million.
+/// The best return, the average in parentheses, and the number of decisions where it is not a million.
 fn published(reference: &Reference) -> String {
     let average = reference.average.map(|average| format!(" ({})", number(average)));
     let moment = match reference.decisions {

@@ -3,9 +3,10 @@
 use super::analysis::Analysis;
 use super::curves::Centre;
 use super::table::{Table, escape_markdown};
+use crate::csv_file;
 use crate::stats::Estimate;
 
-/// What the numbers are.
+/// Paragraphs that explain the numbers.
 pub(super) fn reading(analysis: &Analysis) -> Vec<String> {
     let options = &analysis.options;
     let moment = match options.at {
@@ -30,10 +31,10 @@ pub(super) fn reading(analysis: &Analysis) -> Vec<String> {
     ]
 }
 
-/// A table under its heading.
+/// A heading and its table.
 pub(super) type Headed = (&'static str, Table);
 
-/// The tables of a report, in order.
+/// The tables of a report in their order.
 pub(super) fn tables(analysis: &Analysis) -> Vec<Headed> {
     let some = [
         ("Final scores", Some(analysis.score_table())),
@@ -69,28 +70,27 @@ impl Analysis {
         text
     }
 
-    /// Every point of the curves, and the final scores, as CSV.
+    /// The points of all curves and the final scores as CSV.
     #[must_use]
     pub fn csv(&self) -> String {
-        let mut text = String::from(
-            "what,task,method,decisions,seeds,iqm,iqm_low,iqm_high,mean,mean_low,mean_high,lowest,highest\n",
-        );
+        let mut lines = vec![CSV_COLUMNS.map(str::to_owned).to_vec()];
         for (task, outcomes) in self.study.tasks.iter().zip(&self.results) {
             for (arm, outcome) in self.study.arms.iter().zip(outcomes) {
                 let Some(outcome) = outcome else { continue };
                 let mut line = |what: &str, decisions: f64, scores: &[f64]| {
-                    let place = [task, &arm.name].map(|name| quoted(name)).join(",");
-                    text.push_str(&format!("{what},{place},{decisions},{}", scores.len()));
+                    let mut cells = vec![what.to_owned(), task.clone(), arm.name.clone()];
+                    cells.extend([decisions.to_string(), scores.len().to_string()]);
                     for centre in [Centre::Iqm, Centre::Mean] {
                         let Estimate { value, interval } =
                             centre.estimate(&self.options.bootstrap, scores);
                         let ends = interval.map(|ends| ends.map(|end| end.to_string()));
-                        let [low, high] = ends.unwrap_or_default();
-                        text.push_str(&format!(",{value},{low},{high}"));
+                        cells.push(value.to_string());
+                        cells.extend(ends.unwrap_or_default());
                     }
                     let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
                     let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    text.push_str(&format!(",{lowest},{highest}\n"));
+                    cells.extend([lowest.to_string(), highest.to_string()]);
+                    lines.push(cells);
                 };
                 for point in &outcome.curve {
                     line("curve", point.decisions, &point.scores);
@@ -99,27 +99,22 @@ impl Analysis {
                 line("final", outcome.decisions()[1], &scores);
             }
         }
-        text
+        csv_file::text(&lines)
     }
 }
 
-/// A cell of CSV (RFC 4180).
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    } else {
-        name.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_with_commas_stay_one_cell() {
-        assert_eq!(quoted("DAA-PPO, N = 4"), "\"DAA-PPO, N = 4\"");
-        assert_eq!(quoted("a \"b\""), "\"a \"\"b\"\"\"");
-        assert_eq!(quoted("plain"), "plain");
-    }
-}
+const CSV_COLUMNS: [&str; 13] = [
+    "what",
+    "task",
+    "method",
+    "decisions",
+    "seeds",
+    "iqm",
+    "iqm_low",
+    "iqm_high",
+    "mean",
+    "mean_low",
+    "mean_high",
+    "lowest",
+    "highest",
+];

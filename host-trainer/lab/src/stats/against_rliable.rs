@@ -1,5 +1,5 @@
-//! The statistics held against Python's `rliable` on the same scores (`tools/rliable_reference.py`
-//! makes `rliable.json`).
+//! Comparison with the statistics of Python's `rliable` on the same scores (`tools/rliable_reference.py` writes
+//! `rliable.json`).
 
 use super::bootstrap::{Bootstrap, Estimate};
 use super::statistics::{area, iqm, mean, pooled, probability_of_improvement, share_above};
@@ -21,13 +21,14 @@ fn rows(value: &Value) -> Scores {
 
 const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 10_000, seed: 1 };
 
-/// A point estimate to rounding.
+/// Checks that two point estimates are equal apart from rounding.
 fn same(ours: f64, theirs: &Value) {
     let theirs = theirs.as_f64().unwrap();
     assert!((ours - theirs).abs() < 1e-9, "{ours} and rliable's {theirs}");
 }
 
-/// Whether an interval's ends lie within 6 % of its length of rliable's: both are drawn.
+/// Whether both ends of an interval are at most 6 % of its length from those of rliable. Both intervals are
+/// computed from random draws.
 fn close(ours: Estimate, theirs: &[f64]) -> bool {
     let tolerance = 0.06 * (theirs[1] - theirs[0]);
     let ours = ours.interval.unwrap();
@@ -44,7 +45,7 @@ fn aggregates_are_those_of_rliable() {
             same(estimate.value, &reference[format!("{name}_{what}")]);
             let theirs = numbers(&reference[format!("{name}_{what}_interval")]);
             assert!(close(estimate, &theirs), "{name} {what}: {estimate:?}, rliable {theirs:?}");
-            // The control: without strata the interval is another one.
+            // The control: without strata the interval differs.
             let pool = [scores.concat()];
             let unstratified = BOOTSTRAP.estimate(&pool, |scores| pooled(scores, statistic));
             assert!(!close(unstratified, &theirs), "{name} {what}: strata change nothing");
@@ -72,7 +73,7 @@ fn profiles_are_those_of_rliable() {
         assert_eq!((estimates.len(), theirs.len(), intervals.len()), (9, 9, 9));
         for ((estimate, theirs), interval) in estimates.iter().zip(theirs).zip(&intervals) {
             same(estimate.value, theirs);
-            // Shares move in steps of 1/63: an end may fall on the step beside rliable's.
+            // Shares are multiples of 1/63: an end may be the neighbouring multiple of rliable's end.
             let ends = estimate.interval.unwrap();
             let near = ends.iter().zip(interval).all(|(a, b)| (a - b).abs() < 1.01 / 63.0);
             assert!(near, "{name}: {ends:?}, rliable {interval:?}");
@@ -90,7 +91,7 @@ fn the_probability_of_improvement_is_that_of_rliable() {
     assert!(close(estimate, &interval), "{estimate:?}, rliable {interval:?}");
     let few: Scores = ours.iter().map(|seeds| seeds[..4].to_vec()).collect();
     same(probability_of_improvement(&few, &theirs), &reference["uneven_improvement"]);
-    // The control: ties counted as nothing, or as wins, give another number.
+    // The control: ties that count as losses, or as wins, give another number.
     let share = |won: fn(f64, f64) -> bool| {
         let tasks = ours.iter().zip(&theirs).map(|(a, b)| {
             let wins = a.iter().flat_map(|a| b.iter().map(move |b| won(*a, *b)));

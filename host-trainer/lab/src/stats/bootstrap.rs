@@ -5,20 +5,20 @@
 //! |---|---|---|
 //! | scores | `[K][S_k]` | one score for each of the `S_k` seeds of each of the `K` tasks |
 //!
-//! What varies from one training to the next is the seed; the tasks are the ones there are. So a
-//! resample draws, for each task by itself, as many of its seeds as it has, with replacement.
+//! Runs of the same training differ in their seeds, while the tasks are fixed. So a resample draws as many
+//! seeds of each task as the task has, with replacement.
 
 use super::statistics::quantile;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// A number and how sure it is.
+/// A statistic with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// The statistic of the scores themselves.
+    /// The statistic of the whole sample.
     pub value: f64,
-    /// Where 95 % of the resamples' statistics lie; none where no task has two seeds.
+    /// The lower and the upper end of the interval; none where the sample is too small for one.
     pub interval: Option<[f64; 2]>,
 }
 
@@ -28,9 +28,29 @@ impl Estimate {
     pub fn exact(value: f64) -> Self {
         Self { value, interval: None }
     }
+
+    /// Both ends of the interval; twice the value where there is none.
+    #[must_use]
+    pub fn ends(&self) -> [f64; 2] {
+        self.interval.unwrap_or([self.value; 2])
+    }
+
+    /// Whether a value lies within the interval.
+    #[must_use]
+    pub fn contains(&self, value: f64) -> bool {
+        let [low, high] = self.ends();
+        (low..=high).contains(&value)
+    }
+
+    /// Half the length of the interval.
+    #[must_use]
+    pub fn half_width(&self) -> f64 {
+        let [low, high] = self.ends();
+        (high - low) / 2.0
+    }
 }
 
-/// How to resample. The same scores give the same intervals, always.
+/// Options of the resampling. The same scores always give the same intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
     /// Number of resamples.
@@ -40,20 +60,20 @@ pub struct Bootstrap {
 }
 
 impl Default for Bootstrap {
-    /// 2000 resamples: they leave an end of an interval uncertain by some 3 % of its length.
+    /// 2000 resamples, which leave an uncertainty of about 3 % of its length in each end of an interval.
     fn default() -> Self {
         Self { resamples: 2000, seed: 1 }
     }
 }
 
-/// Share of resamples within an interval.
+/// Share of the resamples that lie within an interval.
 const LEVEL: f64 = 0.95;
 
 impl Bootstrap {
     /// A statistic of scores with its interval.
     ///
     /// ```
-    /// use daa_lab::report::{Bootstrap, statistics::{iqm, pooled}};
+    /// use daa_lab::stats::{Bootstrap, statistics::{iqm, pooled}};
     /// let scores = [vec![1.0, 2.0, 3.0, 4.0, 90.0], vec![2.0, 2.5, 3.0]];
     /// let estimate = Bootstrap::default().estimate(&scores, |scores| pooled(scores, iqm));
     /// assert_eq!(estimate.value, (2.0 + 2.5 + 3.0 + 3.0) / 4.0);
@@ -69,7 +89,7 @@ impl Bootstrap {
         self.estimate_pair(scores, &[], |scores, _| statistic(scores))
     }
 
-    /// A statistic of two methods' scores, both resampled, each by itself.
+    /// A statistic of the scores of two methods, which are resampled independently.
     #[must_use]
     pub fn estimate_pair(
         &self,
@@ -82,8 +102,8 @@ impl Bootstrap {
         estimates.first().copied().unwrap_or(Estimate::exact(f64::NAN))
     }
 
-    /// Several statistics of the same scores, such as the points of a profile; the resamples are
-    /// common to all of them.
+    /// Several statistics of the same scores, such as the points of a profile, computed from the same
+    /// resamples.
     #[must_use]
     pub fn estimates(
         &self,
@@ -121,7 +141,7 @@ impl Bootstrap {
     }
 }
 
-/// Draws as many of each task's seeds as there are, with replacement.
+/// Draws seeds of each task with replacement, as many as the task has.
 fn resample(random: &mut ChaCha8Rng, scores: &[Vec<f64>], drawn: &mut [Vec<f64>]) {
     for (seeds, drawn) in scores.iter().zip(drawn) {
         for slot in drawn.iter_mut() {
@@ -144,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_mean_is_that_of_the_normal_distribution() {
-        // 0..=99: deviation of the population sqrt((100^2 - 1) / 12) = 28.866, of the mean 2.8866.
+        // 0..=99: standard deviation of the population sqrt((100^2 - 1) / 12) = 28.866, of the mean 2.8866.
         let scores = [(0..100).map(f64::from).collect::<Vec<_>>()];
         let bootstrap = Bootstrap { resamples: 20_000, seed: 3 };
         let [low, high] = bootstrap.estimate(&scores, |s| pooled(s, mean)).interval.unwrap();
@@ -154,7 +174,8 @@ mod tests {
 
     #[test]
     fn seeds_are_resampled_within_their_task() {
-        // Two tasks far apart, no spread within: nothing varies. Pooled, it would.
+        // Two tasks with very different scores and equal scores within each: resamples do not vary, while
+        // resamples of the pooled scores do.
         let scores = [vec![0.0; 5], vec![1000.0; 5]];
         let within = Bootstrap::default().estimate(&scores, |s| pooled(s, mean));
         assert_eq!(within.interval, Some([500.0, 500.0]));

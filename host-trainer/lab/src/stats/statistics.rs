@@ -4,7 +4,7 @@
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | scores | `[K][S_k]` | one score for each of the `S_k` seeds of each of the `K` tasks |
-//! | curve | `[P]` of `(x, y)` | by growing `x` |
+//! | curve | `[P]` of `(x, y)` | in increasing order of `x` |
 //!
 //! Tasks may have different numbers of seeds. Every function returns NaN where there is no score.
 
@@ -14,11 +14,11 @@ pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Interquartile mean: the mean of what is left without the lowest and the highest quarter, each
-/// rounded down to whole values. Of three values and fewer it is the mean.
+/// Interquartile mean: the mean without the lowest and the highest quarter of the values. The number of values
+/// in a quarter is rounded down, so three values and fewer have their plain mean.
 ///
 /// ```
-/// use daa_lab::report::statistics::iqm;
+/// use daa_lab::stats::statistics::iqm;
 /// assert_eq!(iqm(&[900.0, 2.0, 1.0, 3.0, 0.0]), 2.0);
 /// ```
 #[must_use]
@@ -40,13 +40,13 @@ pub fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[below] + share * (sorted[above] - sorted[below])
 }
 
-/// Area under a curve, by trapezia.
+/// Area under a curve by the trapezoidal rule.
 #[must_use]
 pub fn area(curve: &[(f64, f64)]) -> f64 {
     curve.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum()
 }
 
-/// Mean height of a curve: the area under it over its width; the height of a single point.
+/// Mean height of a curve: the area under it divided by its width. A single point has its own height.
 #[must_use]
 pub fn average(curve: &[(f64, f64)]) -> f64 {
     match curve {
@@ -56,7 +56,7 @@ pub fn average(curve: &[(f64, f64)]) -> f64 {
     }
 }
 
-/// A statistic of all scores, whatever their task, such as [`iqm`] or [`mean`].
+/// A statistic, such as [`iqm`] or [`mean`], of the scores of all tasks together.
 #[must_use]
 pub fn pooled(scores: &[Vec<f64>], statistic: impl Fn(&[f64]) -> f64) -> f64 {
     statistic(&scores.concat())
@@ -70,11 +70,12 @@ pub fn share_above(scores: &[Vec<f64>], threshold: f64) -> f64 {
     }))
 }
 
-/// Probability of improvement: that a seed of `ours` scores more than one of `theirs` on the same
-/// task, ties counted half (Mann and Whitney's U over the number of pairs); mean over tasks.
+/// Probability of improvement: the probability that a seed of `ours` scores more than a seed of `theirs` on the
+/// same task, where a tie counts one half (Mann and Whitney's U divided by the number of pairs). Mean over
+/// tasks.
 ///
 /// ```
-/// use daa_lab::report::statistics::probability_of_improvement;
+/// use daa_lab::stats::statistics::probability_of_improvement;
 /// // 3 > 1, 3 > 2, 2 > 1, and 2 = 2 counts half: 3.5 of 4 pairs.
 /// let probability = probability_of_improvement(&[vec![3.0, 2.0]], &[vec![1.0, 2.0]]);
 /// assert_eq!(probability, 3.5 / 4.0);

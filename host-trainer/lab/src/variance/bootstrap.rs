@@ -1,35 +1,18 @@
-//! Intervals for anything that is computed from components.
+//! Intervals of statistics that are computed from variance components.
 
+use crate::stats::Estimate;
 use daa_trainer::decomposition::Components;
 use rand::{Rng, RngExt as _};
 
-/// A number computed from components.
+/// A statistic of variance components.
 pub type Statistic<'a> = &'a dyn Fn(&Components) -> f64;
 
-/// An estimate with a 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval {
-    /// From all groups.
-    pub estimate: f64,
-    /// 2.5 %.
-    pub low: f64,
-    /// 97.5 %.
-    pub high: f64,
-}
-
-impl Interval {
-    /// Whether a value lies inside.
-    #[must_use]
-    pub fn contains(self, value: f64) -> bool {
-        (self.low..=self.high).contains(&value)
-    }
-}
-
-/// Bootstrap intervals of statistics: groups of independent trajectories are drawn with replacement,
-/// `resamples` times, and their mean components looked at.
+/// Bootstrap intervals of statistics: groups of independent trajectories are drawn with replacement
+/// `resamples` times, and the statistics of the mean components of each draw are collected.
 ///
-/// A group's estimate is unbiased, so the mean of groups is. A resample of n groups varies by
-/// (n - 1) / n of what n new groups would: its deviations are widened by `sqrt(n / (n - 1))`.
+/// The estimate of each group is unbiased, and so is the mean of the groups. The variance of a resample of n
+/// groups is (n - 1) / n of the variance of n new groups: its deviations are multiplied by
+/// `sqrt(n / (n - 1))`.
 ///
 /// # Panics
 /// Without a group.
@@ -38,7 +21,7 @@ pub fn intervals(
     groups: &[Components],
     resamples: usize,
     statistics: &[Statistic<'_>],
-) -> Vec<Interval> {
+) -> Vec<Estimate> {
     assert!(!groups.is_empty(), "at least one group");
     let whole = Components::mean(groups);
     let widening = (groups.len() as f64 / (groups.len() as f64 - 1.0).max(1.0)).sqrt();
@@ -54,12 +37,12 @@ pub fn intervals(
     }
     let interval = |(values, statistic): (&mut Vec<f64>, &Statistic<'_>)| {
         values.sort_by(f64::total_cmp);
-        let estimate = statistic(&whole);
+        let value = statistic(&whole);
         let at = |share: f64| {
             let index = (share * (values.len().max(1) - 1) as f64).round() as usize;
-            values.get(index).map_or(estimate, |value| estimate + widening * (value - estimate))
+            values.get(index).map_or(value, |drawn| value + widening * (drawn - value))
         };
-        Interval { estimate, low: at(0.025), high: at(0.975) }
+        Estimate { value, interval: Some([at(0.025), at(0.975)]) }
     };
     values.iter_mut().zip(statistics).map(interval).collect()
 }

@@ -1,4 +1,4 @@
-//! The formulas against thousands of independent gradient estimates, and the paper's slips with them.
+//! Tests of the formulas, and of the mistakes in the paper, against thousands of independent gradient estimates.
 
 use crate::exact::{Solved, Tabular};
 use daa_trainer::decomposition::{Components, Verdict, corollary_1};
@@ -15,7 +15,7 @@ struct Counted {
 }
 
 impl Counted {
-    /// Standard errors between this and a prediction.
+    /// Distance to a prediction in standard errors.
     fn off(self, prediction: f64) -> f64 {
         (self.variance - prediction).abs() / self.error
     }
@@ -117,7 +117,7 @@ fn counted_changes_are_those_of_lemma_2_and_the_misprint_is_not() {
     }
 }
 
-/// A chain that moves one time in ten: at T = 4 most of its covariances lie beyond T.
+/// A chain that moves once in ten steps: at T = 4 most of its covariances have lags above T.
 #[test]
 fn late_covariances_decide_where_the_chain_forgets_slowly() {
     let problem = Tabular::example(0.1);
@@ -127,12 +127,12 @@ fn late_covariances_decide_where_the_chain_forgets_slowly() {
     let (here, longer) = (count(&solved, 7, n, len), count(&solved, 8, n, 2 * len));
     let change: Vec<Counted> = longer.iter().zip(&here).map(|(a, b)| a.less(*b)).collect();
     assert!(worst(&change, |p| exact[p].delta_states(n, len, extension)) < CLOSE);
-    // Eq. 27 takes them for zero.
+    // Eq. 27 assumes that these covariances are zero.
     let printed = worst(&change, |p| exact[p].up_to(len - 1).delta_states(n, len, extension));
     assert!(printed > 2.0 * CLOSE, "{printed}");
 }
 
-/// The mean over parameters of the variances: one number an estimate, so that its error knows of their
+/// The mean of the variances over parameters: one number for each estimate, so that its error includes their
 /// correlation.
 fn count_mean(solved: &Solved<'_>, seed: u64, num_actions: usize, len: usize) -> Counted {
     let estimates = 60_000;
@@ -181,8 +181,7 @@ fn counted_verdicts_are_the_conditions_and_the_printed_one_fails_on_a_slow_chain
     assert_eq!(misled, [false, false, false, true]);
 }
 
-/// A bandit, by counting: a second action at a tenth of a state's price pays, at its full price it
-/// does not.
+/// A bandit, counted: a second action is worthwhile at a tenth of the cost of a state, and not at its full cost.
 #[test]
 fn counted_bandits_obey_the_corollary() {
     let problem = Tabular::bandit();

@@ -1,10 +1,11 @@
-//! `host-trainer variance`: arguments in, Table 1 out.
+//! `host-trainer variance`: measures the components of Table 1.
 
 use super::measure::{Size, improve, measure};
 use super::plots;
 use super::settings::{Flags, PRESETS, VarianceConfig};
-use super::table::{CSV_HEADER, Report};
+use super::table::{CSV_COLUMNS, Report};
 use super::window::Settings;
+use crate::csv_file;
 use crate::subject::policy_of;
 use anyhow::{Context, Result, bail};
 use daa_envs::output;
@@ -12,31 +13,30 @@ use daa_envs::{self as task, Task};
 use daa_trainer::config::{ConfigError, SourceArguments, assigned};
 use daa_trainer::decomposition::{Actor, Draws, Estimate, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Where the variance of the policy gradient comes from, and what would reduce it.
+/// Measure the variance that states and actions contribute to the policy gradient, and what would reduce it
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = help())]
 pub struct Args {
-    /// Policy of a run or an image; default: a new one, after some steps of gradient ascent
+    /// Run or image whose policy is measured; default: a new policy, after some steps of gradient ascent
     #[arg(long, value_name = "RUN|IMAGE")]
     policy: Option<PathBuf>,
-    /// Subtract the critic's values of the states, and add them where rollouts end
+    /// Subtract the critic's value of each state from its returns, and add the value of each rollout's last state
     #[arg(long)]
     critic: bool,
     #[command(flatten)]
     sources: SourceArguments,
     #[command(flatten)]
     flags: Flags,
-    /// Write components.csv, and charts of the components and of Delta_N against Delta_T, into a folder
+    /// Folder for components.csv and charts of the components and of Delta_N and Delta_T
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write all components, their intervals and the covariances of every lag to a file
+    /// CSV file of all components and the covariances of every lag, with intervals
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write the components of every parameter to a file
+    /// CSV file of the components of every parameter
     #[arg(long, value_name = "FILE")]
     parameters: Option<PathBuf>,
 }
@@ -46,7 +46,7 @@ fn help() -> String {
     daa_trainer::config::help::<VarianceConfig>(&PRESETS)
 }
 
-/// A policy to measure, and where.
+/// A policy with the settings of its measurement.
 struct Subject {
     actor: Actor,
     settings: Settings,
@@ -62,16 +62,22 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let config = configuration(args)?;
     let threads = config.num_threads();
-    let (mut csv, mut parameters) = (CSV_HEADER.to_owned(), PARAMETERS_HEADER.to_owned());
+    let columns = |columns: &[&str]| columns.iter().map(|name| (*name).to_owned()).collect();
+    let mut csv: Vec<Vec<String>> = vec![columns(&CSV_COLUMNS)];
+    let mut parameters: Vec<Vec<String>> = vec![columns(&PARAMETER_COLUMNS)];
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    // A file that cannot be written is better known before the measurement than after it.
+    // A file that cannot be written is reported before the measurement.
     let table = args.out.as_ref().map(|folder| folder.join("components.csv"));
     let tables = [args.csv.as_deref(), table.as_deref()];
-    tables.iter().try_for_each(|path| output::write_file(*path, &csv))?;
-    output::write_file(args.parameters.as_deref(), &parameters)?;
+    let write = |csv: &[Vec<String>], parameters: &[Vec<String>]| -> Result<()> {
+        let text = csv_file::text(csv);
+        tables.iter().try_for_each(|path| output::write_file(*path, &text))?;
+        output::write_file(args.parameters.as_deref(), &csv_file::text(parameters))
+    };
+    write(&csv, &parameters)?;
     let mut reports = Vec::new();
     let mut one = |subject: &dyn Fn() -> Result<Subject>| -> Result<()> {
         let begin = Instant::now();
@@ -91,11 +97,10 @@ pub fn run(args: &Args) -> Result<()> {
             seconds,
         );
         output::line(report.text())?;
-        csv += &report.csv();
-        parameters += &by_parameter(settings, &measured.parameters);
-        // After every task: hours of measurement are not lost with the last one.
-        tables.iter().try_for_each(|path| output::write_file(*path, &csv))?;
-        output::write_file(args.parameters.as_deref(), &parameters)?;
+        csv.extend(report.csv_lines());
+        parameters.extend(by_parameter(settings, &measured.parameters));
+        // The files are written after every task, so that an interrupted measurement keeps the finished tasks.
+        write(&csv, &parameters)?;
         let Some(folder) = &args.out else { return Ok(()) };
         for (name, chart) in plots::deltas(&report) {
             output::write_file(Some(&folder.join(name)), &chart.svg(true))?;
@@ -122,7 +127,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// The options of the measurement. With a given policy, an option of a new one is refused.
+/// The options of the measurement. With --policy, the options of a new policy are refused.
 fn configuration(args: &Args) -> Result<VarianceConfig, ConfigError> {
     let sources = args.sources.sources(&args.flags.assignments());
     let config = VarianceConfig::resolve(&sources)?;
@@ -169,7 +174,7 @@ fn settings(config: &VarianceConfig, task: &'static Task, action_repeat: u32) ->
     Ok(settings)
 }
 
-/// A new policy after some updates.
+/// A new policy after the steps of gradient ascent.
 fn fresh(config: &VarianceConfig, task: &str) -> Result<Subject> {
     let settings = settings(config, task::find(task)?, config.action_repeat)?;
     let policy = &config.new_policy;
@@ -184,7 +189,7 @@ fn fresh(config: &VarianceConfig, task: &str) -> Result<Subject> {
     Ok(Subject { actor, settings })
 }
 
-/// As in the released code: the first actions are noise around 0.
+/// As in the released code of the paper, the last layer is small: the first actions are noise around 0.
 const HEAD_GAIN: f32 = 0.01;
 
 fn progress(task: &str, size: Size) -> ProgressBar {
@@ -197,24 +202,33 @@ fn progress(task: &str, size: Size) -> ProgressBar {
     bar
 }
 
-const PARAMETERS_HEADER: &str = "task,parameter,state_variance,action_variance,marginal_sum,rest_sum,markov_chain,policy_dependent\n";
+/// Columns of the file of `--parameters`.
+const PARAMETER_COLUMNS: [&str; 8] = [
+    "task",
+    "parameter",
+    "state_variance",
+    "action_variance",
+    "marginal_sum",
+    "rest_sum",
+    "markov_chain",
+    "policy_dependent",
+];
 
-fn by_parameter(settings: Settings, estimate: &Estimate) -> String {
+fn by_parameter(settings: Settings, estimate: &Estimate) -> Vec<Vec<String>> {
     let len = settings.trajectory_len;
-    let mut text = String::new();
-    for parameter in 0..estimate.state_variance.len() {
+    let line = |parameter: usize| {
         let c = estimate.parameter(parameter);
-        let _ = writeln!(
-            text,
-            "{},{parameter},{},{},{},{},{},{}",
-            settings.task.name,
+        let numbers = [
             c.state_variance,
             c.action_variance,
             c.marginal_sum(len),
             c.rest_sum(len),
             c.markov_chain(len),
-            c.policy_dependent(len)
-        );
-    }
-    text
+            c.policy_dependent(len),
+        ];
+        let mut cells = vec![settings.task.name.to_owned(), parameter.to_string()];
+        cells.extend(numbers.map(|number| number.to_string()));
+        cells
+    };
+    (0..estimate.state_variance.len()).map(line).collect()
 }

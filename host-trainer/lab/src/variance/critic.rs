@@ -1,19 +1,19 @@
-//! The critic of a run as the baseline of what is measured, and for what follows the horizon.
+//! The critic of a run as the baseline of returns, and as the value after their horizon.
 
 use daa_envs::agent::Agent;
 use daa_trainer::decomposition::Critic;
 use daa_trainer::train::Trainer;
 
-/// One seed's critic of a run.
+/// The critic of one seed of a run.
 #[must_use]
 pub fn critic_of(trainer: &Trainer, seed_index: usize) -> Critic {
     let critic = &trainer.critic;
     let mut weights = critic.seed_params(seed_index);
-    // In the place of an actor's log-deviations.
+    // An actor has its log-deviations here.
     weights.push(0.0);
     let scale = trainer.scale(seed_index);
     let network = Agent::new(critic.shape(), critic.activation(), weights, scale);
-    Critic::new(&network, 1.0 / f64::from(trainer.units().reward_scales[seed_index]))
+    Critic::new(&network, 1.0 / f64::from(trainer.normalisation().reward_scales[seed_index]))
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
         trainer.scale(0).normalise(&narrow, &mut z);
         let z = Tensor::from_slice(&z).view([1, 1, 5]);
         let scaled = trainer.critic.predict(&z).double_value(&[0, 0, 0]);
-        let value = scaled / f64::from(trainer.units().reward_scales[0]);
+        let value = scaled / f64::from(trainer.normalisation().reward_scales[0]);
         assert!((critic.value(&observation) - value).abs() < 1e-4 * (1.0 + value.abs()));
         assert!(
             (value - scaled).abs() > 1e-3 * value.abs(),

@@ -1,24 +1,25 @@
-//! The measurement: groups of trajectories on threads, components out.
+//! The measurement of variance components from groups of trajectories, on several threads.
 
 use super::window::{Settings, Walker};
 use daa_envs as task;
+use daa_envs::parallel;
 use daa_trainer::decomposition::{Accumulator, Actor, Components, Estimate, TrajectoryGradients};
-use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 
-/// How much to measure.
+/// Size of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// Independent trajectories.
     pub trajectories: usize,
-    /// Trajectories of a group: what the bootstrap draws.
+    /// Trajectories of a group; the bootstrap draws groups.
     pub group: usize,
     /// Worker threads.
     pub threads: usize,
 }
 
 impl Size {
-    /// For about `states` states: at least two groups of two trajectories; groups of up to eight,
-    /// since centring costs each group one of its trajectories, and enough groups to resample.
+    /// The size of a measurement of about `states` states: at least two groups of two trajectories, and groups of
+    /// at most eight. Larger groups lose a smaller share to centring, more groups give better intervals.
     #[must_use]
     pub fn of(states: usize, trajectory_len: usize, threads: usize) -> Self {
         let wanted = states.div_ceil(trajectory_len).max(4);
@@ -27,22 +28,22 @@ impl Size {
     }
 }
 
-/// What was measured.
+/// Results of a measurement.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// Mean over parameters, one for each group.
+    /// Components of each group, means over parameters.
     pub groups: Vec<Components>,
-    /// Mean over groups, for each parameter.
+    /// Components of each parameter, means over groups.
     pub parameters: Estimate,
-    /// Simulations that blew up and were drawn again.
+    /// Number of simulations that diverged and were drawn again.
     pub divergences: usize,
 }
 
-/// Components of a group, and divergences on the way.
+/// Components of a group, and the number of diverged simulations.
 type Group = Result<(Estimate, usize), task::Error>;
 
-/// Measures Lemma 1's components of a policy, calling `progress` after each group with the number of
-/// groups done. The result does not depend on the number of threads.
+/// Measures the components of Lemma 1 of a policy. `progress` is called with the number of finished groups.
+/// The result does not depend on the number of threads.
 ///
 /// # Errors
 /// The first [`task::Error`] of any trajectory.
@@ -54,29 +55,15 @@ pub fn measure(
 ) -> Result<Measured, task::Error> {
     let groups = size.trajectories / size.group;
     let threads = size.threads.clamp(1, groups.max(1));
+    let walkers: Vec<Mutex<Option<Walker>>> = (0..threads).map(|_| Mutex::new(None)).collect();
     let mut measured: Option<Measured> = None;
-    std::thread::scope(|scope| {
-        // Each thread takes every n-th group; results are collected in order, one waiting a thread.
-        let inboxes: Vec<_> = (0..threads)
-            .map(|thread| {
-                let (outbox, inbox) = sync_channel::<Group>(1);
-                scope.spawn(move || {
-                    let mut walker = None;
-                    for group in (thread..groups).step_by(threads) {
-                        let result = one_group(actor, settings, size.group, group, &mut walker);
-                        let failed = result.is_err();
-                        if outbox.send(result).is_err() || failed {
-                            break;
-                        }
-                    }
-                });
-                inbox
-            })
-            .collect();
-        for group in 0..groups {
-            let result = inboxes[group % threads].recv();
-            let dead = |_| task::Error::Request("a thread of the measurement died".to_owned());
-            let (estimate, divergences) = result.map_err(dead)??;
+    for first in (0..groups).step_by(threads) {
+        let results = parallel::map(threads, threads.min(groups - first), |place| {
+            let mut walker = walkers[place].lock().unwrap_or_else(PoisonError::into_inner);
+            one_group(actor, settings, size.group, first + place, &mut walker)
+        });
+        for (group, result) in (first..).zip(results) {
+            let (estimate, divergences) = result?;
             let mean = estimate.mean();
             match &mut measured {
                 None => {
@@ -91,8 +78,7 @@ pub fn measure(
             }
             progress(group + 1);
         }
-        Ok::<(), task::Error>(())
-    })?;
+    }
     let none = || task::Error::Request("nothing was measured: ask for more states".to_owned());
     let mut measured = measured.ok_or_else(none)?;
     measured.parameters.scale(1.0 / groups as f64);
@@ -147,34 +133,23 @@ pub fn improve(
     learning_rate: f64,
     threads: usize,
 ) -> Result<(), task::Error> {
-    let mut walkers = Vec::new();
-    for _ in 0..threads.max(1) {
-        walkers.push(Walker::new(settings)?);
-    }
+    let walkers = (0..threads.max(1)).map(|_| Walker::new(settings).map(Mutex::new));
+    let walkers = walkers.collect::<Result<Vec<_>, _>>()?;
     let count = walkers.len();
     for update in 0..updates {
         let shared: &Actor = actor;
-        // Windows of training are numbered from above those of the measurement.
+        // The numbers of training windows are above those of the measurement.
         let number = |window: usize| (1 << 40) + (update * trajectories + window) as u64;
-        let parts: Vec<Result<Vec<Vec<f64>>, task::Error>> = std::thread::scope(|scope| {
-            let handles: Vec<_> = walkers
-                .iter_mut()
-                .enumerate()
-                .map(|(thread, walker)| {
-                    scope.spawn(move || {
-                        (thread..trajectories)
-                            .step_by(count)
-                            .map(|window| gradient(shared, walker, number(window)))
-                            .collect()
-                    })
-                })
-                .collect();
-            let dead = || Err(task::Error::Request("a training thread died".to_owned()));
-            handles.into_iter().map(|handle| handle.join().unwrap_or_else(|_| dead())).collect()
+        let parts = parallel::map(count, count, |place| {
+            let mut walker = walkers[place].lock().unwrap_or_else(PoisonError::into_inner);
+            let windows = (place..trajectories).step_by(count);
+            windows
+                .map(|window| gradient(shared, &mut walker, number(window)))
+                .collect::<Result<Vec<_>, _>>()
         });
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
         let scale = learning_rate / (trajectories * settings.trajectory_len) as f64;
-        // In the order of the windows, so that the number of threads does not change a bit.
+        // The sum has the order of the windows, so that its bits do not depend on the number of threads.
         for window in 0..trajectories {
             let gradient = &parts[window % count][window / count];
             for (param, gradient) in actor.params_mut().iter_mut().zip(gradient) {
@@ -267,7 +242,7 @@ mod tests {
         let sums: Vec<Vec<f64>> = (0..600)
             .map(|index| taken(&actor, &walker.window(&actor, index).unwrap(), settings))
             .collect();
-        // The same groups: what differs between groups by chance cancels in the difference.
+        // Both use the same groups, so that differences between groups cancel.
         let counted = |group: &[Vec<f64>]| -> f64 {
             let n = group.len() as f64;
             let p = group[0].len();
@@ -291,7 +266,7 @@ mod tests {
         };
         let exact = off(&|group| group.variance(1, 6));
         assert!(exact < 3.0, "{exact} standard errors");
-        // The formula for two actions a state is another number.
+        // The control: the formula for two actions a state differs.
         let two_actions = off(&|group| group.variance(2, 6));
         assert!(two_actions > 4.0, "{two_actions} standard errors");
     }

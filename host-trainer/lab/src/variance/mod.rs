@@ -1,23 +1,16 @@
-//! Where the variance of a policy gradient comes from, and what would reduce it: the first half of
-//! the paper, measured. `docs/variance.md` is its mathematics.
+//! Measurement of the components of the variance of a policy gradient, the first half of the paper.
+//! `docs/variance.md` explains the mathematics.
 //!
 //! | file | what |
 //! |---|---|
-//! | `lemmas` | numbers in, variances and verdicts out |
-//! | `actor` | the policy, and the gradient of every sample |
-//! | `critic` | the baseline of what is measured, if there is to be one |
-//! | `window` | trajectories, and values of other actions from the rewound simulator |
-//! | `samples`, `accumulator` | unbiased components from trajectories |
-//! | `projection` | the same from random projections, cheap enough for training |
-//! | `batch`, `choice` | components of a training batch; what they say about N |
-//! | `advise`, `advice`, `advice_file` | that, every so many iterations of a training |
-//! | `measure` | all of it on threads; the policy of Table 1 |
-//! | `bootstrap`, `table`, `plots` | intervals, beside the paper's figures |
-//! | `settings` | options of a measurement, and sizes with a name |
-//! | `gradient`, `bias`, `bias_command` | bias and variance of the estimators of a run |
-//! | `command` | the command line |
+//! | `settings` | options and presets of a measurement |
+//! | `window` | trajectories, and returns of other actions from the rewound simulator |
+//! | `measure` | the components of a policy, computed on several threads; the policy of Table 1 |
+//! | `critic` | the baseline that is subtracted, where one is asked for |
+//! | `bootstrap`, `table`, `plots` | intervals, and the results beside those of the paper |
+//! | `command` | the whole measurement of `host-trainer variance` |
 //!
-//! A bandit that can be worked out by hand: two contexts, two equally likely actions, one parameter
+//! A bandit that can be computed by hand: two contexts, two equally likely actions, one parameter
 //! (half the difference of the logits, so the scores are 1/2 and -1/2). In the first context the
 //! actions are worth 2 and 0, in the second 0 and 2.
 //!
@@ -39,12 +32,12 @@
 //! assert_eq!([solved.marginal(0), solved.marginal(1)], [[0.5], [-0.5]]);
 //! let components = &solved.components(1)[0];
 //! assert_eq!((components.state_variance, components.action_variance), (0.25, 0.25));
-//! // One action a state, T = 10: (1/4 + 1/4) / 10. Two actions take a quarter of it off, a trajectory
-//! // longer by a third does the same: a second action pays below a third of a state's price.
+//! // One action a state, T = 10: (1/4 + 1/4) / 10. Two actions reduce it by a quarter, and so does a
+//! // trajectory that is longer by a third: a second action is worthwhile below a third of the cost of a state.
 //! let verdict = |num_actions, delta| corollary_1(0.25, 0.25, num_actions, delta).verdict();
 //! assert_eq!([0.3, 0.34].map(|delta| verdict(1, delta)), [MoreActions, MoreStates]);
 //! assert_eq!(components.condition(1, 10, 0.3).verdict(), MoreActions);
-//! // At a state's price and above it never does, however many actions there are.
+//! // At the cost of a state and above, it is not worthwhile for any number of actions.
 //! for num_actions in 1..100 {
 //!     assert!([1.0, 1.5, 7.0].iter().all(|delta| verdict(num_actions, *delta) == MoreStates));
 //! }
@@ -64,7 +57,7 @@ mod brute_force;
 #[cfg(test)]
 mod recovery;
 
-pub use bootstrap::{Interval, Statistic, intervals};
+pub use bootstrap::{Statistic, intervals};
 pub use critic::critic_of;
 pub use measure::{Measured, Size, improve, measure};
 pub use settings::{MeasureOptions, NewPolicyOptions, VarianceConfig};

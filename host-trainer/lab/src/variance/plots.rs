@@ -1,6 +1,5 @@
-//! Measurements as charts: what the variance is made of, and what actions and states take off it.
+//! Charts of measurements: the components of the variance, and how actions and states reduce it.
 
-use super::bootstrap::Interval;
 use super::table::{Report, TABLE_1};
 use crate::plot::{Axis, Kind, LineChart, Point, RowChart, Series};
 use crate::stats::Estimate;
@@ -9,13 +8,13 @@ use crate::stats::Estimate;
 const PARTS: [&str; 4] =
     ["1 states differ", "2 actions differ", "3 states in a row", "4 what actions lead to"];
 
-/// Stacked components by task, ours and the paper's, as shares of what is positive of them; the names
-/// of the rows say which are below 0.
+/// Stacked components by task, measured and of the paper, as shares of the sum of the positive components. The
+/// names of the rows list the negative components.
 pub(super) fn components(reports: &[Report]) -> RowChart {
     let mut rows = Vec::new();
     for report in reports {
         let task = report.settings.task.name;
-        let own: Vec<f64> = report.rows[..4].iter().map(|row| row.interval.estimate).collect();
+        let own: Vec<f64> = report.rows[..4].iter().map(|row| row.interval.value).collect();
         rows.push(row(task, &own));
         let published = TABLE_1.iter().find(|published| published.task == task);
         if let Some(published) = published.filter(|_| report.rows[0].paper.is_some()) {
@@ -44,15 +43,15 @@ fn row(name: &str, parts: &[f64]) -> (String, Vec<Option<Estimate>>) {
     (name, parts.iter().map(share).collect())
 }
 
-/// `Delta_N` and `Delta_T` over N, and over T, with a name for each file.
+/// Charts of `Delta_N` and `Delta_T` over N and over T, with the names of their files.
 pub(super) fn deltas(report: &Report) -> [(String, LineChart); 2] {
     let (task, len) = (report.settings.task.name, report.settings.trajectory_len);
-    let chart = |over: &str, title: String, x: &str, rows: &[(usize, [Interval; 2])]| {
+    let chart = |over: &str, title: String, x: &str, rows: &[(usize, [Estimate; 2])]| {
         let line = |side: usize| -> Vec<Point> {
-            let point = |(at, sides): &(usize, [Interval; 2])| {
-                let Interval { estimate, low, high } = sides[side];
-                let y = Estimate { value: estimate, interval: Some([low, high]) };
-                Point { x: *at as f64, y, weak: false }
+            let point = |(at, sides): &(usize, [Estimate; 2])| Point {
+                x: *at as f64,
+                y: sides[side],
+                weak: false,
             };
             rows.iter().map(point).collect()
         };

@@ -1,7 +1,8 @@
-//! Whether estimates from data find the exact components of a process solved in closed form.
+//! Tests that estimates from data agree with the exact components of a solved process.
 
-use super::{Interval, Statistic, intervals};
+use super::{Statistic, intervals};
 use crate::exact::{Solved, Tabular};
+use crate::stats::Estimate;
 use daa_trainer::decomposition::TrajectoryGradients;
 use daa_trainer::decomposition::{Accumulator, Components};
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +13,7 @@ const THETA: [f64; 3] = [0.4, -0.3, 0.8];
 const LEN: usize = 6;
 const ACTIONS: usize = 4;
 
-/// Gradients of a trajectory; Q-values are means of `rollouts` returns with normal noise.
+/// Gradients of a trajectory. Q-values are means of `rollouts` returns with normal noise.
 fn gradients(rng: &mut ChaCha8Rng, solved: &Solved<'_>, rollouts: usize) -> TrajectoryGradients {
     let mut gradients = TrajectoryGradients::new(THETA.len(), LEN);
     for visit in solved.trajectory(rng, LEN, ACTIONS) {
@@ -56,7 +57,7 @@ fn exact() -> Components {
     Components::mean(&problem.solve(&THETA).components(LEN - 1))
 }
 
-/// Every component, and what is made of them.
+/// All components and the statistics that follow from them.
 const STATISTICS: [Statistic<'_>; 7] = [
     &|c| c.state_variance,
     &|c| c.action_variance,
@@ -93,10 +94,10 @@ fn leaving_a_correction_out_is_found() {
     let within = off(&groups(3, (6_000, 2), 2, |g| g.marginal_error.fill(0.0)));
     assert!(within[0] > 10.0, "{within:?}");
     assert!(within[1..5].iter().all(|off| *off < 4.0), "{within:?}");
-    // One rollout: nothing says how noisy the Q-values are, and the policy is blamed.
+    // With one rollout the noise of the Q-values is unknown and counts as variance of the policy.
     let noise = off(&groups(4, (6_000, 2), 1, |_| ()));
     assert!(noise[1] > 10.0 && noise[0] < 4.0, "{noise:?}");
-    // The action taken among those that stand for the marginal gradient: it knows the future.
+    // The action taken must not contribute to the marginal gradient: it depends on the following states.
     let taken = off(&groups(5, (24_000, 2), 2, |g| {
         g.marginal.iter_mut().zip(&g.rest).for_each(|(marginal, rest)| *marginal += rest);
     }));
@@ -118,15 +119,15 @@ fn intervals_cover_the_exact_values() {
         }
         too_narrow += i32::from(!narrow(&groups).contains(exact.action_variance));
     }
-    // 95 % are aimed at; 150 trials say so within 4 %. Skewed statistics of 20 groups cover less.
+    // The aim is 95 %, which 150 trials measure within 4 %. Skewed statistics of 20 groups cover less.
     assert!(covered.iter().all(|covered| *covered > 130), "{covered:?} of {repeats}");
     assert!(too_narrow > 30, "an interval of half the width covers as well: {too_narrow}");
 }
 
 /// An interval half as wide as it should be.
-fn narrow(groups: &[Components]) -> Interval {
+fn narrow(groups: &[Components]) -> Estimate {
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     let whole = intervals(&mut rng, groups, 300, &[&|c: &Components| c.action_variance])[0];
-    let at = |edge: f64| whole.estimate + 0.5 * (edge - whole.estimate);
-    Interval { low: at(whole.low), high: at(whole.high), ..whole }
+    let at = |end: f64| whole.value + 0.5 * (end - whole.value);
+    Estimate { interval: Some(whole.ends().map(at)), ..whole }
 }

@@ -1,11 +1,11 @@
-//! What `host-trainer variance` measures: options with defaults, presets and help, as training has them.
+//! Options of `host-trainer variance`, with defaults, presets and help from the configuration system of training.
 
 use super::table::TABLE_1;
 use daa_core::Activation;
 use daa_trainer::config::options::{AboveZero, NotNegative};
 use daa_trainer::config::{ConfigError, Preset, Sources, resolve_from};
 
-/// Named sizes of a measurement; the first is the default.
+/// Presets of a measurement; the first is the default.
 pub(super) const PRESETS: [Preset; 2] = [
     Preset {
         name: "table-1",
@@ -35,7 +35,7 @@ daa_trainer::options! {
         /// Worker threads (0: one for each core)
         threads: usize = 0, 0..=1024;
         tables {
-            /// The policy that is made and measured unless --policy names one
+            /// The new policy that is measured without --policy
             new_policy: NewPolicyOptions;
             /// The measurement
             measure: MeasureOptions;
@@ -60,11 +60,11 @@ daa_trainer::options! {
 }
 
 daa_trainer::options! {
-    /// How much is measured.
+    /// Size of the measurement.
     MeasureOptions {
         /// States, rounded up to whole trajectories
         states: usize = 10_000, 1..=10_000_000;
-        /// Actions of each state, the one taken among them
+        /// Actions of each state, including the action taken
         actions: usize = 3, 3..=1000;
         /// Rollouts of each action in the rewound simulator; their mean return is its Q-value
         rollouts: usize = 2, 1..=10_000;
@@ -72,20 +72,20 @@ daa_trainer::options! {
         horizon: usize = 100, 1..=1000;
         /// Decisions of a trajectory, T
         trajectory_length: usize = 100, 2..=1000;
-        /// Actions that every state has now: the verdict is about one more
+        /// Number of actions N of each state in training; the verdict is about one more
         now: usize = 1, 1..=4096;
         /// Cost of one more action in every state, in trajectories (delta)
         extension: f64 = 1.0, AboveZero;
     }
 }
 
-/// Flags with names of their own. Each counts more than any `--set`.
+/// Flags for often used options. A flag replaces any `--set` of its option.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct Flags {
     /// Task (tasks); may be given several times
     #[arg(long)]
     pub(super) task: Vec<String>,
-    /// Actions that every state has now (measure.now)
+    /// Number of actions of each state in training (measure.now)
     #[arg(long, value_name = "N")]
     now: Option<usize>,
     /// Steps of plain gradient ascent before the measurement (new_policy.updates)
@@ -136,7 +136,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// The same as `key=value` assignments.
+    /// The flags as `key=value` assignments.
     pub(super) fn assignments(&self) -> Vec<String> {
         let text = |value: Option<usize>| value.map(|value| value.to_string());
         let number = |value: Option<f64>| value.map(|value| value.to_string());
@@ -181,7 +181,7 @@ impl VarianceConfig {
         }
     }
 
-    /// Why an option has no effect on the measurement of a given policy; none where it has one.
+    /// The reason why an option has no effect on the measurement of a given policy; none where it has an effect.
     pub(super) fn without_effect(key: &str) -> Option<&'static str> {
         let of_the_policy =
             ["tasks", "action_repeat"].contains(&key) || key.starts_with("new_policy.");

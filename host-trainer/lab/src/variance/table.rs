@@ -1,26 +1,27 @@
-//! Table 1 of the paper, and a measurement beside it.
+//! Results of a measurement beside Table 1 of the paper.
 
-use super::bootstrap::{Interval, Statistic, intervals};
+use super::bootstrap::{Statistic, intervals};
 use super::window::Settings;
 use super::{Measured, Size};
+use crate::stats::Estimate;
 use daa_trainer::decomposition::{Components, Verdict};
 use daa_trainer::decomposition::{Draws, stream};
 use std::fmt::Write as _;
 
-/// One line of Table 1 and of ours.
+/// One line of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     /// Name in a CSV file.
     pub name: &'static str,
-    /// Name on a terminal.
+    /// Label on a terminal.
     pub label: &'static str,
-    /// Measured.
-    pub interval: Interval,
-    /// In the paper.
+    /// Measured value.
+    pub interval: Estimate,
+    /// Value of the paper.
     pub paper: Option<f64>,
 }
 
-/// A task's column of Table 1, top to bottom.
+/// The column of a task in Table 1, from top to bottom.
 #[derive(Clone, Copy, Debug)]
 pub struct Published {
     /// The task.
@@ -29,8 +30,8 @@ pub struct Published {
     pub components: [f64; 6],
 }
 
-/// Table 1. Its third and fourth lines are labelled without the factor 2 of Eq. 7, yet they add up to
-/// the fifth and sixth as they stand: the factor is in them.
+/// Table 1. Its third and fourth lines are labelled without the factor 2 of Eq. 7, but they include it: the sums
+/// of the lines show it.
 pub const TABLE_1: [Published; 6] = [
     Published { task: "ball_in_cup-catch", components: [0.011, 0.803, 0.015, 0.015, 0.026, 0.819] },
     Published { task: "cartpole-swingup", components: [0.026, 5.003, -0.02, 0.733, 0.006, 5.736] },
@@ -49,50 +50,50 @@ impl Published {
     }
 }
 
-/// A task's measurement, with intervals.
+/// The measurement of a task, with intervals.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What was measured, and where.
+    /// Settings of the measurement.
     pub settings: Settings,
-    /// How much.
+    /// Size of the measurement.
     pub size: Size,
     /// Number of parameters of the policy.
     pub parameters: usize,
-    /// Seconds it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Simulations that were drawn again.
+    /// Number of simulations that diverged and were drawn again.
     pub divergences: usize,
     /// Table 1, the share, and the changes of Lemma 2.
     pub rows: Vec<Row>,
-    /// Both sides of the condition: actions, states, and the first less the second.
-    pub condition: [Interval; 3],
-    /// N: actions that a state has.
+    /// Both sides of the condition, actions and states, and the difference of the two.
+    pub condition: [Estimate; 3],
+    /// N, number of actions of a state.
     pub now: usize,
-    /// delta
+    /// delta, cost of one more action in every state.
     pub extension: f64,
     /// Covariances by lag, from 1: marginal, rest.
-    pub lags: Vec<[Interval; 2]>,
-    /// N, and what one more action and delta T more states take off the variance with it, in per cent.
-    pub by_actions: Vec<(usize, [Interval; 2])>,
+    pub lags: Vec<[Estimate; 2]>,
+    /// For each N, the reductions of the variance by one more action and by delta T more states, in per cent.
+    pub by_actions: Vec<(usize, [Estimate; 2])>,
     /// The same over T.
-    pub by_states: Vec<(usize, [Interval; 2])>,
+    pub by_states: Vec<(usize, [Estimate; 2])>,
 }
 
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 2000;
 /// N of the plots.
 const ACTIONS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
-/// T of the plots, as shares of the measured one in per cent.
+/// T of the plots in per cent of the measured T.
 const LENGTHS: [usize; 7] = [10, 20, 50, 100, 200, 500, 1000];
 
-/// What one more action, and `extension` T more states, take off, in per cent.
+/// Reductions of the variance by one more action and by `extension` T more states, in per cent.
 fn gains(c: &Components, now: usize, len: usize, extension: f64) -> [f64; 2] {
     let scale = 100.0 / c.variance(now, len).abs();
     [-scale * c.delta_actions(now, len), -scale * c.delta_states(now, len, extension)]
 }
 
 impl Report {
-    /// Intervals for everything that is reported of a measurement.
+    /// Estimates for everything that is reported of a measurement.
     #[must_use]
     pub fn new(
         measured: &Measured,
@@ -152,11 +153,11 @@ impl Report {
         let (condition, rest) = rest.split_at(sides.len());
         let (lags, plots) = rest.split_at(by_lag.len());
         let (over_actions, over_states) = plots.split_at(2 * ACTIONS.len());
-        let pairs = |at: &[usize], intervals: &[Interval]| -> Vec<(usize, [Interval; 2])> {
+        let pairs = |at: &[usize], intervals: &[Estimate]| -> Vec<(usize, [Estimate; 2])> {
             let pairs = intervals.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
             at.iter().copied().zip(pairs).collect()
         };
-        // A trained policy, or one with a baseline, is not what the paper measured.
+        // The paper measured neither trained policies nor policies with a baseline.
         let published = TABLE_1
             .iter()
             .find(|published| published.task == settings.task.name)
@@ -166,7 +167,7 @@ impl Report {
             published.components.get(row).copied().or((row == 6).then(|| published.policy_share()))
         };
         let row =
-            |(at, (named, interval)): (usize, (&(&'static str, &'static str, _), &Interval))| Row {
+            |(at, (named, interval)): (usize, (&(&'static str, &'static str, _), &Estimate))| Row {
                 name: named.0,
                 label: named.1,
                 interval: *interval,
@@ -194,12 +195,11 @@ impl Report {
         self.size.trajectories * self.settings.trajectory_len
     }
 
-    /// What the next unit of budget should buy, and whether the interval leaves a doubt.
+    /// The better use of the next unit of budget, and whether the interval contains both answers.
     #[must_use]
     pub fn verdict(&self) -> (Verdict, bool) {
         let margin = self.condition[2];
-        let verdict =
-            if margin.estimate > 0.0 { Verdict::MoreActions } else { Verdict::MoreStates };
+        let verdict = if margin.value > 0.0 { Verdict::MoreActions } else { Verdict::MoreStates };
         (verdict, margin.contains(0.0))
     }
 
@@ -220,29 +220,30 @@ impl Report {
             self.seconds
         );
         if self.divergences > 0 {
-            let _ = writeln!(text, "{} simulations blew up and were drawn again", self.divergences);
+            let _ =
+                writeln!(text, "{} simulations diverged and were drawn again", self.divergences);
         }
         if s.rollouts == 1 {
             text += "one rollout: the noise of the values counts as variance over actions\n";
         }
         if self.size.trajectories / self.size.group < 10 {
-            text += "less than ten groups: the intervals are too narrow, ask for more states\n";
+            text += "fewer than ten groups: the intervals are too narrow; measure more states\n";
         }
         let _ = writeln!(text, "  {:<29} {:>11}  {:^25} {:>9}", "", "measured", "95 %", "paper");
         for row in &self.rows {
-            let Interval { estimate, low, high } = row.interval;
+            let [low, high] = row.interval.ends();
             let paper = row.paper.map_or(String::new(), |paper| format!("{paper:.3}"));
             let range = format!("{} .. {}", number(low), number(high));
             let _ = writeln!(
                 text,
                 "  {:<29} {:>11}  {:^25} {:>9}",
                 row.label,
-                number(estimate),
+                number(row.interval.value),
                 range,
                 paper
             );
         }
-        let half = |interval: Interval| number((interval.high - interval.low) / 2.0);
+        let half = |side: Estimate| number(side.half_width());
         let [actions, states, _] = self.condition;
         let (verdict, doubt) = self.verdict();
         let (name, sign) = match verdict {
@@ -255,20 +256,19 @@ impl Report {
             if doubt { ", in doubt" } else { "" },
             self.now,
             self.extension,
-            number(actions.estimate),
+            number(actions.value),
             half(actions),
-            number(states.estimate),
+            number(states.value),
             half(states)
         );
         text
     }
 
-    /// Lines of a CSV file, without the header of `CSV_HEADER`.
+    /// Lines of a CSV file with the columns [`CSV_COLUMNS`].
     #[must_use]
-    pub fn csv(&self) -> String {
+    pub(super) fn csv_lines(&self) -> Vec<Vec<String>> {
         let s = &self.settings;
-        let how = format!(
-            "{},{},{},{},{},{},{},{}",
+        let how = [
             self.states(),
             self.size.trajectories,
             self.size.trajectories / self.size.group,
@@ -276,14 +276,16 @@ impl Report {
             s.num_actions,
             s.rollouts,
             s.horizon,
-            s.seed
-        );
-        let mut text = String::new();
-        let mut line = |name: &str, at: &str, interval: &Interval, paper: Option<f64>| {
-            let Interval { estimate, low, high } = interval;
-            let paper = paper.map_or(String::new(), |paper| paper.to_string());
-            let task = s.task.name;
-            let _ = writeln!(text, "{task},{name},{at},{estimate},{low},{high},{paper},{how}");
+        ];
+        let mut lines = Vec::new();
+        let mut line = |name: &str, at: &str, estimate: &Estimate, paper: Option<f64>| {
+            let mut cells = vec![s.task.name.to_owned(), name.to_owned(), at.to_owned()];
+            let [low, high] = estimate.ends();
+            cells.extend([estimate.value, low, high].map(|number| number.to_string()));
+            cells.push(paper.map_or(String::new(), |paper| paper.to_string()));
+            cells.extend(how.map(|number| number.to_string()));
+            cells.push(s.seed.to_string());
+            lines.push(cells);
         };
         for row in &self.rows {
             line(row.name, "", &row.interval, row.paper);
@@ -304,14 +306,30 @@ impl Report {
             line("marginal_covariance", &format!("{lag}"), marginal, None);
             line("rest_covariance", &format!("{lag}"), rest, None);
         }
-        text
+        lines
     }
 }
 
-/// First line of the CSV file.
-pub(super) const CSV_HEADER: &str = "task,component,at,estimate,low,high,paper,states,trajectories,groups,trajectory_len,actions,rollouts,horizon,seed\n";
+/// Columns of `components.csv`.
+pub(super) const CSV_COLUMNS: [&str; 15] = [
+    "task",
+    "component",
+    "at",
+    "estimate",
+    "low",
+    "high",
+    "paper",
+    "states",
+    "trajectories",
+    "groups",
+    "trajectory_len",
+    "actions",
+    "rollouts",
+    "horizon",
+    "seed",
+];
 
-/// Four digits, whatever the size.
+/// A number with four digits.
 fn number(value: f64) -> String {
     if value != 0.0 && !(1e-3..1e4).contains(&value.abs()) {
         format!("{value:.2e}")

@@ -1,14 +1,14 @@
-//! Trajectories of the simulator, rewound at every state to learn what other actions are worth.
+//! Trajectories of the simulator, which is rewound at every state to measure the returns of other actions.
 //!
-//! A window is T decisions out of an episode, from a start drawn uniformly: the states are those that
-//! training meets. Its clock is set to 0, so that a rollout never meets the end of the episode: the
-//! value of a state does not depend on when it is visited.
+//! A window is T decisions of an episode from a uniformly drawn start, so that its states are those of training.
+//! The simulator's clock is set to 0, so that no rollout reaches the end of the episode: the value of a state
+//! does not depend on the time of its visit.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `observations` | `[T][D]` | |
 //! | `actions` | `[T][K][A]` | raw; the first of each state was taken |
-//! | `returns` | `[T][K][R]` | discounted, over the horizon; with a critic its value of what follows added, of the state taken away |
+//! | `returns` | `[T][K][R]` | discounted, over the horizon; with a critic, plus the value of the last state and minus the value of the first |
 
 use daa_envs::{self as task, Environment, RandomState, State, Task};
 use daa_trainer::decomposition::{Actor, Draws, stream};
@@ -16,7 +16,7 @@ use rand::{Rng, RngExt as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// What a window is.
+/// Settings of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The task.
@@ -25,15 +25,15 @@ pub struct Settings {
     pub action_repeat: u32,
     /// T, decisions of a window.
     pub trajectory_len: usize,
-    /// K, actions of a state, the one taken among them.
+    /// K, number of actions of a state, including the action taken.
     pub num_actions: usize,
-    /// R, rollouts of an action.
+    /// R, number of rollouts of an action.
     pub rollouts: usize,
     /// Decisions of a rollout.
     pub horizon: usize,
-    /// gamma
+    /// Discount gamma of a decision.
     pub discount: f64,
-    /// Window `i` is the same for all programs and threads.
+    /// Seed. Window `i` is the same for all programs and threads.
     pub seed: u64,
 }
 
@@ -45,20 +45,20 @@ impl Settings {
     }
 }
 
-/// A window, and the values of its states' actions.
+/// A window with the returns of the actions of its states.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
-    /// `[T][D]`
+    /// Observations, `[T][D]`.
     pub observations: Vec<f64>,
-    /// `[T][K][A]`
+    /// Raw actions, `[T][K][A]`.
     pub actions: Vec<f64>,
-    /// `[T][K][R]`
+    /// Returns, `[T][K][R]`.
     pub returns: Vec<f64>,
-    /// Simulations that blew up and were drawn again.
+    /// Number of simulations that diverged and were drawn again.
     pub divergences: usize,
 }
 
-/// An environment that walks and rewinds.
+/// An environment that can be rewound to earlier states.
 #[derive(Debug)]
 pub struct Walker {
     settings: Settings,
@@ -68,7 +68,7 @@ pub struct Walker {
     observation: Vec<f64>,
 }
 
-/// Attempts after which a simulation that keeps blowing up is reported.
+/// Number of diverged simulations in a row after which an error is returned.
 const PATIENCE: usize = 100;
 
 fn diverged<T>(result: Result<T, task::Error>) -> Result<Option<T>, task::Error> {
@@ -90,10 +90,10 @@ impl Walker {
         Ok(Self { settings, environment, blank, observation })
     }
 
-    /// Draws window `index` with a policy and rolls its actions out.
+    /// Draws window `index` with a policy and measures the returns of its actions.
     ///
     /// # Errors
-    /// [`task::Error`], that of a simulation which blows up again and again among them.
+    /// [`task::Error`], also where the simulation diverges repeatedly.
     pub fn window(&mut self, actor: &Actor, index: u64) -> Result<Window, task::Error> {
         self.retried(index, |walker, rng, window| walker.draw(actor, rng, window))
     }

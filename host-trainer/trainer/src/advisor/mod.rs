@@ -1,16 +1,16 @@
-//! The advisor: decides during training, every few iterations, whether the next unit of budget should buy more
-//! actions or more states. If requested, it also chooses the number of extra actions, N.
+//! The advisor: decides at fixed intervals during training whether the next unit of budget should buy more actions or
+//! more states. With `advise.auto` it also chooses the number of extra actions, N.
 
 pub mod advice;
 
-use crate::config::{ActionCost, Config, EstimatorKind, NoiseScheme};
-use crate::data::Samples;
+use crate::data::ScoredBatch;
 use crate::decomposition::{
     Actor, BatchSamples, Draws, Jackknife, Pieces, Prices, Projection, measure_batch,
     next_num_actions, stream,
 };
 use crate::metrics::Clock;
 use crate::nn::to_vec;
+use crate::settings::{ActionCost, Config, NoiseScheme};
 use advice::Advice;
 use daa_envs::agent::Agent;
 use std::time::Instant;
@@ -21,10 +21,12 @@ const PROJECTIONS: usize = 64;
 /// Iterations between two verdicts if the advisor chooses N and `advise.every` is not set.
 const EVERY: usize = 5;
 
-/// Measures the variance of the samples of an update at regular intervals, and advises.
+/// Measures the variance of an update's scored actions at fixed intervals.
 #[derive(Debug)]
 pub struct Advisor {
     every: u64,
+    /// Whether an extra action costs decisions of the environment.
+    rewinds: bool,
     /// The chosen N, or `None` if the configuration fixes N.
     chosen: Option<usize>,
     /// Seconds spent so far on states and on extra actions.
@@ -54,9 +56,9 @@ impl Spent {
 }
 
 impl Advisor {
-    /// Returns the advisor of a run, or `None` if the configuration does not request advice.
+    /// Returns the advisor of a run, or `None` if the configuration does not request advice. `rewinds`: an extra action costs decisions of the environment.
     #[must_use]
-    pub fn new(config: &Config) -> Option<Self> {
+    pub fn new(config: &Config, rewinds: bool) -> Option<Self> {
         let advise = &config.advise;
         let every = match (advise.every, advise.auto) {
             (0, false) => return None,
@@ -65,6 +67,7 @@ impl Advisor {
         };
         Some(Self {
             every: every as u64,
+            rewinds,
             chosen: advise.auto.then_some(config.estimator.num_actions),
             spent: [0.0; 2],
             counted: [0.0; 2],
@@ -95,7 +98,7 @@ impl Advisor {
         config: &Config,
         iteration: u64,
         agents: &[Agent],
-        samples: &Samples,
+        samples: &ScoredBatch,
         spent: Spent,
     ) {
         let size = samples.advantages.size();
@@ -156,16 +159,13 @@ impl Advisor {
         }
     }
 
-    /// Costs of a state and of an extra action, in the unit that `advise.cost` selects.
+    /// Cost of states and actions in the unit of `advise.cost`.
     fn prices(&self, config: &Config) -> Prices {
         match config.advise.cost {
-            ActionCost::Decisions => {
-                let rewinds = config.estimator.kind == EstimatorKind::Rewind;
-                Prices {
-                    state: 1.0,
-                    action: if rewinds { config.estimator.horizon as f64 } else { 0.0 },
-                }
-            }
+            ActionCost::Decisions => Prices {
+                state: 1.0,
+                action: if self.rewinds { config.estimator.horizon as f64 } else { 0.0 },
+            },
             ActionCost::Seconds => {
                 let each = |i: usize| self.spent[i] / self.counted[i].max(1.0);
                 Prices { state: each(0), action: each(1) }
@@ -174,19 +174,19 @@ impl Advisor {
     }
 }
 
-/// Variance components of one seed's samples, with their uncertainty.
+/// Variance components of one seed's scored actions.
 fn components(
     config: &Config,
     seed_index: usize,
     (seed, iteration): (u64, u64),
     agent: &Agent,
-    samples: &Samples,
+    samples: &ScoredBatch,
     pieces: Pieces,
 ) -> Jackknife {
     let of_seed = |tensor: &Tensor| -> Vec<f64> {
         to_vec(&tensor.get(seed_index as i64)).into_iter().map(f64::from).collect()
     };
-    let (z, actions) = (of_seed(&samples.z), of_seed(&samples.actions));
+    let (z, actions) = (of_seed(&samples.obs), of_seed(&samples.actions));
     let mut advantages = of_seed(&samples.advantages);
     if config.normalise.advantages {
         // The update normalises advantages in each minibatch. The mean is subtracted here; a common scale does not

@@ -1,7 +1,10 @@
 //! The flags of the command line that make a configuration.
 
-use super::layers::{assigned, flat, parse_assignment};
-use super::{Config, ConfigError, Seeds, Sources, parse_seeds, resolve};
+use super::layers::{assigned, parse_assignment};
+use super::resolve::resolve;
+use super::seeds::{Seeds, parse_seeds};
+use super::sources::Sources;
+use crate::settings::{Config, ConfigError, flat};
 use std::path::PathBuf;
 
 /// Flags of every command that has a configuration.
@@ -19,7 +22,7 @@ pub struct SourceArguments {
 }
 
 impl SourceArguments {
-    /// The same as sources, with assignments that count more than those of `--set`.
+    /// The sources that these flags name, with further assignments that count more than those of `--set`.
     #[must_use]
     pub fn sources(&self, later: &[String]) -> Sources {
         let set = self.set.iter().chain(later).cloned().collect();
@@ -27,7 +30,7 @@ impl SourceArguments {
     }
 }
 
-/// Flags with names of their own for often used keys of a run. Each counts more than any `--set`.
+/// Separate flags for often used keys of a run. Each counts more than any `--set`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct RunArguments {
     /// Seed
@@ -36,11 +39,10 @@ pub struct RunArguments {
     /// Seeds trained together, one policy each: 1..5 (five seeds) or 1,4,9
     #[arg(long, value_name = "LIST", value_parser = parse_seeds)]
     pub seeds: Option<Seeds>,
-    /// Source of the extra actions: single (none: PPO), rewind (AA), q_network (QAA), dynamics (DAA);
-    /// simulated_states adds states instead
+    /// Source of the extra actions, such as dynamics; train --help lists the estimators
     #[arg(long)]
     pub estimator: Option<String>,
-    /// Algorithm of the update: ppo, a2c or trpo
+    /// Algorithm of the update, such as ppo; train --help lists the updates
     #[arg(long)]
     pub update: Option<String>,
     /// Decisions of each seed
@@ -88,7 +90,7 @@ impl RunArguments {
     }
 }
 
-/// Flags that say what is to be trained.
+/// Flags that determine what is trained.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Arguments {
     /// Preset, file and `--set`.
@@ -110,13 +112,13 @@ impl Arguments {
         sources.preset.is_none() && sources.config.is_none() && self.assignments().is_empty()
     }
 
-    /// The same as `key=value` assignments, in the order in which they count.
+    /// All flags as `key=value` assignments; later ones count more.
     #[must_use]
     pub fn assignments(&self) -> Vec<String> {
         [self.sources.set.clone(), self.flags()].concat()
     }
 
-    /// The flags with names of their own as assignments.
+    /// The separate flags as assignments.
     fn flags(&self) -> Vec<String> {
         let task = self.task.iter().map(|task| format!("task={task}"));
         task.chain(self.run.assignments()).collect()
@@ -145,7 +147,7 @@ impl Arguments {
         resolve(&self.sources.sources(&self.flags()))
     }
 
-    /// The same arguments without those `--set` that have no effect on the run.
+    /// These arguments without each `--set` that has no effect on the run.
     ///
     /// # Errors
     /// [`ConfigError`].

@@ -1,8 +1,9 @@
-//! What is possible together.
+//! Checks of values that depend on each other.
 
-use super::options::Options;
-use super::{Config, ConfigError, EstimatorKind, UpdateKind, flat};
 use crate::decomposition::Pieces;
+use crate::estimator::{self, Extra};
+use crate::settings::{Config, ConfigError, Options, flat};
+use crate::update;
 
 impl Config {
     /// Checks every value, alone and together with others.
@@ -12,6 +13,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.find_task()?;
         self.check_each("")?;
+        let _ = (estimator::of(self)?, update::of(self)?);
         self.check_advice()?;
         self.check_model()?;
         let minibatch_size = self.update.minibatch_size;
@@ -25,10 +27,10 @@ impl Config {
         Ok(())
     }
 
-    /// Checks that a run whose estimator has a model comes to using it.
+    /// Checks that a run whose estimator has a model uses the model before the run ends.
     fn check_model(&self) -> Result<(), ConfigError> {
         let decisions = self.iterations() * self.batch() as u64;
-        if !self.estimator.kind.has_model() || self.model.start <= decisions {
+        if !estimator::of(self)?.has_model || self.model.start <= decisions {
             return Ok(());
         }
         let kind = word(&self.estimator.kind);
@@ -39,51 +41,44 @@ impl Config {
         impossible("model.start", self.model.start, &must_be)
     }
 
-    /// Why an option has no effect in this run; none where it has one. A preset or a file may set it all the
-    /// same.
+    /// Why an option has no effect in this run; none where it has one. A preset or a file may set it anyway.
     ///
     /// ```
-    /// use crate::config::{Config, EstimatorKind};
+    /// use daa_trainer::config::Config;
     /// let mut config = Config::default();
     /// assert_eq!(config.without_effect("estimator.num_actions"), None);
-    /// config.estimator.kind = EstimatorKind::Single;
+    /// config.estimator.kind = "single".to_owned();
     /// let because = config.without_effect("estimator.num_actions").unwrap();
     /// assert_eq!(because, "estimator.kind = \"single\" has no extra actions");
     /// ```
     #[must_use]
     pub fn without_effect(&self, key: &str) -> Option<String> {
-        let (estimator, update) = (self.estimator.kind, self.update.kind);
-        let (of_estimator, of_update) = (
-            format!("estimator.kind = {}", word(&estimator)),
-            format!("update.kind = {}", word(&update)),
-        );
+        let estimator = estimator::find(&self.estimator.kind)?;
         let advised = self.advise.every > 0 || self.advise.auto;
         let (table, name) = key.split_once('.')?;
-        match (table, name) {
+        let of_estimator = match (table, name) {
             ("estimator", "num_actions" | "noise" | "ramp_fraction")
-                if estimator == EstimatorKind::Single =>
+                if estimator.extra == Extra::Nothing =>
             {
-                Some(format!("{of_estimator} has no extra actions"))
+                "has no extra actions"
             }
-            ("estimator", "real_weight") if !estimator.has_extra_actions() => {
-                Some(format!("{of_estimator} has one action a state"))
+            ("estimator", "real_weight") if estimator.extra != Extra::Actions => {
+                "has one action a state"
             }
-            ("estimator", "horizon") if !estimator.has_horizon() => {
-                Some(format!("{of_estimator} simulates no trajectories"))
-            }
-            ("model", _) if !estimator.has_model() => {
-                Some(format!("{of_estimator} has no dynamics model"))
-            }
-            ("trpo", _) if update != UpdateKind::Trpo => Some(format!("{of_update} is not trpo")),
-            ("ppo", "clip" | "rpo_alpha") if update == UpdateKind::Trpo => {
-                Some(format!("{of_update} neither clips ratios nor shifts means"))
-            }
-            ("advise", "cost") if !advised => Some("no advice is asked for".to_owned()),
+            ("estimator", "horizon") if !estimator.has_horizon => "simulates no trajectories",
+            ("model", _) if !estimator.has_model => "has no dynamics model",
+            ("advise", "cost") if !advised => return Some("no advice is asked for".to_owned()),
             ("advise", "min_actions" | "max_actions") if !self.advise.auto => {
-                Some("advise.auto = false chooses no number of actions".to_owned())
+                return Some("advise.auto = false chooses no number of actions".to_owned());
             }
-            _ => None,
-        }
+            _ => {
+                let update = update::find(&self.update.kind)?;
+                let idle = |(idle, _): &&(&str, &str)| *idle == key || *idle == table;
+                let (_, because) = update.without_effect.iter().find(idle)?;
+                return Some(format!("update.kind = {} {because}", word(&self.update.kind)));
+            }
+        };
+        Some(format!("estimator.kind = {} {of_estimator}", word(&self.estimator.kind)))
     }
 
     /// The values that have an effect, with dotted keys: equal for two configurations that make the same run.
@@ -96,7 +91,7 @@ impl Config {
         all.into_iter().filter(|(key, _)| counts(key)).collect()
     }
 
-    /// A note where `decisions` is no whole number of iterations.
+    /// A note when `decisions` is not a whole number of iterations.
     #[must_use]
     pub fn rounding(&self) -> Option<String> {
         let (batch, iterations) = (self.batch() as u64, self.iterations());
@@ -115,10 +110,15 @@ impl Config {
         if advise.every == 0 && !advise.auto {
             return Ok(());
         }
-        if !self.estimator.kind.has_extra_actions() {
-            let must_be = "rewind, q_network or dynamics for advice on extra actions (for other runs, \
-                           `host-trainer variance --policy RUN` measures afterwards)";
-            return impossible("estimator.kind", word(&self.estimator.kind), must_be);
+        if estimator::of(self)?.extra != Extra::Actions {
+            let with = estimator::all().into_iter().filter(|known| known.extra == Extra::Actions);
+            let names: Vec<_> = with.map(|known| known.name).collect();
+            let must_be = format!(
+                "one of {} for advice on extra actions (for other runs, `host-trainer variance --policy \
+                 RUN` measures afterwards)",
+                names.join(", ")
+            );
+            return impossible("estimator.kind", word(&self.estimator.kind), &must_be);
         }
         if Pieces::of(self.rollout.num_envs, self.rollout.length).is_none() {
             let must_be = "long enough for advice: 16 pieces of a batch with two decisions each";
@@ -148,7 +148,7 @@ fn impossible<T>(key: &str, value: impl ToString, must_be: &str) -> Result<T, Co
     Err(ConfigError::Impossible { key, value, must_be })
 }
 
-/// A value as it stands in a configuration file.
+/// A value as a configuration file has it.
 fn word(value: &impl serde::Serialize) -> String {
     toml::Value::try_from(value).map_or_else(|_| String::new(), |value| value.to_string())
 }

@@ -1,8 +1,11 @@
 //! The long help: every option with its default.
 
-use super::layers::{defaults, flat};
-use super::options::Options;
-use super::resolve::Preset;
+use super::layers::defaults;
+use super::resolve::PRESETS;
+use super::sources::Preset;
+use crate::estimator;
+use crate::settings::{Config, Options, flat};
+use crate::update;
 use std::fmt::Write;
 
 /// The presets, and one line for each option, table by table, with its default.
@@ -27,10 +30,23 @@ pub fn help<T: Options>(presets: &[Preset]) -> String {
     text
 }
 
+/// The long help of training: presets, estimators, updates and options.
+#[must_use]
+pub fn run_help() -> String {
+    let line = |name, help| format!("  {name:<44} {help}\n");
+    let estimators = estimator::all().into_iter().map(|known| line(known.name, known.help));
+    let updates = update::all().into_iter().map(|known| line(known.name, known.help));
+    format!(
+        "Estimators, the values of estimator.kind:\n{}\nUpdates, the values of update.kind:\n{}\n{}",
+        estimators.collect::<String>(),
+        updates.collect::<String>(),
+        help::<Config>(&PRESETS)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, PRESETS};
 
     #[test]
     fn the_help_has_a_line_for_every_key() {

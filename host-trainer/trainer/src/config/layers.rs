@@ -1,16 +1,11 @@
 //! Tables of values, laid over one another.
 
-use super::options::Options;
 use super::renamed::new_name;
-use super::{Config, ConfigError, Sources};
+use super::sources::Sources;
+use crate::settings::{Config, ConfigError, Options, flat};
 use daa_envs::files::{WRITTEN, read_text};
 use std::path::Path;
 use toml::{Table, Value};
-
-/// The nearest of `known` to a word.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
-    known.min_by_key(|known| strsim::damerau_levenshtein(word, known)).unwrap_or_default()
-}
 
 /// The option that a mistyped key most likely means: the table may be missing, or the name mistyped.
 fn nearest_key<T: Options>(key: &str) -> String {
@@ -64,7 +59,7 @@ pub(super) fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
         .ok_or_else(|| ConfigError::NoEqualsSign(assignment.to_owned()))?;
     let (key, value) = (key.trim(), value.trim());
     let parsed = format!("value = {value}").parse::<Table>().ok();
-    // A value with a line end in it could bring keys of its own.
+    // A value with a line end in it could contain further keys.
     let parsed =
         parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
@@ -77,31 +72,6 @@ pub(super) fn parse_assignment(assignment: &str) -> Result<Table, ConfigError> {
         table = outer;
     }
     Ok(table)
-}
-
-/// Tables as one: keys are dotted, `estimator.num_actions`.
-///
-/// ```
-/// let table = "a = 1\n[b]\nc = [2]".parse().unwrap();
-/// let keys: Vec<String> = crate::config::flat(&table).keys().cloned().collect();
-/// assert_eq!(keys, ["a", "b.c"]);
-/// ```
-#[must_use]
-pub fn flat(table: &Table) -> Table {
-    fn add(path: &str, table: &Table, into: &mut Table) {
-        for (key, value) in table {
-            let key = format!("{path}{key}");
-            match value {
-                Value::Table(inner) => add(&format!("{key}."), inner, into),
-                value => {
-                    into.insert(key, value.clone());
-                }
-            }
-        }
-    }
-    let mut flat = Table::new();
-    add("", table, &mut flat);
-    flat
 }
 
 /// What the assignments of `sources` set, with dotted keys.
@@ -134,7 +104,7 @@ impl<T: Options> Layers<T> {
         self.lay_below(&mut Vec::new(), layer, source_name)
     }
 
-    /// The same for a table inside tables.
+    /// Lays a table that is inside other tables.
     fn lay_below(
         &mut self,
         path: &mut Vec<String>,

@@ -1,25 +1,9 @@
 //! A lower bound of the memory that a configuration needs, checked before anything is allocated.
-//!
-//! | symbol | meaning |
-//! |---|---|
-//! | `S`, `B`, `N` | seeds, states of a batch and seed, extra actions |
-//! | `D`, `A` | signals of an observation, of an action |
 
-use super::{Config, ConfigError, flat};
+use crate::estimator::{self, Memory, Sizes};
+use crate::settings::{Config, ConfigError, flat};
 use daa_core::MlpShape;
 use daa_envs::Task;
-
-/// Weights, gradients, and Adam's two moments.
-const COPIES: u128 = 4;
-/// Bytes of a number.
-const FLOAT: u128 = 4;
-
-/// Memory of one kind, and the keys that it grows with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    bytes: u128,
-    keys: Vec<&'static str>,
-}
 
 impl Config {
     /// Refuses a configuration that needs more memory than this machine has. If the machine does not tell its
@@ -33,7 +17,8 @@ impl Config {
     }
 
     fn fits(&self, task: &Task, installed: u64) -> Result<(), ConfigError> {
-        let parts = self.parts(task.observations.len() as u128, task.actions.len() as u128);
+        let sizes = Sizes { observations: task.observations.len(), actions: task.actions.len() };
+        let parts = self.parts(sizes)?;
         let needed: u128 = parts.iter().map(|part| part.bytes).sum();
         if needed <= u128::from(installed) {
             return Ok(());
@@ -54,55 +39,21 @@ impl Config {
         })
     }
 
-    /// A lower bound: every number that exists for a whole iteration is counted once.
-    fn parts(&self, d: u128, a: u128) -> [Part; 4] {
-        let wide = |size: usize| size as u128;
-        let (s, b, n) =
-            (wide(self.num_seeds()), wide(self.batch()), wide(self.estimator.num_actions));
-        let model = self.estimator.kind.has_model();
-        let params = |input: u128, hidden: usize, output: u128| {
-            wide(MlpShape::new(input as usize, hidden, output as usize).params())
-        };
-        let mut weights = params(d, self.actor.hidden, a) + params(d, self.critic.hidden, 1);
-        if model {
-            weights += params(d + a, self.model.transition_hidden, d);
-            weights += params(d + a, self.model.reward_hidden, 1);
-        }
-        // Observation, its successor, action, reward, value, advantage.
-        let row = 2 * d + a + 3;
-        let extra = match self.estimator.kind {
-            super::EstimatorKind::Single => 0,
-            // The action and its score.
-            super::EstimatorKind::Rewind | super::EstimatorKind::QNetwork => a + 1,
-            // Also the state that the action is simulated from, or that it leads to.
-            super::EstimatorKind::Dynamics | super::EstimatorKind::SimulatedStates => d + a + 1,
-        };
-        // The buffer grows with the transitions that are collected.
-        let replayed =
-            if model { wide(self.model.replay_capacity).min(self.decisions.into()) } else { 0 };
-        let all = [
-            "seeds",
-            "actor.hidden",
-            "critic.hidden",
-            "model.transition_hidden",
-            "model.reward_hidden",
+    /// A lower bound: each number that is kept during an iteration is counted once.
+    fn parts(&self, sizes: Sizes) -> Result<Vec<Memory>, ConfigError> {
+        let Sizes { observations, actions } = sizes;
+        let shapes = [
+            MlpShape::new(observations, self.actor.hidden, actions),
+            MlpShape::new(observations, self.critic.hidden, 1),
         ];
-        let networks = if model { all.to_vec() } else { all[..3].to_vec() };
-        [
-            Part { bytes: FLOAT * COPIES * s * weights, keys: networks },
-            Part {
-                bytes: FLOAT * s * b * row,
-                keys: vec!["seeds", "rollout.num_envs", "rollout.length"],
-            },
-            Part {
-                bytes: FLOAT * s * b * n * extra,
-                keys: vec!["seeds", "rollout.num_envs", "rollout.length", "estimator.num_actions"],
-            },
-            Part {
-                bytes: FLOAT * s * replayed * (2 * d + a + 1),
-                keys: vec!["seeds", "model.replay_capacity", "decisions"],
-            },
-        ]
+        // Observation, its successor, action, reward, value, advantage.
+        let row = 2 * observations + actions + 3;
+        let mut parts = vec![
+            Memory::of_networks(self, &shapes, &["actor.hidden", "critic.hidden"]),
+            Memory::of_states(self, row),
+        ];
+        parts.extend((estimator::of(self)?.memory)(self, sizes));
+        Ok(parts)
     }
 }
 
@@ -118,7 +69,7 @@ fn installed() -> Option<u64> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::{EstimatorKind, Sources, resolve};
+    use crate::config::{Sources, resolve};
 
     fn config(set: &[&str]) -> Config {
         let set = set.iter().map(|s| (*s).to_owned()).collect();
@@ -143,7 +94,7 @@ mod tests {
             "model.transition_hidden=1",
             "model.reward_hidden=1",
         ]);
-        assert_eq!(config.estimator.kind, EstimatorKind::Dynamics);
+        assert_eq!(config.estimator.kind, "dynamics");
         // inputs + 1, 1 + 1, and for each output 1 + 1: with one hidden unit in each of two layers.
         let weights = (6 + 2 + 2) + (6 + 2 + 2) + (7 + 2 + 5 * 2) + (7 + 2 + 2);
         let batch = 1000 * (2 * 5 + 1 + 3);
@@ -158,7 +109,7 @@ mod tests {
         }
         // Without a model there are no extra actions and no buffer; in a short run the buffer does not fill.
         let mut single = config.clone();
-        single.estimator.kind = EstimatorKind::Single;
+        single.estimator.kind = "single".to_owned();
         single.fits(task, 2 * 4 * (4 * 20 + batch)).unwrap();
         assert!(single.fits(task, 2 * 4 * (4 * 20 + batch) - 1).is_err());
         let short = Config { decisions: 1000, ..config };

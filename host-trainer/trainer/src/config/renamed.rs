@@ -57,7 +57,7 @@ const RENAMED: [(&str, &str); 52] = [
 ];
 
 /// The new key of an old one. `estimator`, `update` and `advise` are tables today: they are old keys where
-/// a value stands for the table.
+/// a value is given instead of the table.
 pub(super) fn new_name(old: &str) -> Option<&'static str> {
     RENAMED.iter().find(|(known, _)| *known == old).map(|(_, new)| *new)
 }

@@ -1,21 +1,10 @@
 //! From raw sources to a checked configuration.
 
-use super::layers::{Layers, nearest, parse_assignment, read_file, read_table};
-use super::options::Options;
-use super::{Config, ConfigError};
-use std::path::PathBuf;
+use super::layers::{Layers, parse_assignment, read_file, read_table};
+use super::sources::{Preset, Sources};
+use crate::registry::nearest;
+use crate::settings::{Config, ConfigError, Options};
 use toml::{Table, Value};
-
-/// A named set of values.
-#[derive(Clone, Copy, Debug)]
-pub struct Preset {
-    /// Its name.
-    pub name: &'static str,
-    /// Its values, as TOML.
-    pub text: &'static str,
-    /// What it is for, in one line.
-    pub about: &'static str,
-}
 
 /// Built-in presets of training; the first is the default.
 pub const PRESETS: [Preset; 4] = [
@@ -40,17 +29,6 @@ pub const PRESETS: [Preset; 4] = [
         about: "DAA-PPO with this project's choices, for runs of about 100 000 decisions",
     },
 ];
-
-/// Where values come from, weakest first.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// Name of a preset.
-    pub preset: Option<String>,
-    /// A TOML file.
-    pub file: Option<PathBuf>,
-    /// `key=value` pairs.
-    pub set: Vec<String>,
-}
 
 /// Resolves and checks the configuration of a run. The `[train]` table of a task file counts more than the
 /// preset and less than everything else.
@@ -251,7 +229,10 @@ mod tests {
         let wrong = message(&["estimator={num_actions = 'many'}"]);
         assert!(wrong.starts_with("--set: estimator.num_actions: invalid type: "), "{wrong}");
         let wrong = message(&["estimator.kind=dynamic"]);
-        assert!(wrong.contains("estimator.kind: ") && wrong.contains("dynamics"), "{wrong}");
+        assert!(wrong.starts_with("estimator.kind = \"dynamic\" does not exist"), "{wrong}");
+        assert!(wrong.contains("did you mean dynamics?") && wrong.contains("q_network"), "{wrong}");
+        let wrong = message(&["update.kind=a3c"]);
+        assert!(wrong.contains("update.kind = \"a3c\"") && wrong.contains("mean a2c?"), "{wrong}");
         let wrong = message(&["rollout=5"]);
         assert!(wrong.contains("rollout is a table, not integer"), "{wrong}");
         assert!(message(&["gamma={x = 1}"]).contains("--set: gamma: invalid type"));

@@ -3,7 +3,7 @@
 use daa_envs::streams::{Purpose, permute, stream};
 use tch::{Kind, Tensor};
 
-/// Rows of every seed in a random order of its own, for every epoch.
+/// For each epoch, the rows of each seed in a random order.
 #[derive(Debug)]
 pub struct Shuffle {
     /// `[epochs][S * T]`, indices into the flattened `[S * T]`.
@@ -11,8 +11,8 @@ pub struct Shuffle {
 }
 
 impl Shuffle {
-    /// Orders of `states` rows of each seed; `user` tells apart the networks that learn in one
-    /// iteration.
+    /// Draws orders of `states` rows of each seed. `user` is a number for the network that learns: actor 0,
+    /// critic 1, estimators above.
     #[must_use]
     pub fn new(seeds: &[u64], states: usize, epochs: usize, iteration: u64, user: u64) -> Self {
         let number = (iteration << 4) | user;
@@ -30,23 +30,23 @@ impl Shuffle {
         Self { orders: orders.collect() }
     }
 
-    /// Calls `learn` with every minibatch of every epoch, of `data [S, T, ...]`. What it returns,
-    /// `[S, R]`, is averaged: R numbers a seed.
+    /// Calls `learn` with every minibatch of every epoch of `data [S, T, ...]`. Returns the mean over all
+    /// minibatches of the R numbers a seed, `[S, R]`, that `learn` returns.
     pub fn epochs<const N: usize>(
         &self,
         data: &[Tensor; N],
-        minibatch: usize,
+        minibatch_size: usize,
         mut learn: impl FnMut([Tensor; N]) -> Tensor,
     ) -> Vec<Vec<f64>> {
         let states = data[0].size()[1];
-        let minibatch = (minibatch as i64).min(states);
+        let minibatch_size = (minibatch_size as i64).min(states);
         // Reports stay on the device until the end: reading each would wait for a GPU.
         let mut reports = Vec::new();
         for order in &self.orders {
             let order = Tensor::from_slice(order).to_device(data[0].device());
             let data = data.each_ref().map(|tensor| reorder(tensor, &order));
-            for first in (0..states).step_by(minibatch as usize) {
-                let rows = minibatch.min(states - first);
+            for first in (0..states).step_by(minibatch_size as usize) {
+                let rows = minibatch_size.min(states - first);
                 reports.push(learn(data.each_ref().map(|tensor| tensor.narrow(1, first, rows))));
             }
         }
@@ -80,7 +80,7 @@ mod tests {
             assert_eq!(epoch, crate::nn::to_vec(&rows));
         }
         assert_ne!(shuffle.orders[0], shuffle.orders[1]);
-        // A seed's order is its own, whoever is beside it.
+        // The order of a seed does not depend on the other seeds.
         let alone = Shuffle::new(&[2], 8, 2, 0, 0);
         let moved: Vec<i64> = alone.orders[1].iter().map(|row| row + 8).collect();
         assert_eq!(shuffle.orders[1][8..], moved);

@@ -1,11 +1,13 @@
-//! What a run has seen: running statistics, replay buffers, and batches made ready to learn from.
+//! Data of a run: running statistics, replay buffers, and batches that are ready to learn from.
 
 mod batch;
-mod experience;
 mod minibatch;
+mod normalisation;
 mod replay;
+mod running_stats;
 
-pub use batch::{RealRollout, Samples};
-pub use experience::{Experience, Prepared, SeedStatistics, Units};
+pub use batch::{RolloutBatch, ScoredBatch};
 pub use minibatch::Shuffle;
-pub use replay::{ReplayBuffer, Transition};
+pub use normalisation::Normalisation;
+pub use replay::{ReplayBuffer, Transition, store};
+pub use running_stats::{RunningStats, SeedStatistics};

@@ -6,6 +6,7 @@
 //! | `action` | `[A]` | raw; the model sees it clamped, as the environment does |
 //! | `reward` | scalar | summed over the action repeat, not scaled |
 
+use crate::rollout::Batch;
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +18,11 @@ pub struct ReplayBuffer {
     actions: usize,
     /// `[len, 2 D + A + 1]`
     numbers: Vec<f32>,
-    /// Where the next transition goes once the ring is full.
+    /// Index of the oldest transition once the ring is full: the next one replaces it.
     next: usize,
 }
 
-/// A transition, borrowed.
+/// A transition, borrowed from a buffer or a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transition<'a> {
     /// `[D]`
@@ -32,6 +33,33 @@ pub struct Transition<'a> {
     pub reward: f32,
     /// `[D]`
     pub next: &'a [f32],
+}
+
+impl<'a> Transition<'a> {
+    /// Row `row` of a batch.
+    pub(super) fn of(batch: &'a Batch, row: usize) -> Self {
+        let rows = batch.rewards.len();
+        let of = |numbers: &'a [f32]| {
+            let width = numbers.len() / rows;
+            &numbers[row * width..(row + 1) * width]
+        };
+        Self {
+            observation: of(&batch.observations),
+            action: of(&batch.actions),
+            reward: batch.rewards[row],
+            next: of(&batch.next_observations),
+        }
+    }
+}
+
+/// Adds a batch to the buffers, one a seed. The indices of its transitions in each buffer.
+pub fn store(buffers: &mut [ReplayBuffer], batch: &Batch) -> Vec<Vec<usize>> {
+    let states = batch.rewards.len() / buffers.len().max(1);
+    let newest = buffers.iter_mut().enumerate().map(|(s, buffer)| {
+        let rows = s * states..(s + 1) * states;
+        rows.map(|row| buffer.push(Transition::of(batch, row))).collect()
+    });
+    newest.collect()
 }
 
 impl ReplayBuffer {
@@ -45,12 +73,12 @@ impl ReplayBuffer {
         2 * self.observations + self.actions + 1
     }
 
-    /// Whether this one, read from somewhere, can stand where that one stood: rows as wide, no more of
-    /// them, and only finite numbers.
+    /// Whether this buffer, read from a file, can replace `other`: equal capacity and row width, and only
+    /// finite numbers.
     #[must_use]
     pub fn fits(&self, other: &Self) -> bool {
         let sizes = |ring: &Self| [ring.capacity, ring.observations, ring.actions];
-        // Nothing is counted in sizes that are not known to be possible.
+        // The sizes are compared first: the number of rows is computed from them.
         sizes(self) == sizes(other)
             && self.numbers.len().is_multiple_of(self.width())
             && self.len() <= self.capacity
@@ -70,13 +98,13 @@ impl ReplayBuffer {
         self.numbers.len() / self.width()
     }
 
-    /// Whether there are none.
+    /// Whether the buffer holds no transition.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// Adds a transition, over the oldest one when the ring is full, and returns its index.
+    /// Adds a transition and returns its index. In a full ring it replaces the oldest one.
     pub fn push(&mut self, transition: Transition<'_>) -> usize {
         let parts =
             [transition.observation, transition.action, &[transition.reward], transition.next];

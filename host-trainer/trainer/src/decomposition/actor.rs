@@ -12,7 +12,6 @@
 //! | `owners` | `[K]` | the row of the batch whose state a sample belongs to |
 //! | `actions` | `[K][A]` | raw actions |
 
-use super::Critic;
 use crate::nn::orthogonal;
 use daa_core::Activation;
 use daa_core::activation::LEAKY_SLOPE;
@@ -27,8 +26,32 @@ pub struct Actor {
     activation: Activation,
     params: Vec<f64>,
     scale: Option<ObservationScale>,
-    /// The critic whose values are the baseline of measured returns.
+    /// The critic whose values are the baseline of measured returns, if there is one.
     critic: Option<Box<Critic>>,
+}
+
+/// Values of states, in the rewards' own scale: the baseline of measured returns, and the value beyond the
+/// horizon.
+#[derive(Clone, Debug)]
+pub struct Critic {
+    network: Actor,
+    /// Factor from the network's values to the rewards' own scale.
+    unit: f64,
+}
+
+impl Critic {
+    /// A critic from an agent whose output is the value, and the factor from that value to the rewards' own
+    /// scale.
+    #[must_use]
+    pub fn new(network: &Agent, unit: f64) -> Self {
+        Self { network: Actor::of(network), unit }
+    }
+
+    /// The value of a raw observation.
+    #[must_use]
+    pub fn value(&self, observation: &[f64]) -> f64 {
+        self.unit * self.network.output(observation)
+    }
 }
 
 /// The result of a forward pass over a batch of observations: the inputs of all layers, and the means.
@@ -127,7 +150,8 @@ impl Actor {
         Self { scale: None, ..Self::of(agent) }
     }
 
-    /// Adds a critic: its values are the baseline of measured returns and estimate the return after the horizon.
+    /// Adds a critic: values of actions become advantages, and returns are continued beyond the horizon by
+    /// the critic's values.
     #[must_use]
     pub fn with_critic(self, critic: Critic) -> Self {
         Self { critic: Some(Box::new(critic)), ..self }

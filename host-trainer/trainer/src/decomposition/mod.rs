@@ -7,17 +7,15 @@ mod batch;
 #[cfg(test)]
 mod batch_test;
 mod choice;
-mod critic;
 mod lemmas;
 mod projection;
 mod samples;
 mod streams;
 
 pub use accumulator::{Accumulator, Estimate};
-pub use actor::{Actor, Pass, Scores, dot};
+pub use actor::{Actor, Critic, Pass, Scores, dot};
 pub use batch::{BatchSamples, Jackknife, Pieces, Uncertain, measure_batch, student};
 pub use choice::{Prices, next_num_actions};
-pub use critic::Critic;
 pub use lemmas::{Components, Condition, Verdict, corollary_1};
 pub use projection::Projection;
 pub use samples::TrajectoryGradients;

@@ -1,66 +1,65 @@
 //! AA: the extra actions' values from the simulator itself, rewound to each state.
 
-use super::Context;
-use crate::data::Units;
+use super::context::Context;
+use super::interface::{Definition, Estimator, Extra, Memory};
 use crate::nn::to_vec;
-use crate::rollout::{Branches, Fork, Rollout};
+use crate::rollout::{Branches, Fork};
 use daa_core::advantage::gae;
-use daa_envs::agent::Agent;
-use daa_envs::{self as task, State};
+use daa_envs as task;
 use std::sync::Arc;
 use tch::Tensor;
 
-/// The simulator and where to rewind it to.
-#[derive(Debug)]
-pub struct Rewind<'a> {
-    /// Its environments stand afterwards where they stood.
-    pub rollout: &'a Rollout,
-    /// `[S, T]`, the episode before each decision: as many for every seed.
-    pub states: &'a [State],
-    /// The policies that acted.
-    pub agents: &'a Arc<Vec<Agent>>,
-    /// Of observations and rewards.
-    pub units: &'a Units,
-    /// Whether a time limit is a truncation.
-    pub bootstrap_truncation: bool,
-    /// Whether the actions of a state are followed by the same noise.
-    pub common_noise: bool,
-}
+/// The estimator `rewind`.
+pub(super) static DEFINITION: Definition = Definition {
+    name: "rewind",
+    report_name: "AA-{}",
+    help: "extra actions, scored by trajectories of the simulator, rewound to each state (AA)",
+    extra: Extra::Actions,
+    has_horizon: true,
+    has_model: false,
+    replays: false,
+    rewinds: true,
+    memory: |config, sizes| vec![Memory::of_extra(config, sizes.actions + 1)],
+    build: |_| Box::new(Rewind),
+};
 
-impl Rewind<'_> {
-    /// Advantages `[S, T, N]` of extra raw actions `[S, T, N, A]`: generalised advantage estimates
-    /// of trajectories of H steps in the rewound simulator.
-    ///
-    /// # Errors
-    /// [`task::Error`] of an environment.
-    pub fn advantages(&self, context: &Context<'_>, extra: &Tensor) -> Result<Tensor, task::Error> {
+/// Rewinds the simulator: no bias but the critic's beyond H steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rewind;
+
+impl Estimator for Rewind {
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
+    }
+
+    /// Generalised advantage estimates of trajectories of H steps in the rewound simulator.
+    fn advantages(&self, context: &Context<'_>, extra: &Tensor) -> Result<Tensor, task::Error> {
+        let simulator = context.simulator.ok_or_else(|| {
+            task::Error::Request("the estimator rewind needs a simulator".to_owned())
+        })?;
         let size = extra.size();
         let states = size[1] as usize;
-        let rows = self.states.iter().enumerate();
-        let branches = self.rollout.branch(Fork {
-            agents: Arc::clone(self.agents),
+        let rows = simulator.states.iter().enumerate();
+        let branches = simulator.rollout.branch(Fork {
+            agents: Arc::clone(simulator.agents),
             states: rows.map(|(row, state)| (row / states, state.clone())).collect(),
             actions: to_vec(extra),
             num_actions: context.num_actions,
             horizon: context.horizon,
             seeds: context.seeds.to_vec(),
             iteration: context.iteration,
-            common_noise: self.common_noise,
-            bootstrap_truncation: self.bootstrap_truncation,
+            common_noise: simulator.common_noise,
+            bootstrap_truncation: simulator.bootstrap_truncation,
         })?;
-        let advantages = score(context, self.units, &branches, states * context.num_actions);
+        let advantages = score(context, &branches, states * context.num_actions);
         Ok(Tensor::from_slice(&advantages).view(&size[..3]).to_device(extra.device()))
     }
 }
 
 /// An advantage for each branch; a seed has `per_seed` of them.
-pub(super) fn score(
-    context: &Context<'_>,
-    units: &Units,
-    branches: &Branches,
-    per_seed: usize,
-) -> Vec<f32> {
-    let width = units.scales[0].mean.len();
+pub(super) fn score(context: &Context<'_>, branches: &Branches, per_seed: usize) -> Vec<f32> {
+    let normalisation = context.normalisation;
+    let width = normalisation.scales[0].mean.len();
     let start_values = to_vec(&context.real.values);
     let mut advantages = Vec::with_capacity(branches.lens.len());
     let mut first = 0;
@@ -69,14 +68,14 @@ pub(super) fn score(
         let range = first..first + steps;
         first += steps;
         let observations = &branches.next_observations[range.start * width..range.end * width];
-        let mut z = vec![0.0; observations.len()];
-        let pairs = observations.chunks_exact(width).zip(z.chunks_exact_mut(width));
-        pairs.for_each(|(raw, z)| units.scales[s].normalise(raw, z));
-        let z = Tensor::from_slice(&z).view([1, steps as i64, width as i64]);
+        let mut obs = vec![0.0; observations.len()];
+        let pairs = observations.chunks_exact(width).zip(obs.chunks_exact_mut(width));
+        pairs.for_each(|(raw, obs)| normalisation.scales[s].normalise(raw, obs));
+        let obs = Tensor::from_slice(&obs).view([1, steps as i64, width as i64]);
         let critic = context.critic.reader(&(s..s + 1));
-        let next_values = to_vec(&critic.predict(&z.to_device(context.real.z.device())));
+        let next_values = to_vec(&critic.predict(&obs.to_device(context.real.obs.device())));
         let rewards = branches.rewards[range.clone()].iter();
-        let rewards: Vec<f32> = rewards.map(|raw| units.reward(s, *raw)).collect();
+        let rewards: Vec<f32> = rewards.map(|raw| normalisation.reward(s, *raw)).collect();
         // The value of each step's state: the real one's, then what followed the step before.
         let mut values = Vec::with_capacity(steps);
         let mut starts = Vec::with_capacity(lens.len());
@@ -92,7 +91,7 @@ pub(super) fn score(
         let mut all = vec![0.0; steps];
         let ends = &branches.ends[range];
         gae(&rewards, &values, &next_values, ends, context.discount, &mut all);
-        // Nothing is known of an action with which the simulation blew up at once.
+        // An action after which the simulation diverges at once has no estimate: 0.
         advantages.extend(starts.into_iter().map(|start| start.map_or(0.0, |at| all[at])));
     }
     advantages

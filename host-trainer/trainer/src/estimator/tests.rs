@@ -14,18 +14,18 @@
 
 use super::rewind::score;
 use super::*;
-use crate::config::{Config, CriticOptions, ModelOptions, NoiseScheme, UpdateKind};
-use crate::data::Units;
+use crate::data::{Normalisation, RolloutBatch, ScoredBatch};
+use crate::gaussian::log_probs;
 use crate::nn::{AdamOptions, Network, to_vec};
 use crate::rollout::Branches;
+use crate::settings::{CriticOptions, ModelOptions, NoiseScheme};
 use crate::update::gradient_by_mean;
-use crate::world_model::WorldModel;
-use daa_core::advantage::End;
+use daa_core::advantage::{Discount, End};
 use daa_core::dynamics::TransitionTarget;
 use daa_core::{Activation, MlpShape};
 use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 use daa_envs::streams::{Purpose, fill_normal, stream};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 const GAMMA: f64 = 0.9;
 const LAMBDA: f64 = 0.8;
@@ -110,14 +110,14 @@ fn over_actions(x: f64, a: f64, w: [f64; 2], c: f64, constant: f64) -> Vec<f64> 
 struct Problem {
     actor: Network,
     critic: Network,
-    q_network: QNetwork,
-    model: WorldModel,
-    changes: Vec<Vec<f32>>,
-    units: Units,
+    q_network: Box<dyn Estimator>,
+    dynamics: Box<dyn Estimator>,
+    simulated_states: Box<dyn Estimator>,
+    normalisation: Normalisation,
 }
 
 impl Problem {
-    /// With a model that believes actions to push with `push`.
+    /// The problem with a model in which actions push with `push`.
     fn new(push: f64) -> Self {
         let mean = [0.0, 0.0, OUTPUT[1] - OUTPUT[0], OUTPUT[0]].to_vec();
         let value = [p(), -p(), v(1) - v(0), v(0)].to_vec();
@@ -135,29 +135,32 @@ impl Problem {
             transition_target: TransitionTarget::Next,
             ..ModelOptions::default()
         };
-        let config = Config { model, ..Config::default() };
-        let mut model = WorldModel::new(&config, 2, 1, Device::Cpu);
+        let critic = CriticOptions { hidden: 7, activation: Activation::Relu };
+        let config = Config { model, critic, ..Config::default() };
         let next = [
             over_actions(0.9, push, [0.0; 2], 0.0, 0.0),
             over_actions(0.0, 0.0, [0.0; 2], -1.0, 1.0),
         ];
         let reward = [over_actions(0.7, 0.0, REWARD, 0.0, 0.0)];
-        let exact =
-            [network(&action_features(), &next, None), network(&action_features(), &reward, None)];
-        for ((_, own), exact) in model.networks_mut().zip(&exact) {
-            own.set_params(exact.params());
-        }
-        let critic = CriticOptions { hidden: 7, activation: Activation::Relu };
-        let adam = AdamOptions { epsilon: 1e-8 };
-        let mut q_network = QNetwork::new(&[1], (2, 1), &critic, adam, Device::Cpu);
-        q_network.network_mut().set_params(network(&action_features(), &[q], None).params());
+        let exact = |outputs: &[&[Vec<f64>]]| -> Vec<Network> {
+            outputs.iter().map(|outputs| network(&action_features(), outputs, None)).collect()
+        };
+        let build = |name: &str, exact: &[Network]| {
+            let sizes = Sizes { observations: 2, actions: 1 };
+            let setup = Setup { config: &config, sizes, device: Device::Cpu };
+            let mut estimator = (find(name).unwrap().build)(&setup);
+            for ((_, own), exact) in estimator.networks_mut().into_iter().zip(exact) {
+                own.set_params(exact.params());
+            }
+            estimator
+        };
         Self {
             actor: network(&state_features(), &[mean], Some(SIGMA.ln())),
             critic: network(&state_features(), &[value], None),
-            q_network,
-            model,
-            changes: vec![vec![1.0; 2]],
-            units: Units {
+            q_network: build("q_network", &exact(&[&[q]])),
+            dynamics: build("dynamics", &exact(&[&next, &reward])),
+            simulated_states: build("simulated_states", &exact(&[&next, &reward])),
+            normalisation: Normalisation {
                 scales: vec![ObservationScale::new(&RunningStatistics::new(2), false, 1e6)],
                 changes: vec![vec![1.0; 2]],
                 reward_scales: vec![1.0],
@@ -167,7 +170,7 @@ impl Problem {
     }
 
     /// A batch of fixed states with fresh actions, whose advantages are exact.
-    fn real(&self, repeat: u64) -> RealRollout {
+    fn real(&self, repeat: u64) -> RolloutBatch {
         let states: Vec<f32> =
             (0..T).flat_map(|t| [(t as f32 * 0.7).sin(), (t % 2) as f32]).collect();
         let mut noise = vec![0.0; T];
@@ -176,17 +179,13 @@ impl Problem {
         let actions: Vec<f32> = (0..T).map(|t| action(t) as f32).collect();
         let advantages: Vec<f32> =
             (0..T).map(|t| (slope(t % 2, PUSH) * (action(t) - mu(t % 2))) as f32).collect();
-        let z = Tensor::from_slice(&states).view([1, T as i64, 2]);
-        RealRollout {
-            values: self.critic.predict(&z).squeeze_dim(2),
-            z,
+        let obs = Tensor::from_slice(&states).view([1, T as i64, 2]);
+        RolloutBatch {
+            values: self.critic.predict(&obs).squeeze_dim(2),
+            obs,
             actions: Tensor::from_slice(&actions).view([1, T as i64, 1]),
             advantages: Tensor::from_slice(&advantages).view([1, T as i64]),
         }
-    }
-
-    fn learned(&self) -> Learned<'_> {
-        Learned { model: &self.model, changes: &self.changes, observation_clip: 1e6 }
     }
 
     /// Gradients by the mean in context 0 and 1, summed over states, of many independent batches.
@@ -195,7 +194,7 @@ impl Problem {
         num_actions: usize,
         horizon: usize,
         noise: NoiseScheme,
-        samples: impl Fn(&Self, &Context<'_>) -> Samples,
+        score: impl Fn(&Self, &Context<'_>) -> ScoredBatch,
     ) -> Vec<[f64; 2]> {
         let gradient = |repeat: u64| {
             let real = self.real(repeat);
@@ -203,6 +202,8 @@ impl Problem {
                 actor: &self.actor,
                 critic: &self.critic,
                 real: &real,
+                normalisation: &self.normalisation,
+                simulator: None,
                 discount: Discount { gamma: GAMMA as f32, lambda: LAMBDA as f32 },
                 num_actions,
                 horizon,
@@ -211,10 +212,10 @@ impl Problem {
                 iteration: repeat,
                 threads: 1,
             };
-            let samples = samples(self, &context);
+            let scored = score(self, &context);
             // Of the loss, whose minus is the objective.
-            let by_mean = -gradient_by_mean(&self.actor, &samples, UpdateKind::A2c);
-            let contexts = samples.z.select(2, 1);
+            let by_mean = -gradient_by_mean(&self.actor, &scored);
+            let contexts = scored.obs.select(2, 1);
             let of = |c: f64| {
                 (by_mean.squeeze_dim(2) * contexts.eq(c)).sum(Kind::Double).double_value(&[])
             };
@@ -251,28 +252,28 @@ fn truth(c: usize) -> f64 {
     0.5 * slope(c, PUSH)
 }
 
-fn single(_: &Problem, context: &Context<'_>) -> Samples {
-    Estimator::Single.samples(context).unwrap()
+fn single(_: &Problem, context: &Context<'_>) -> ScoredBatch {
+    Single.score(context).unwrap()
 }
 
-fn q_network(problem: &Problem, context: &Context<'_>) -> Samples {
-    Estimator::QNetwork(&problem.q_network).samples(context).unwrap()
+fn q_network(problem: &Problem, context: &Context<'_>) -> ScoredBatch {
+    problem.q_network.score(context).unwrap()
 }
 
-fn dynamics(problem: &Problem, context: &Context<'_>) -> Samples {
-    Estimator::Dynamics(problem.learned()).samples(context).unwrap()
+fn dynamics(problem: &Problem, context: &Context<'_>) -> ScoredBatch {
+    problem.dynamics.score(context).unwrap()
 }
 
-fn simulated_states(problem: &Problem, context: &Context<'_>) -> Samples {
-    Estimator::SimulatedStates(problem.learned()).samples(context).unwrap()
+fn simulated_states(problem: &Problem, context: &Context<'_>) -> ScoredBatch {
+    problem.simulated_states.score(context).unwrap()
 }
 
 /// What the simulator would answer, rewound: the problem itself, rolled out by hand.
-fn rewind(problem: &Problem, context: &Context<'_>) -> Samples {
+fn rewind(problem: &Problem, context: &Context<'_>) -> ScoredBatch {
     let real = context.real;
-    let mean = problem.actor.predict(&real.z).tanh();
+    let mean = problem.actor.predict(&real.obs).tanh();
     let extra = extra_actions(context, &mean);
-    let (states, actions) = (to_vec(&real.z), to_vec(&extra));
+    let (states, actions) = (to_vec(&real.obs), to_vec(&extra));
     let mut noise = stream(1, Purpose::Rewinding, context.iteration);
     let mut branches = Branches::default();
     for (branch, first) in actions.iter().enumerate() {
@@ -291,18 +292,18 @@ fn rewind(problem: &Problem, context: &Context<'_>) -> Samples {
         }
         branches.lens.push(context.horizon);
     }
-    let advantages = score(context, &problem.units, &branches, actions.len());
+    let advantages = score(context, &branches, actions.len());
     let advantages = Tensor::from_slice(&advantages).view(&extra.size()[..3]);
     let actions = Tensor::cat(&[&real.actions.unsqueeze(2), &extra], 2);
     let advantages = Tensor::cat(&[&real.advantages.unsqueeze(2), &advantages], 2);
     let log_probs = log_probs(&actions, &mean, &problem.actor.extra());
-    Samples { z: real.z.shallow_clone(), actions, log_probs, advantages }
+    ScoredBatch { obs: real.obs.shallow_clone(), actions, log_probs, advantages }
 }
 
 #[test]
 fn with_exact_values_every_estimators_mean_gradient_is_the_true_one() {
     let problem = Problem::new(PUSH);
-    let run = |n, h, of: fn(&Problem, &Context<'_>) -> Samples| {
+    let run = |n, h, of: fn(&Problem, &Context<'_>) -> ScoredBatch| {
         problem.gradients(n, h, NoiseScheme::Independent, of)
     };
     unbiased("single", &run(1, 1, single), truth);
@@ -335,7 +336,7 @@ fn the_variance_falls_with_n_as_lemma_1_says() {
             assert!(off < bound, "{name}, N = {extra}, context {c}: {variance} for {expected}");
         }
     };
-    let run = |n, h, of: fn(&Problem, &Context<'_>) -> Samples| {
+    let run = |n, h, of: fn(&Problem, &Context<'_>) -> ScoredBatch| {
         problem.gradients(n, h, NoiseScheme::Independent, of)
     };
     check("single", &run(1, 1, single), 0, 0.0);

@@ -58,7 +58,7 @@ impl Adam {
         }
     }
 
-    /// Returns an optimiser without parameters, for networks that are only read.
+    /// An optimiser without parameters, for networks that are only read.
     pub(super) fn empty(options: AdamOptions) -> Self {
         Self::new(&Tensor::zeros([0], (Kind::Float, Device::Cpu)), options)
     }

@@ -20,7 +20,7 @@ pub enum DeviceError {
     #[error("this version of libtorch does not offer TensorFloat-32: leave out --tf32")]
     NoTf32,
     /// The index is not below the number of GPUs.
-    #[error("CUDA device {wanted} does not exist: this machine has {found}, numbered from 0")]
+    #[error("the CUDA device {wanted} does not exist; this machine has {found}")]
     NoSuchCard {
         /// The requested index.
         wanted: usize,

@@ -14,6 +14,7 @@ mod adam;
 mod device;
 mod init;
 mod network;
+mod operations;
 pub(crate) mod shard;
 
 pub use adam::{Adam, AdamOptions};
@@ -22,4 +23,5 @@ pub use device::{
 };
 pub use init::orthogonal;
 pub use network::{Cache, Network, NetworkState, Reader, Tangent, to_vec};
+pub use operations::{forward_operations, step_operations};
 pub use shard::{Shard, aligned_rows, data_of_shard, of_shard, parallel, shards};

@@ -44,8 +44,8 @@ pub struct Network {
     adam: Adam,
 }
 
-/// A read-only network. libtorch's tensors can be sent to another thread but not borrowed by it, so each thread gets its
-/// own reader.
+/// A network that can only be read. libtorch's tensors can be sent to another thread but not
+/// borrowed by it: each thread gets a separate reader.
 #[derive(Debug)]
 pub struct Reader(Network);
 
@@ -71,7 +71,7 @@ impl Reader {
 #[derive(Debug)]
 pub struct Tangent(pub Tensor);
 
-/// The complete state of a network and its optimiser, for checkpoints.
+/// The parameters and the optimiser's state of a network, for checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkState {
     /// Parameters, `[S, P]`, flat.

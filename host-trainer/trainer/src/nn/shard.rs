@@ -1,8 +1,8 @@
 //! Division of a run's seeds into shards: one seed per shard on a CPU, all seeds in one shard on a GPU.
 //!
-//! A batched product is not faster on a CPU, and a seed that is computed alone has the same bits as in a run with only
-//! that seed. The bits of a matrix product depend on the alignment of its operands, so the numbers of each seed begin at
-//! a multiple of [`ALIGNMENT`]. A GPU needs few large operations.
+//! A batched product is not faster on a CPU, and computing each seed separately gives the same bits as a
+//! run with that seed alone. The bits of a matrix product depend on the alignment of its operands, so the
+//! numbers of each seed begin at a multiple of [`ALIGNMENT`]. A GPU is fastest with few large operations.
 
 use super::use_one_thread;
 use std::ops::Range;
@@ -47,8 +47,9 @@ pub fn data_of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     if shard.start == 0 { view } else { view.copy() }
 }
 
-/// Runs `work` on every job on up to `threads` threads, each with one libtorch thread, and returns the results in the
-/// order of the jobs. A job must not depend on other jobs; then the results do not depend on the number of threads.
+/// Does jobs on up to `threads` threads, with one libtorch thread in each, and returns the results in the
+/// order of the jobs. The results do not depend on the number of threads as long as no job depends on
+/// another.
 pub fn parallel<J: Send, T: Send>(
     jobs: Vec<J>,
     threads: usize,
@@ -68,7 +69,7 @@ pub fn parallel<J: Send, T: Send>(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { break };
-                    // Each job is locked only once, so its lock cannot be poisoned.
+                    // Each job is locked once, so the lock cannot be poisoned.
                     let Some(job) = job.lock().ok().and_then(|mut job| job.take()) else {
                         continue;
                     };
@@ -89,7 +90,7 @@ pub(crate) mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// Set while a test computes all seeds in one shard on a CPU, as a GPU does.
+        /// Set while a test computes all seeds at once on a CPU, as a GPU does.
         pub(crate) static TOGETHER: Cell<bool> = const { Cell::new(false) };
     }
 

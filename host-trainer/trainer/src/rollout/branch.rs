@@ -38,7 +38,7 @@ pub struct Fork {
     pub bootstrap_truncation: bool,
 }
 
-/// The result of a [`Fork`], in the order of the rows and their actions.
+/// The trajectories, in the order of the rows and their actions.
 #[derive(Debug, Default)]
 pub struct Branches {
     /// Steps of each branch, `[R, N]`; 0 if the simulation diverged in the first step.
@@ -80,7 +80,7 @@ impl Worker {
         for row in rows {
             let (seed_index, state) = &fork.states[row];
             let agent = &fork.agents[*seed_index];
-            // The noise depends on the row and not on the worker, so results do not depend on the threads.
+            // The noise belongs to the row, not to the worker.
             let number = (fork.iteration << 24) | row as u64;
             let mut noise = stream(fork.seeds[*seed_index], Purpose::Rewinding, number);
             let width = agent.shape.output;
@@ -118,7 +118,7 @@ impl Worker {
             control.iter_mut().zip(&raw).for_each(|(control, raw)| *control = f64::from(*raw));
             let step = match self.environment.step(&control, &mut self.observation) {
                 Ok(step) => step,
-                // The outcome of this action is unknown, so the branch stops before it.
+                // The action's outcome is unknown: the branch stops before it.
                 Err(task::Error::Diverged(_)) => break,
                 Err(error) => return Err(error),
             };
@@ -157,7 +157,7 @@ mod tests {
     use super::super::tests::agent;
     use super::super::{Batch, Rollout};
     use super::*;
-    use crate::config::{Config, EstimatorKind};
+    use crate::settings::Config;
     use daa_core::MlpShape;
     use daa_envs::streams::stream_number;
     use daa_envs::{Environment, find};
@@ -167,7 +167,6 @@ mod tests {
 
     fn config(task: &str) -> Config {
         let mut config = Config { task: task.to_owned(), threads: 2, ..Config::default() };
-        config.estimator.kind = EstimatorKind::Rewind;
         (config.rollout.num_envs, config.rollout.length) = (2, 260);
         config
     }
@@ -181,7 +180,7 @@ mod tests {
         let task = config.find_task().unwrap();
         let shape = MlpShape::new(task.observations.len(), 8, task.actions.len());
         let agents = Arc::new(vec![agent(shape)]);
-        let rollout = Rollout::new(config).unwrap();
+        let rollout = Rollout::new(config, true).unwrap();
         let batch = rollout.collect(&agents, 0).unwrap();
         let fork = || Fork {
             agents: Arc::clone(&agents),
@@ -263,7 +262,7 @@ mod tests {
     fn branching_leaves_no_trace_and_does_not_depend_on_the_threads() {
         let run = |threads: usize, branching: bool| {
             let config = Config { threads, ..config("cartpole-swingup") };
-            let rollout = Rollout::new(&config).unwrap();
+            let rollout = Rollout::new(&config, true).unwrap();
             let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
             let batch = rollout.collect(&agents, 0).unwrap();
             let mut branches = Branches::default();
@@ -293,7 +292,7 @@ mod tests {
     fn with_common_noise_equal_actions_lead_to_the_same_place() {
         let config = config("cartpole-swingup");
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let rollout = Rollout::new(&config).unwrap();
+        let rollout = Rollout::new(&config, true).unwrap();
         let batch = rollout.collect(&agents, 0).unwrap();
         let run = |common_noise: bool| {
             let fork = Fork {

@@ -1,72 +1,25 @@
 //! Real trajectories: the environments of all seeds, stepped in parallel with actions computed by `daa-core`.
 //!
-//! | symbol | shape | meaning |
-//! |---|---|---|
-//! | `observations`, `next_observations` | `[S, T, D]` | raw; T is the number of environments times the steps of each, environment by environment |
-//! | `actions` | `[S, T, A]` | raw, before the environment clamps them |
-//! | `rewards` | `[S, T]` | summed over the action repeat |
-//! | `ends` | `[S, T]` | how each step ended |
-//! | `states` | `[S, T]` | the saved episode before each decision, only for the estimator `rewind` |
-//!
 //! A pool of threads lives as long as the run; each thread owns its environments and models. The collected
 //! batch does not depend on the number of threads, because noise depends only on (seed, environment, iteration).
 
+mod batch;
 mod branch;
 mod worker;
 
+pub use batch::{Batch, Spent};
 pub use branch::{Branches, Fork};
 pub use worker::WorkerState;
 
-use crate::config::{Config, EstimatorKind};
-use daa_core::advantage::End;
+use crate::settings::Config;
+use batch::Settings;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, stream_number};
-use daa_envs::{self as task, Divergence, Environment, State};
+use daa_envs::{self as task, Environment};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 use worker::Worker;
-
-/// The real transitions of all seeds in one iteration.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// Raw observation before each decision, `[S, T, D]`.
-    pub observations: Vec<f32>,
-    /// Raw observation after each decision, `[S, T, D]`; at an episode's end, its last observation.
-    pub next_observations: Vec<f32>,
-    /// Raw actions, `[S, T, A]`.
-    pub actions: Vec<f32>,
-    /// Rewards, `[S, T]`.
-    pub rewards: Vec<f32>,
-    /// How each step ended, `[S, T]`; the last step of each environment is never [`End::Continues`].
-    pub ends: Vec<End>,
-    /// Whether an episode ended at each step, `[S, T]`; the end of the batch does not count.
-    pub episode_ends: Vec<bool>,
-    /// The saved episode before each decision, `[S, T]`; empty unless the estimator is `rewind`.
-    pub states: Vec<State>,
-    /// Returns of the episodes that ended, for each seed.
-    pub returns: Vec<Vec<f64>>,
-    /// Simulations that diverged; each affected episode was abandoned and a new one started.
-    pub divergences: Vec<Divergence>,
-    /// Time spent in the environments, and the total time.
-    pub environment: Spent,
-}
-
-/// Time inside the environments, and total time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    inside: Duration,
-    all: Duration,
-}
-
-impl Spent {
-    /// Share of the environments in the total time, 0 to 1.
-    #[must_use]
-    pub fn share(self) -> f64 {
-        if self.all.is_zero() { 0.0 } else { self.inside.as_secs_f64() / self.all.as_secs_f64() }
-    }
-}
 
 /// A request to a thread of the pool, for all its workers.
 enum Job {
@@ -93,7 +46,7 @@ enum Answer {
     Failed(task::Error),
 }
 
-/// A thread of the pool and its channels.
+/// A thread of the pool and the channels to it.
 #[derive(Debug)]
 struct Thread {
     jobs: Option<Sender<Job>>,
@@ -104,21 +57,13 @@ struct Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        // Dropping the sender ends the thread's loop.
+        // The thread ends when its channel of jobs is closed.
         self.jobs = None;
         if let Some(handle) = self.handle.take() {
             // A panic in the thread was already reported when its answer was missing.
             let _ = handle.join();
         }
     }
-}
-
-/// Settings of a rollout that every thread needs.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    steps: usize,
-    bootstrap_truncation: bool,
-    keep_states: bool,
 }
 
 /// All environments of all seeds.
@@ -129,11 +74,12 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Loads and resets the environments of a run and starts the threads that step them.
+    /// Loads and resets the environments of a run and starts the threads that step them. `keep_states`: the
+    /// batches hold the episode before each decision.
     ///
     /// # Errors
     /// [`task::Error`] when models are missing or a start cannot be drawn.
-    pub fn new(config: &Config) -> Result<Self, task::Error> {
+    pub fn new(config: &Config, keep_states: bool) -> Result<Self, task::Error> {
         let task = config.find_task()?;
         let mut workers = Vec::new();
         for (seed_index, seed) in config.seeds.iter().enumerate() {
@@ -156,7 +102,7 @@ impl Rollout {
         let settings = Settings {
             steps: config.rollout.length,
             bootstrap_truncation: config.bootstrap_truncation,
-            keep_states: config.estimator.kind == EstimatorKind::Rewind,
+            keep_states,
         };
         let share = workers.len().div_ceil(config.num_threads().max(1));
         let mut threads = Vec::new();
@@ -172,7 +118,7 @@ impl Rollout {
         let mut first = 0;
         for thread in &self.threads {
             if let Some(jobs) = &thread.jobs {
-                // A thread that has ended is noticed below, because its answer is missing.
+                // A thread that has ended is noticed below: its answer is missing.
                 let _ = jobs.send(job(first));
             }
             first += thread.workers;
@@ -318,6 +264,7 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use daa_core::advantage::End;
     use daa_core::{Activation, MlpShape};
     use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 
@@ -331,7 +278,7 @@ pub(super) mod tests {
         let mut config = Config { threads, seeds, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (3, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1)); config.num_seeds()]);
-        Rollout::new(&config).unwrap().collect(&agents, 4).unwrap()
+        Rollout::new(&config, false).unwrap().collect(&agents, 4).unwrap()
     }
 
     #[test]
@@ -372,9 +319,9 @@ pub(super) mod tests {
         let mut config = Config { bootstrap_truncation: false, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (1, 300);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let batch = Rollout::new(&config).unwrap().collect(&agents, 0).unwrap();
+        let batch = Rollout::new(&config, false).unwrap().collect(&agents, 0).unwrap();
         assert_eq!(batch.ends[249], End::Terminated);
-        // The end of the batch is not the end of an episode, so it is bootstrapped nevertheless.
+        // The end of the batch is not the end of an episode: it is bootstrapped with either setting.
         assert_eq!(batch.ends[299], End::Truncated);
     }
 
@@ -383,10 +330,10 @@ pub(super) mod tests {
         let mut config = Config { threads: 1, ..Config::default() };
         (config.rollout.num_envs, config.rollout.length) = (3, 130);
         let agents = Arc::new(vec![agent(MlpShape::new(5, 8, 1))]);
-        let first = Rollout::new(&config).unwrap();
+        let first = Rollout::new(&config, false).unwrap();
         first.collect(&agents, 0).unwrap();
         let state = first.state().unwrap();
-        let second = Rollout::new(&Config { threads: 2, ..config }).unwrap();
+        let second = Rollout::new(&Config { threads: 2, ..config }, false).unwrap();
         second.restore(&state).unwrap();
         let (a, b) = (first.collect(&agents, 1).unwrap(), second.collect(&agents, 1).unwrap());
         assert_eq!(a.observations, b.observations);

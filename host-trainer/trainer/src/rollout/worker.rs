@@ -1,6 +1,6 @@
 //! A worker: one environment of one seed, and the collection of its transitions.
 
-use super::{Batch, Settings};
+use super::batch::{Batch, Settings};
 use daa_core::advantage::End;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, fill_normal, stream};
@@ -86,8 +86,8 @@ impl Worker {
             let step = match step {
                 Ok(step) => step,
                 Err(task::Error::Diverged(divergence)) if divergences_in_a_row < 100 => {
-                    // The outcome of the decision is unknown: the decision is left out, and the trajectory is
-                    // truncated after the one before it.
+                    // The decision's outcome is unknown: the decision is left out, and the trajectory is
+                    // truncated before it.
                     divergences_in_a_row += 1;
                     batch.divergences.push(*divergence);
                     if let Some(last) = batch.ends.last_mut()

@@ -2,7 +2,7 @@
 
 use super::sinks::advice::AdviceFile;
 use crate::advisor::advice::{Advice, FILE};
-use crate::config::{ActionCost, Config, EstimatorKind, NoiseScheme};
+use crate::config::{ActionCost, Config, NoiseScheme};
 use crate::nn::to_vec;
 use crate::train::Trainer;
 use tch::Device;
@@ -60,7 +60,7 @@ fn every_seed_gets_the_advice_that_it_gets_alone() {
 #[test]
 fn rewound_actions_cost_decisions() {
     let mut config = config();
-    (config.estimator.kind, config.advise.every) = (EstimatorKind::Rewind, 6);
+    (config.estimator.kind, config.advise.every) = ("rewind".to_owned(), 6);
     let (_, said) = train(config);
     // A state costs 1 decision and its two extra actions 2 decisions each. One more action costs 2 of 1 + 4.
     assert_eq!(said.iter().map(|a| a.extension).collect::<Vec<_>>(), [0.4]);
@@ -130,7 +130,7 @@ fn what_no_advice_can_be_given_on_is_refused() {
         change(&mut config);
         config.check().unwrap_err().to_string()
     };
-    assert!(refused(&|c| c.estimator.kind = EstimatorKind::Single).contains("rewind, q_network"));
+    assert!(refused(&|c| c.estimator.kind = "single".to_owned()).contains("rewind, q_network"));
     assert!(refused(&|c| c.seeds = vec![1, 2]).contains("one seed a run"));
     assert!(refused(&|c| c.estimator.ramp_fraction = 0.5).contains("ramp_fraction = 0.5"));
     assert!(refused(&|c| c.estimator.num_actions = 9).contains("num_actions = 9 is impossible"));
@@ -140,6 +140,6 @@ fn what_no_advice_can_be_given_on_is_refused() {
     fine.advise.cost = ActionCost::Seconds;
     fine.check().unwrap();
     let mut single = config();
-    single.estimator.kind = EstimatorKind::Single;
+    single.estimator.kind = "single".to_owned();
     single.check().unwrap();
 }

@@ -1,4 +1,4 @@
-//! Checkpoints: the complete state of a run on disk, from which training resumes bit for bit.
+//! Checkpoints: the complete state of a run on disk, from which the run is resumed bit for bit.
 //!
 //! | file in `checkpoints/ITERATION/` | content |
 //! |---|---|
@@ -27,19 +27,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Version of the checkpoint format; raise it when [`State`] changes.
-const VERSION: u32 = 2;
-/// Number of newest checkpoints that are kept.
+const VERSION: u32 = 3;
+/// Number of the newest checkpoints that are kept.
 const KEPT: usize = 2;
 const MANIFEST: &str = "manifest.json";
 const STATE: &str = "state.bin";
 const WEIGHTS: &str = "weights.safetensors";
 
-/// The state of a run except its networks, the content of `state.bin`.
+/// The state of a run except its networks.
 #[derive(Serialize, Deserialize)]
 struct State {
     iteration: u64,
     best: Option<Best>,
-    model_trained: bool,
+    /// What the estimator saves beside its networks.
+    estimator: Vec<u8>,
     episodes: usize,
     diverged: usize,
     statistics: Vec<SeedStatistics>,
@@ -74,7 +75,7 @@ impl Part {
 /// Selects a checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Which {
-    /// The newest complete checkpoint.
+    /// The newest complete one.
     #[default]
     Newest,
     /// The checkpoint with the best evaluation.
@@ -101,7 +102,7 @@ impl std::str::FromStr for Which {
 
 /// Why a checkpoint cannot be used.
 enum Unusable {
-    /// The files are damaged; an older checkpoint may be complete.
+    /// The checkpoint is damaged; an older one may be complete.
     Damaged(String),
     /// The checkpoint belongs to another version or configuration; older ones would be refused too.
     Foreign(String),
@@ -177,14 +178,14 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Deletes the checkpoints after `iteration`: a run resumed from `iteration` writes them again.
+/// Deletes the checkpoints after `iteration`, which a run that is resumed from there writes again.
 pub fn discard_after(directory: &RunDirectory, iteration: u64) {
     let entries = fs::read_dir(directory.checkpoints()).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.parse().is_ok_and(|number: u64| number > iteration) {
-            // A checkpoint that cannot be deleted only costs disk space.
+            // A checkpoint that cannot be removed only costs disk space.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -218,19 +219,19 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
             tensors.push((format!("{name}.{part}"), view));
         }
     }
-    // A single entry, because a hash map of several is written in a different order every time, and equal
-    // weights must give equal bytes.
+    // One entry only: a map of several entries is written in a random order, and equal weights must give
+    // equal bytes.
     let run = format!("{}, {} decisions", trainer.config.task, trainer.decisions());
     let about = HashMap::from([("run".to_owned(), run)]);
     let weights = safetensors::serialize(tensors, Some(about)).context("encoding the weights")?;
     let state = State {
         iteration: trainer.iteration,
         best: trainer.best,
-        model_trained: trainer.model_trained,
+        estimator: trainer.estimator.save(),
         episodes: trainer.episodes,
         diverged: trainer.diverged,
-        statistics: trainer.experience.statistics.clone(),
-        buffers: trainer.experience.buffers.clone(),
+        statistics: trainer.statistics.seeds.clone(),
+        buffers: trainer.buffers.clone(),
         workers: trainer.rollout.state()?,
         adam_steps: states.iter().map(|(_, state)| state.steps).collect(),
     };
@@ -271,9 +272,7 @@ pub fn load(
     let wanted = match which {
         Which::Newest => None,
         Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {
-            format!(
-                "{place} has no best checkpoint, because training did not evaluate it: use newest"
-            )
+            format!("{place} has no best checkpoint, because training did not evaluate it: use newest")
         })?),
         Which::Iteration(iteration) => Some(iteration),
     };
@@ -287,7 +286,7 @@ pub fn load(
             let kept: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
             bail!("{place} has no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
         }
-        bail!("{place} has no checkpoint to resume from: delete it and train again");
+        bail!("{place} has no checkpoint to resume from: delete the directory and train again");
     }
     let mut damage = String::new();
     let largest = largest(trainer)?;
@@ -317,7 +316,7 @@ fn largest(trainer: &Trainer) -> Result<u64> {
     let numbers = |network: &Network| 3 * network.params().numel() as u64;
     let weights: u64 =
         trainer.networks().into_iter().map(|(_, network)| 4 * numbers(network)).sum();
-    let buffers: u64 = trainer.experience.buffers.iter().map(ReplayBuffer::largest).sum();
+    let buffers: u64 = trainer.buffers.iter().map(ReplayBuffer::largest).sum();
     let workers = postcard::to_allocvec(&trainer.rollout.state()?).context("encoding the state")?;
     // The margin of 1 MiB covers names, statistics and counters.
     Ok((1 << 20) + weights.max(buffers.saturating_add(2 * workers.len() as u64)))
@@ -382,14 +381,14 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
     let place = folder.display();
     let foreign = || {
         Unusable::Foreign(format!(
-            "the checkpoint {place} belongs to another configuration than the config.toml of its run"
+            "the checkpoint {place} belongs to another configuration than config.toml in the same run"
         ))
     };
-    let here = &trainer.experience;
-    let fits = state.statistics.len() == here.statistics.len()
-        && state.buffers.len() == here.buffers.len()
-        && state.statistics.iter().zip(&here.statistics).all(|(a, b)| a.fits(b))
-        && state.buffers.iter().zip(&here.buffers).all(|(a, b)| a.fits(b))
+    let statistics = &trainer.statistics.seeds;
+    let fits = state.statistics.len() == statistics.len()
+        && state.buffers.len() == trainer.buffers.len()
+        && state.statistics.iter().zip(statistics).all(|(a, b)| a.fits(b))
+        && state.buffers.iter().zip(&trainer.buffers).all(|(a, b)| a.fits(b))
         && state.adam_steps.len() == trainer.networks().len()
         && counts(&state, trainer);
     let tensors = SafeTensors::deserialize(weights).map_err(|error| {
@@ -421,16 +420,18 @@ fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Re
             return Err(foreign());
         }
     }
+    if !trainer.estimator.restore(&state.estimator) {
+        return Err(foreign());
+    }
     trainer.rollout.restore(&state.workers).map_err(|error| {
         Unusable::Foreign(format!("the checkpoint {place} cannot be used: {error}"))
     })?;
     trainer.iteration = state.iteration;
     trainer.best = state.best;
-    trainer.model_trained = state.model_trained;
     trainer.episodes = state.episodes;
     trainer.diverged = state.diverged;
-    trainer.experience.statistics = state.statistics;
-    trainer.experience.buffers = state.buffers;
+    trainer.statistics.seeds = state.statistics;
+    trainer.buffers = state.buffers;
     Ok(())
 }
 
@@ -440,8 +441,7 @@ mod tests {
     use crate::testing::small;
     use serde_json::{Value, json};
 
-    /// Restores a trainer from a state that is changed at one place, as if its checksum were correct. Returns the
-    /// reason for the refusal, or `None` if the state is accepted.
+    /// Why a checkpoint with a changed state and a correct checksum is refused; none if it is accepted.
     fn refusal(place: &str, change: &Value) -> Option<String> {
         let mut trainer = small();
         trainer.iterate().unwrap();
@@ -476,6 +476,8 @@ mod tests {
             ("/statistics/0/returns/count", json!(-1.0)),
             ("/statistics/0/building_up", json!([0.0])),
             ("/workers", json!([])),
+            ("/estimator", json!([])),
+            ("/estimator", json!([2])),
             ("/adam_steps", json!([1])),
             ("/adam_steps/0", json!(-1)),
             ("/iteration", huge.clone()),
@@ -489,7 +491,7 @@ mod tests {
                 .unwrap_or_else(|| panic!("a change of {place} was accepted"));
             assert!(why.contains("the checkpoint") && !why.contains('\n'), "{place}: {why}");
         }
-        // Negative control: a counter with another possible value is accepted.
+        // The control: numbers that may differ are accepted.
         assert_eq!(refusal("/episodes", &json!(7)), None);
         assert_eq!(refusal("/buffers/0/next", &json!(0)), None);
     }

@@ -44,7 +44,7 @@ impl RunDirectory {
             .with_context(|| format!("cannot read {}", path.display()))?
             .flatten()
             .map(|entry| entry.file_name());
-        // Files that a run killed before it wrote its configuration leaves behind.
+        // Files of a run that was killed while it began.
         let ours = |name: &std::ffi::OsString| {
             name == "lock"
                 || name == "task"
@@ -93,7 +93,7 @@ impl RunDirectory {
                 let unfinished =
                     name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once('.'));
                 if unfinished.is_some_and(|(_, pid)| pid.parse::<u32>().is_ok()) {
-                    // A file that cannot be deleted only costs disk space.
+                    // A leftover that cannot be deleted only costs disk space.
                     let _ =
                         fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
                 }
@@ -209,9 +209,9 @@ impl RunDirectory {
     /// # Errors
     /// When a file cannot be written.
     pub fn clear_metrics(&self) -> Result<()> {
-        let head = |columns: &[&str]| columns.join(",") + "\n";
-        write_atomically(&self.metrics(), head(&Metrics::COLUMNS).as_bytes())?;
-        write_atomically(&self.times(), head(&Metrics::TIME_COLUMNS).as_bytes())
+        let head = |columns: Vec<String>| columns.join(",") + "\n";
+        write_atomically(&self.metrics(), head(Metrics::columns()).as_bytes())?;
+        write_atomically(&self.times(), head(Metrics::time_columns()).as_bytes())
     }
 
     /// Appends an iteration: one line per seed to `metrics.csv` and one line to `times.csv`.
@@ -219,11 +219,11 @@ impl RunDirectory {
     /// # Errors
     /// When a file cannot be written.
     pub fn append(&self, seeds: &[Metrics]) -> Result<()> {
-        let lines: String = seeds.iter().map(|metrics| metrics.csv() + "\n").collect();
+        let lines: String = seeds.iter().map(|seed| seed.cells().join(",") + "\n").collect();
         append(&self.metrics(), &lines)?;
         // Times are measured for all seeds together, so every seed holds the same ones.
         let Some(first) = seeds.first() else { return Ok(()) };
-        append(&self.times(), &(first.times_csv() + "\n"))
+        append(&self.times(), &(first.time_cells().join(",") + "\n"))
     }
 
     /// Syncs `metrics.csv` and `times.csv` to the disk.
@@ -269,9 +269,10 @@ impl RunDirectory {
     /// # Errors
     /// When a file cannot be read or written.
     pub fn rewind_metrics(&self, iteration: u64) -> Result<()> {
-        for (place, columns) in
-            [(self.metrics(), Metrics::COLUMNS.len()), (self.times(), Metrics::TIME_COLUMNS.len())]
-        {
+        for (place, columns) in [
+            (self.metrics(), Metrics::columns().len()),
+            (self.times(), Metrics::time_columns().len()),
+        ] {
             let text = read_text(&place, RECORDED)
                 .with_context(|| format!("cannot read {}", place.display()))?;
             let whole = |line: &&str| line.ends_with('\n') && line.split(',').count() == columns;
@@ -335,7 +336,7 @@ mod tests {
         for iteration in 1..=5 {
             directory.append(&[Metrics { iteration, ..Metrics::default() }]).unwrap();
         }
-        // The incomplete line of a killed process may begin with the number of an earlier iteration.
+        // An incomplete line may begin with the number of an earlier iteration.
         let whole = fs::read_to_string(directory.metrics()).unwrap();
         let torn = format!("{whole}{}", whole.lines().nth(2).unwrap());
         for cut in ["1,", "12", &torn[whole.len()..]] {

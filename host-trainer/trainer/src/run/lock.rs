@@ -1,11 +1,10 @@
 //! The lock that lets only one process write into a run directory.
 //!
-//! The kernel holds the lock (`flock`) and releases it when the owning process ends for any reason. The
-//! content of the lock file names the owner in messages. It also serves other machines on a shared file system
-//! without locks: the owner writes the current time into the file every few seconds.
+//! The kernel holds the lock and releases it when the owning process ends for any reason. The text in the lock file
+//! names the owner in messages. It also serves other machines on a shared file system without locks: the owner writes
+//! the current time into the file every few seconds.
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Time between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Seconds without a heartbeat after which another machine's lock is stale and can be taken over.
+/// Seconds without a sign of life after which another machine's lock counts as abandoned.
 const STALE: u64 = 60;
 
 /// The process that holds the lock of a run directory.
@@ -30,7 +29,7 @@ pub struct Owner {
     pub heartbeat: u64,
 }
 
-/// A held lock; dropping it releases the run directory.
+/// The lock of a run directory, held until the value is dropped.
 #[derive(Debug)]
 pub struct Lock {
     place: PathBuf,
@@ -38,7 +37,7 @@ pub struct Lock {
     _file: File,
     stop: Option<Sender<()>>,
     heart: Option<JoinHandle<()>>,
-    /// The owner from whom a stale lock was taken over.
+    /// The owner of an abandoned lock that was taken over.
     pub previous: Option<Owner>,
 }
 
@@ -81,12 +80,12 @@ impl Lock {
                 .truncate(false)
                 .open(place)
                 .with_context(|| format!("cannot make the lock {}", place.display()))?;
-            let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            let free = file.try_lock().is_ok();
             let other = owner(&file).filter(|owner| {
                 !free || owner.host != me.host && now().saturating_sub(owner.heartbeat) < STALE
             });
             if free && other.is_none() {
-                // The previous owner may have deleted the file after this process opened it.
+                // The last owner may have deleted the file after it was opened here and before it was locked.
                 let on_disk = place.metadata().ok().map(|data| (data.dev(), data.ino()));
                 if on_disk == file.metadata().ok().map(|data| (data.dev(), data.ino())) {
                     break file;
@@ -114,7 +113,7 @@ impl Lock {
             let mut me = me;
             while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
                 me.heartbeat = now();
-                // The run itself reports a full or missing disk when it writes its own files.
+                // A full or missing disk is reported where the run itself writes.
                 let _ = sign(&pulse, &me);
             }
         });
@@ -132,10 +131,10 @@ impl Drop for Lock {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(heart) = self.heart.take() {
-            // The thread does not panic; even after a panic the lock must be released.
+            // A panic of that thread does not keep the lock from being released.
             let _ = heart.join();
         }
-        // The file is deleted before it is unlocked, so that no other process locks a deleted file.
+        // The file is deleted before it is unlocked, so that no process locks a file that is about to be deleted.
         let _ = std::fs::remove_file(&self.place);
     }
 }
@@ -156,7 +155,7 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("another --run-dir"), "{error}");
-        // A waiting process gets the lock when it is released.
+        // A waiting process gets the lock when it is free.
         let waiting = {
             let place = place.clone();
             std::thread::spawn(move || Lock::take(&place, Duration::from_secs(600)).map(drop))
@@ -176,7 +175,7 @@ mod tests {
             let file = File::create(&place).unwrap();
             sign(&file, owner).unwrap();
         };
-        // On this machine the kernel's lock decides, not the content of the file.
+        // On this machine the kernel knows that the lock is free, whatever the file says.
         let dead = Owner { pid: 4_000_000, host: host(), heartbeat: now() };
         write(&dead);
         let lock = Lock::take(&place, Duration::ZERO).unwrap();

@@ -1,4 +1,4 @@
-//! Opening an existing run from one of its checkpoints.
+//! Opens an existing run at one of its checkpoints.
 
 use super::checkpoint::{self, Which};
 use super::directory::RunDirectory;

@@ -1,11 +1,11 @@
 //! The critic: regression on the returns of the real actions.
 
-use crate::config::Config;
 use crate::data::Shuffle;
 use crate::nn::Network;
+use crate::settings::Config;
 use tch::{Kind, Tensor};
 
-/// Regresses values on targets; `data` is `z [S, T, D]`, `targets [S, T]`, `old values [S, T]`. The
+/// Regresses values on targets; `data` is `obs [S, T, D]`, `targets [S, T]`, `old values [S, T]`. The
 /// loss of each seed.
 pub(super) fn improve(
     critic: &mut Network,
@@ -16,10 +16,10 @@ pub(super) fn improve(
 ) -> Vec<f64> {
     let update = &config.update;
     let value_clip = (config.ppo.value_clip > 0.0).then_some(config.ppo.value_clip);
-    let losses = shuffle.epochs(data, update.minibatch_size, |[z, targets, old_values]| {
-        let (y, cache) = critic.forward(&z);
+    let losses = shuffle.epochs(data, update.minibatch_size, |[obs, targets, old_values]| {
+        let (y, cache) = critic.forward(&obs);
         let (dy, loss) = value_loss(&y.squeeze_dim(2), &targets, &old_values, value_clip);
-        let dy = (dy * (update.value_coefficient / z.size()[1] as f64)).unsqueeze(2);
+        let dy = (dy * (update.value_coefficient / obs.size()[1] as f64)).unsqueeze(2);
         critic.backward(&cache, &dy, None);
         critic.step(learning_rate, update.max_norm());
         loss.mean_dim(&[1i64][..], true, Kind::Float)

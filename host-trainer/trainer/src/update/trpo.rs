@@ -7,13 +7,26 @@
 //! | `F` | `[S, P, P]` | Fisher matrix of the Gaussian policy over the batch's states; only its products exist |
 //! | step | `[S, P]` | `x sqrt(2 delta / x'F x)` with `F x = g` |
 
-use super::policy::{loss, standardise, weights};
-use crate::config::{Config, UpdateKind};
+use super::a2c;
+use super::interface::{ActorLesson, ActorReport, Definition};
+use super::loss::{loss, standardise, weights};
 use crate::gaussian::log_probs;
 use crate::nn::{Cache, Network, Tangent, to_vec};
 use tch::{Kind, Tensor};
 
-/// Halvings of the line search, at most.
+/// The update `trpo`.
+pub(super) static DEFINITION: Definition = Definition {
+    name: "trpo",
+    report_name: "TRPO",
+    help: "one natural-gradient step of a given KL divergence",
+    without_effect: &[
+        ("ppo.clip", "neither clips ratios nor shifts means"),
+        ("ppo.rpo_alpha", "neither clips ratios nor shifts means"),
+    ],
+    improve,
+};
+
+/// Largest number of halvings in the line search.
 const BACKTRACKS: i32 = 10;
 
 /// A policy at a point, for products with its Fisher matrix.
@@ -28,7 +41,7 @@ struct Fisher<'a> {
 impl Fisher<'_> {
     /// `(F + damping) v` for every seed, `[S, P]`.
     ///
-    /// `F = mean over states of J' diag(1 / sigma^2) J` for the means, and 2 for each log deviation.
+    /// `F = mean over states of J' diag(1 / sigma^2) J` for the means, and 2 for each logarithm of a standard deviation.
     fn product(&mut self, v: &Tensor) -> Tensor {
         let log_std = self.actor.extra();
         let (seeds, width) = (log_std.size()[0], log_std.size()[1]);
@@ -62,22 +75,20 @@ impl Fisher<'_> {
     }
 }
 
-/// One step of an actor on `z [S, B, D]`, `actions [S, B, K, A]`, `log_probs` and `advantages`
-/// `[S, B, K]`. Loss, KL divergence and 0 for each seed.
-pub(super) fn improve(actor: &mut Network, data: &[Tensor; 4], config: &Config) -> Vec<Vec<f64>> {
-    let [z, actions, old_log_probs, advantages] = data;
+/// One step of an actor. Loss and KL divergence of each seed.
+fn improve(actor: &mut Network, lesson: &ActorLesson<'_>) -> Vec<ActorReport> {
+    let config = lesson.config;
+    let [obs, actions, old_log_probs, advantages] = &lesson.scored.tensors();
     let advantages = if config.normalise.advantages {
         standardise(advantages)
     } else {
         advantages.shallow_clone()
     };
-    let (y, cache) = actor.forward(z);
+    let (y, cache) = actor.forward(obs);
     let mean = y.tanh();
     let log_std = actor.extra().copy();
     // At ratio 1 the surrogate's gradient is that of A2C's loss.
-    let mut plain = config.clone();
-    plain.update.kind = UpdateKind::A2c;
-    let slope = loss(&mean, &log_std, actions, old_log_probs, &advantages, &plain);
+    let slope = loss(&mean, &log_std, actions, old_log_probs, &advantages, a2c::gain, config);
     actor.backward(&cache, &Tensor::tanh_backward(&slope.dmean, &mean), Some(&slope.dlog_std));
     let g = -actor.grads();
     let start = actor.params().copy();
@@ -88,7 +99,7 @@ pub(super) fn improve(actor: &mut Network, data: &[Tensor; 4], config: &Config) 
     let curvature = (&x * fisher.product(&x)).sum_dim_intlist(&[1i64][..], true, Kind::Float);
     let step = &x * (2.0 * options.max_kl / curvature.clamp_min(1e-12)).sqrt();
 
-    let weights = weights(actions.size()[2], config.estimator.real_weight, z.device());
+    let weights = weights(actions.size()[2], config.estimator.real_weight, obs.device());
     let surrogate = |mean: &Tensor, log_std: &Tensor| {
         let ratio = (log_probs(actions, mean, log_std) - old_log_probs).exp();
         to_vec(&(ratio * &advantages * &weights).mean_dim(&[1i64, 2][..], false, Kind::Float))
@@ -97,11 +108,11 @@ pub(super) fn improve(actor: &mut Network, data: &[Tensor; 4], config: &Config) 
     let seeds = before.len();
     // Each seed goes as far as it may: halved until its surrogate grows inside the trust region.
     let mut share = vec![1.0f32; seeds];
-    let mut outcome = vec![vec![0.0; 3]; seeds];
+    let mut reports = vec![ActorReport::default(); seeds];
     for attempt in 0..=BACKTRACKS {
-        let factor = Tensor::from_slice(&share).view([seeds as i64, 1]).to_device(z.device());
+        let factor = Tensor::from_slice(&share).view([seeds as i64, 1]).to_device(obs.device());
         actor.set_params(&(&start + &step * factor));
-        let new_mean = actor.predict(z).tanh();
+        let new_mean = actor.predict(obs).tanh();
         let new_log_std = actor.extra();
         let after = surrogate(&new_mean, &new_log_std);
         let kl = to_vec(&divergence((&mean, &log_std), (&new_mean, &new_log_std)));
@@ -109,7 +120,11 @@ pub(super) fn improve(actor: &mut Network, data: &[Tensor; 4], config: &Config) 
         for s in 0..seeds {
             let good = after[s] > before[s] && f64::from(kl[s]) <= options.max_kl;
             if good || share[s] == 0.0 {
-                outcome[s] = vec![-f64::from(after[s]), f64::from(kl[s]), 0.0];
+                reports[s] = ActorReport {
+                    policy_loss: -f64::from(after[s]),
+                    kl: f64::from(kl[s]),
+                    clip_fraction: 0.0,
+                };
             } else {
                 settled = false;
                 share[s] = if attempt + 1 >= BACKTRACKS { 0.0 } else { share[s] * 0.5 };
@@ -119,7 +134,7 @@ pub(super) fn improve(actor: &mut Network, data: &[Tensor; 4], config: &Config) 
             break;
         }
     }
-    outcome
+    reports
 }
 
 /// `KL(old | new)` of diagonal Gaussians, mean over states, `[S]`.
@@ -133,8 +148,9 @@ fn divergence((mean, log_std): (&Tensor, &Tensor), new: (&Tensor, &Tensor)) -> T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::ScoredBatch;
     use crate::nn::AdamOptions;
-    use crate::update::policy::tests::config;
+    use crate::update::loss::tests::config;
     use daa_core::{Activation, MlpShape};
     use daa_envs::streams::{Purpose, stream};
     use tch::Device;
@@ -148,7 +164,7 @@ mod tests {
 
     /// The Fisher matrix as the Hessian of the KL divergence, by differences in double precision: it
     /// uses the forward pass only.
-    fn dense(actor: &mut Network, z: &Tensor) -> Vec<Vec<f64>> {
+    fn dense(actor: &mut Network, obs: &Tensor) -> Vec<Vec<f64>> {
         let size = actor.params().size()[1] as usize;
         let start = actor.params().to_kind(Kind::Double);
         actor.widen();
@@ -159,7 +175,7 @@ mod tests {
                 let _ = slot.g_add_scalar_(*step);
             }
             actor.set_params(&moved);
-            (actor.predict(z).tanh(), actor.extra().copy())
+            (actor.predict(obs).tanh(), actor.extra().copy())
         };
         let old = at(actor, &[]);
         let h = 1e-4;
@@ -183,11 +199,11 @@ mod tests {
     #[test]
     fn fisher_products_are_those_of_the_dense_matrix() {
         tch::manual_seed(21);
-        let z = Tensor::randn([1, 9, 2], (Kind::Double, Device::Cpu));
-        let matrix = dense(&mut actor(1), &z);
+        let obs = Tensor::randn([1, 9, 2], (Kind::Double, Device::Cpu));
+        let matrix = dense(&mut actor(1), &obs);
         let mut actor = actor(1);
-        let z = z.to_kind(Kind::Float);
-        let (y, cache) = actor.forward(&z);
+        let obs = obs.to_kind(Kind::Float);
+        let (y, cache) = actor.forward(&obs);
         let size = matrix.len();
         let damping = 0.05;
         let mut fisher = Fisher { actor: &mut actor, cache, mean: y.tanh(), damping };
@@ -214,22 +230,35 @@ mod tests {
         tch::manual_seed(22);
         let cpu = (Kind::Float, Device::Cpu);
         let mut actor = actor(3);
-        let z = Tensor::randn([3, 64, 2], cpu);
-        let mean = actor.predict(&z).tanh();
+        let obs = Tensor::randn([3, 64, 2], cpu);
+        let mean = actor.predict(&obs).tanh();
         let actions = mean.unsqueeze(2) + Tensor::randn([3, 64, 4, 2], cpu) * 0.6;
         let old = log_probs(&actions, &mean, &actor.extra());
         // Actions are better the larger their first number is; to the last seed nothing matters.
         let better = actions.select(3, 0) - mean.select(2, 0).unsqueeze(2);
         let advantages = better * Tensor::from_slice(&[1f32, 5.0, 0.0]).view([3, 1, 1]);
         let start = actor.params().copy();
-        let data = [&z, &actions, &old, &advantages].map(Tensor::shallow_clone);
         let mut config = config();
         config.update.entropy_coefficient = 0.0;
         config.estimator.real_weight = 1.0;
-        let report = improve(&mut actor, &data, &config);
-        let after = actor.predict(&z).tanh();
-        for (s, report) in report.iter().enumerate().take(2) {
-            let [loss, kl, _] = report[..] else { panic!() };
+        let scored = ScoredBatch {
+            obs: obs.shallow_clone(),
+            actions,
+            log_probs: old,
+            advantages: advantages.shallow_clone(),
+        };
+        let lesson = ActorLesson {
+            scored,
+            seeds: &[0, 1, 2],
+            config: &config,
+            iteration: 0,
+            minibatch_size: 64,
+            learning_rate: 1e-3,
+        };
+        let reports = improve(&mut actor, &lesson);
+        let after = actor.predict(&obs).tanh();
+        for (s, report) in reports.iter().enumerate().take(2) {
+            let ActorReport { policy_loss: loss, kl, .. } = *report;
             assert!(kl > 1e-3 && kl <= 0.01, "{kl}");
             let mean_advantage = advantages.get(s as i64).mean(Kind::Float).double_value(&[]);
             assert!(-loss > mean_advantage, "{loss}");

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The file `advice.csv`, if the run has an advisor.
+/// The file of advice; without an advisor nothing is written.
 #[derive(Debug)]
 pub struct AdviceFile {
     path: Option<PathBuf>,
@@ -47,7 +47,7 @@ impl AdviceFile {
         Ok(Self { path: Some(path) })
     }
 
-    /// Appends the new advice of the trainer's advisor to the file and passes each message to `say`.
+    /// Appends the new advice to the file, and passes it to `say`.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct Events {
     folder: std::path::PathBuf,
-    /// Decisions that the run had taken when this process started.
+    /// Decisions of the run when this process began.
     done: u64,
     seeds: BTreeMap<u64, EventFile>,
 }
@@ -21,11 +21,10 @@ fn now() -> f64 {
 }
 
 impl Events {
-    /// Returns the event files of a run that has taken `done` decisions; each file is created by the first
-    /// [`append`](Self::append) of its seed. TensorBoard discards what earlier files hold of later decisions.
+    /// The files of a run that has taken `done` decisions. Values of later decisions become void.
     ///
     /// # Errors
-    /// When the folder cannot be created.
+    /// When the folder cannot be made.
     pub fn open(directory: &RunDirectory, done: u64) -> Result<Self> {
         Ok(Self { folder: directory.tensorboard(), done, seeds: BTreeMap::new() })
     }
@@ -45,9 +44,8 @@ impl Events {
                 self.seeds.insert(seed.seed, file);
             }
             let Some(file) = self.seeds.get_mut(&seed.seed) else { continue };
-            let (line, times) = (seed.csv(), seed.times_csv());
-            let mut found = scalars(&Metrics::COLUMNS, &line.split(',').collect::<Vec<_>>());
-            found.extend(scalars(&Metrics::TIME_COLUMNS, &times.split(',').collect::<Vec<_>>()));
+            let mut found = scalars(&Metrics::columns(), &seed.cells());
+            found.extend(scalars(&Metrics::time_columns(), &seed.time_cells()));
             file.append(now(), seed.decisions, &found)?;
         }
         Ok(())

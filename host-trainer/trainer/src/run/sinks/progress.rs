@@ -1,6 +1,6 @@
 //! Progress output of a run: a progress bar on a terminal, lines elsewhere, JSON on request.
 
-use crate::metrics::{Metrics, Times, mean};
+use crate::metrics::{Metrics, Phase, Times, mean};
 use anyhow::Result;
 use daa_envs::output;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -66,7 +66,7 @@ impl Progress {
         Self { show, bar, evaluation: None, returns: Vec::new(), times: Times::default() }
     }
 
-    /// Prints an iteration from the metrics of every seed.
+    /// Shows an iteration: the metrics of every seed.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -116,18 +116,11 @@ impl Progress {
         )
     }
 
-    /// Shares of the phases in the time, in percent.
+    /// Share of each phase in the time so far, in percent.
     fn phases(&self) -> String {
         let times = &self.times;
-        let phases = [
-            ("acting", times.acting),
-            ("environments", times.environment),
-            ("preparing", times.preparing),
-            ("model", times.model),
-            ("extra actions", times.extra),
-            ("policy", times.policy),
-            ("evaluation", times.evaluation),
-        ];
+        let phases: Vec<_> =
+            Phase::ALL.iter().map(|phase| (phase.words(), times.of(*phase))).collect();
         let all = phases.iter().map(|(_, seconds)| seconds).sum::<f64>().max(1e-9);
         let shown = phases.iter().filter(|(_, seconds)| seconds / all >= 0.005);
         let each = shown.map(|(name, seconds)| format!("{name} {:.0} %", 100.0 * seconds / all));

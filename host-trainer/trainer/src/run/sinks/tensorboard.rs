@@ -20,6 +20,7 @@
 //! | `Value` | `tag`, `simple_value` | 1, string; 2, float |
 //! | `SessionLog` | `status` | 1, enum: 1 is `START` |
 
+use crate::metrics::tag;
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::io::Write;
@@ -40,7 +41,7 @@ impl EventFile {
     /// When the folder or the file cannot be written.
     pub fn create(folder: &Path, wall_time: f64) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        // A run resumed within the same second must not overwrite its previous file.
+        // A run that is resumed within a second must not overwrite its earlier file.
         let mut second = wall_time.max(0.0) as u64;
         let path = loop {
             let path = folder.join(format!("events.out.tfevents.{second:010}.host-trainer"));
@@ -101,28 +102,16 @@ impl EventFile {
 /// groups. Empty cells are left out.
 ///
 /// ```
-/// use crate::run::sinks::tensorboard::scalars;
+/// use daa_trainer::run::sinks::tensorboard::scalars;
 /// let found = scalars(&["decisions", "evaluation_return", "kl"], &["100", "", "0.5"]);
 /// assert_eq!(found, [("train/kl".to_owned(), 0.5)]);
 /// ```
 #[must_use]
-pub fn scalars(columns: &[&str], cells: &[&str]) -> Vec<(String, f32)> {
-    let known = columns.iter().zip(cells).filter(|(name, _)| !PLACES.contains(name));
-    known.filter_map(|(name, cell)| Some((tag(name), cell.parse().ok()?))).collect()
-}
-
-/// Columns that identify a line and are not metrics.
-const PLACES: [&str; 3] = ["iteration", "seed", "decisions"];
-
-fn tag(column: &str) -> String {
-    let group = if column.ends_with("_return") || column.ends_with("_stderr") {
-        "return"
-    } else if column.starts_with("seconds") || column == "decisions_per_second" {
-        "time"
-    } else {
-        "train"
-    };
-    format!("{group}/{column}")
+pub fn scalars<T: AsRef<str>>(columns: &[T], cells: &[T]) -> Vec<(String, f32)> {
+    let cells = columns.iter().zip(cells);
+    cells
+        .filter_map(|(name, cell)| Some((tag(name.as_ref())?, cell.as_ref().parse().ok()?)))
+        .collect()
 }
 
 /// Returns the record that frames a message.
