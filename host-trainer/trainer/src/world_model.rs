@@ -10,7 +10,7 @@
 use crate::data::{Normalisation, ReplayBuffer, Transition};
 use crate::nn::{AdamOptions, Network, Reader, Shard, parallel, shards};
 use crate::settings::Config;
-use daa_core::dynamics::TransitionTarget;
+use daa_core::model::TransitionTarget;
 use daa_core::{Activation, MlpShape};
 use daa_envs::streams::{Purpose, stream};
 use std::ops::Range;
@@ -101,7 +101,7 @@ impl Layout {
                 if head != Head::Transition {
                     targets.push(transition.reward * normalisation.reward_scales[s]);
                 }
-                let clamped = |raw: &f32| daa_core::guard::limit(*raw, -1.0, 1.0);
+                let clamped = |raw: &f32| daa_core::math::limit(*raw, -1.0, 1.0);
                 inputs.extend(transition.action.iter().map(clamped));
             }
         }
@@ -328,7 +328,7 @@ pub struct WorldReader {
 
 impl WorldReader {
     /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` for raw actions
-    /// `[S, B, A]`, with the arithmetic of [`daa_core::dynamics::Dynamics::step`].
+    /// `[S, B, A]`, with the arithmetic of [`daa_core::model::Dynamics::step`].
     pub fn step(&self, obs: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
         let input = Tensor::cat(&[obs, &raw.clamp(-1.0, 1.0)], 2);
         let output = self.networks[0].predict(&input);
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
     use crate::nn::to_vec;
     use crate::settings::ModelOptions;
-    use daa_core::MlpSlice;
+    use daa_core::DynMlp;
 
     #[test]
     fn a_head_of_a_common_trunk_is_a_separate_network() {
@@ -363,7 +363,7 @@ mod tests {
             let network = model.networks().next().unwrap().1;
             let both = to_vec(&network.predict(&input).get(s as i64));
             let of = |(shape, params): (MlpShape, Vec<f32>)| {
-                let mlp = MlpSlice::new(shape, &params, model.activation()).unwrap();
+                let mlp = DynMlp::new(shape, &params, model.activation()).unwrap();
                 let (mut scratch, mut y) = (vec![0.0; 12], vec![0.0; shape.output]);
                 mlp.forward(&to_vec(&input.get(s as i64)), &mut scratch, &mut y);
                 y

@@ -14,7 +14,7 @@
 
 use crate::nn::orthogonal;
 use daa_core::Activation;
-use daa_core::activation::LEAKY_SLOPE;
+use daa_core::math::activation::LEAKY_SLOPE;
 use daa_envs::agent::Agent;
 use daa_envs::running_stats::ObservationScale;
 use rand::Rng;

@@ -1,7 +1,7 @@
 //! The network of `daa-core` with two hidden layers, for `S` seeds at once.
 
 use super::{Adam, AdamOptions, Shard, aligned_rows, data_of_shard, of_shard, orthogonal, shards};
-use daa_core::activation::LEAKY_SLOPE;
+use daa_core::math::activation::LEAKY_SLOPE;
 use daa_core::{Activation, MlpShape};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -392,7 +392,7 @@ pub fn to_vec(tensor: &Tensor) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use daa_core::MlpSlice;
+    use daa_core::DynMlp;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
 
@@ -479,7 +479,7 @@ mod tests {
             let y = network.predict(&x);
             for seed in 0..2 {
                 let params = network.seed_params(seed);
-                let mlp = MlpSlice::new(shape, &params[..shape.params()], activation).unwrap();
+                let mlp = DynMlp::new(shape, &params[..shape.params()], activation).unwrap();
                 for row in 0..50 {
                     let x = to_vec(&x.get(seed as i64).get(row));
                     let (mut scratch, mut ours) = ([0.0; 128], [0.0; 6]);

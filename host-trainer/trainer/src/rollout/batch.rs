@@ -8,7 +8,7 @@
 //! | `ends` | `[S, T]` | how each step ended |
 //! | `states` | `[S, T]` | the episode before each decision, for estimators that rewind the simulator |
 
-use daa_core::advantage::End;
+use daa_core::math::advantage::End;
 use daa_envs::{Divergence, State};
 use std::time::Duration;
 

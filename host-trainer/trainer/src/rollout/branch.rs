@@ -8,7 +8,7 @@
 //! | `next_observations` | `[sum of lens, D]` | raw observations after each step |
 
 use super::worker::Worker;
-use daa_core::advantage::End;
+use daa_core::math::advantage::End;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, fill_normal, stream};
 use daa_envs::{self as task, State};

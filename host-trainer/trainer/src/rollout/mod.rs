@@ -264,7 +264,7 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use daa_core::advantage::End;
+    use daa_core::math::advantage::End;
     use daa_core::{Activation, MlpShape};
     use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 

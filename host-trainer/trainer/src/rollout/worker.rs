@@ -1,7 +1,7 @@
 //! A worker: one environment of one seed, and the collection of its transitions.
 
 use super::batch::{Batch, Settings};
-use daa_core::advantage::End;
+use daa_core::math::advantage::End;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, fill_normal, stream};
 use daa_envs::{self as task, Environment, State};
