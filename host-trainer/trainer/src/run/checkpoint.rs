@@ -272,7 +272,9 @@ pub fn load(
     let wanted = match which {
         Which::Newest => None,
         Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {
-            format!("{place} has no best checkpoint, because training did not evaluate it: use newest")
+            format!(
+                "{place} has no best checkpoint, because training did not evaluate it: use newest"
+            )
         })?),
         Which::Iteration(iteration) => Some(iteration),
     };
