@@ -2,7 +2,7 @@
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `residual` | `[D]` | root mean square of `z' - predicted` |
+//! | `residual` | `[D]` | root mean square of the next normalised observation minus its prediction |
 //! | `scores` | `[transitions]` | of [`daa_core::monitor::score`] |
 
 use daa_core::dynamics::TransitionSlice;
@@ -69,16 +69,16 @@ fn predictions(
         .observations
         .chunks_exact(size)
         .map(|raw| {
-            let mut z = vec![0.0; size];
-            agent.scale.normalise(raw, &mut z);
-            z
+            let mut obs = vec![0.0; size];
+            agent.scale.normalise(raw, &mut obs);
+            obs
         })
         .collect();
     let mut scratch = vec![0.0; transition.scratch_len()];
     let steps = normalised.iter().zip(normalised.iter().skip(1));
     let steps = steps.zip(episode.actions.chunks_exact(actions));
     steps
-        .map(|((z, next), action)| {
+        .map(|((obs, next), action)| {
             let raw: Vec<f32> = action
                 .iter()
                 .zip(&agent.limits)
@@ -88,7 +88,7 @@ fn predictions(
                 })
                 .collect();
             let mut predicted = vec![0.0; size];
-            transition.step(z, &raw, &mut scratch, &mut predicted);
+            transition.step(obs, &raw, &mut scratch, &mut predicted);
             (next.clone(), predicted)
         })
         .collect()
@@ -131,7 +131,7 @@ mod tests {
         let network = MlpSlice::new(MlpShape::new(2, 1, 1), &weights, Activation::Relu).unwrap();
         let target = TransitionTarget::Difference;
         let transition = TransitionSlice { network, target, scale: &[1.0], clip: 10.0 };
-        // z = (x - 1) / 2.
+        // Normalised observation: (x - 1) / 2.
         let scale = ObservationScale {
             mean: vec![1.0],
             std: vec![2.0],
@@ -140,7 +140,7 @@ mod tests {
         };
         let shape = MlpShape::new(1, 1, 1);
         let agent = Agent::new(shape, Activation::Relu, vec![0.0; shape.params() + 1], scale);
-        // Changes of x: 2, 2, -2, 4; of z: 1, 1, -1, 2. RMS sqrt(7/4), scores 4/7 and 16/7.
+        // Changes of x: 2, 2, -2, 4; of normalised observations: 1, 1, -1, 2. RMS sqrt(7/4), scores 4/7 and 16/7.
         let episode = Episode {
             total: 0.0,
             observations: vec![1.0, 3.0, 5.0, 3.0, 7.0],

@@ -105,7 +105,7 @@ fn activation(first: &[Step], second: &[Step]) -> Result<Activation> {
 
 /// Mean, standard deviation and clip of the steps before the first layer.
 fn scale(steps: &[Step], observations: usize) -> Result<ObservationScale> {
-    // z = (x - mean) / std, in double precision until it is known.
+    // normalised = (observation - mean) / std, in double precision until all steps are read.
     let (mut mean, mut std) = (vec![0f64; observations], vec![1f64; observations]);
     let mut clip = None;
     for step in steps {

@@ -1,21 +1,21 @@
-//! Bias and variance of a gradient estimator against a reference, without bias themselves.
+//! Unbiased estimates of the bias and the variance of a gradient estimator, relative to a reference.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | estimate, reference | `[P]` | independent gradients, `n` and `m` of them |
+//! | estimate, reference | `[P]` | `n` and `m` independent gradients |
 //! | `V` | | sum over parameters of the variance of one estimate |
 //! | relative bias | | `abs(E estimate - E reference) / abs(E reference)` |
 //! | relative variance | | `V / abs(E reference)^2` |
 //!
-//! The squared distance of two means contains their own variance, `V_n / n + V_m / m`: it is taken away,
-//! and so is it from the reference's squared length. What is left may be negative by chance.
+//! The squared distance of two means contains their variance, `V_n / n + V_m / m`, which is subtracted. The
+//! variance of the reference is also subtracted from its squared length. The results may be negative by chance.
 
 use daa_trainer::decomposition::{Uncertain, student};
 
-/// Groups whose omission shows how certain a result is.
+/// Number of groups; the interval of a result follows from leaving out one group at a time.
 const GROUPS: usize = 25;
 
-/// Sums over gradients, by group; memory is groups times parameters, however many there are.
+/// Sums over gradients by group. The memory does not depend on the number of gradients.
 #[derive(Clone, Debug)]
 pub struct Gradients {
     groups: Vec<Group>,
@@ -29,7 +29,7 @@ struct Group {
     squares: f64,
 }
 
-/// How an estimator compares with the reference; not-a-number where nothing can be said.
+/// Bias and variance of an estimator relative to the reference; NaN where there are too few gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
     /// Squared relative bias.
@@ -46,7 +46,7 @@ impl Quality {
         [value, value - error, value + error].map(|square| square.max(0.0).sqrt())
     }
 
-    /// Whether chance does not explain the bias.
+    /// Whether the bias is larger than its uncertainty.
     #[must_use]
     pub fn is_biased(self) -> bool {
         self.squared_bias.value > self.squared_bias.error
@@ -93,14 +93,14 @@ impl Default for Gradients {
 }
 
 impl Gradients {
-    /// Takes a gradient, `[P]`.
+    /// Adds a gradient, `[P]`.
     pub fn add(&mut self, gradient: Vec<f64>) {
         let squares = gradient.iter().map(|x| x * x).sum();
         self.groups[self.next % GROUPS].add(&Group { count: 1.0, sum: gradient, squares }, 1.0);
         self.next += 1;
     }
 
-    /// How many there are.
+    /// Number of gradients.
     #[must_use]
     pub fn count(&self) -> usize {
         self.next
@@ -115,7 +115,7 @@ impl Gradients {
         whole
     }
 
-    /// Sums without each group.
+    /// For each group, the sums over the other groups.
     fn without<'a>(&'a self, whole: &'a Group) -> impl Iterator<Item = Group> + 'a {
         self.groups.iter().filter(|group| group.count > 0.0).map(|group| {
             let mut rest = whole.clone();
@@ -124,7 +124,8 @@ impl Gradients {
         })
     }
 
-    /// Compares with a reference of independent gradients; intervals by leaving out a group of either.
+    /// Compares the gradients with a reference of independent gradients. Intervals follow from leaving out one group
+    /// of either.
     #[must_use]
     pub fn against(&self, reference: &Self) -> Quality {
         let (own, theirs) = (self.whole(), reference.whole());
@@ -192,7 +193,7 @@ mod tests {
             let off = (found.variance.value - exact).abs() / found.variance.error;
             assert!(off < 2.0, "{off} half widths");
         }
-        // One in forty is asked for.
+        // The interval should be exceeded once in forty trials.
         assert!(outside <= 3, "{outside} of 20");
     }
 
@@ -202,7 +203,7 @@ mod tests {
         let solved = problem.solve(&THETA);
         let exact = solved.stationary_gradient();
         let length: f64 = exact.iter().map(|x| x * x).sum();
-        // The values of one action are wrong, as those of a model that errs about it would be.
+        // The values of one action are wrong, as those of a model with an error in this action.
         let mut wrong = solved.clone();
         wrong.q.iter_mut().skip(1).step_by(3).for_each(|q| *q += 0.8);
         let planted = wrong.stationary_gradient();

@@ -1,26 +1,26 @@
-//! The policy's gradient of an estimator's samples, in double precision.
+//! The policy gradient of the samples of an estimator, in double precision.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `z` | `[B][D]` | normalised observations |
-//! | `actions`, `advantages` | `[B][K][A]`, `[B][K]` | the real action first |
+//! | `obs` | `[B][D]` | normalised observations |
+//! | `actions`, `advantages` | `[B][K][A]`, `[B][K]` | the action taken first |
 //! | gradient | `[P]` | mean over states and actions of `A grad ln pi` (Eq. 3) |
 
 use daa_trainer::decomposition::Actor;
 
-/// The mean over all samples; the real action of a state weighs `real_weight` beside an extra one's 1.
+/// The mean over all samples, where the action taken has the weight `real_weight` and extra actions the weight 1.
 ///
-/// Each state goes through the network once: the derivatives of its actions add up before the way back.
+/// Each state passes the network once: the derivatives of its actions are added before the backward pass.
 #[must_use]
 pub fn gradient(
     actor: &Actor,
-    z: &[f64],
+    obs: &[f64],
     actions: &[f64],
     advantages: &[f64],
     real_weight: f64,
 ) -> Vec<f64> {
     let width = actor.actions();
-    let pass = actor.pass(z);
+    let pass = actor.pass(obs);
     let states = pass.means.len() / width;
     let k = advantages.len() / states.max(1);
     let whole = advantages.len() as f64 / k as f64 * (real_weight + k as f64 - 1.0);
@@ -59,12 +59,12 @@ mod tests {
         let mut normal = |len: usize| -> Vec<f64> {
             (0..len).map(|_| StandardNormal.sample(&mut rng)).collect()
         };
-        let (z, actions, advantages) = (normal(4 * 3), normal(4 * 3 * 2), normal(4 * 3));
+        let (obs, actions, advantages) = (normal(4 * 3), normal(4 * 3 * 2), normal(4 * 3));
         let owners: Vec<usize> = (0..12).map(|sample| sample / 3).collect();
-        let pass = actor.pass(&z);
+        let pass = actor.pass(&obs);
         let scores = actor.scores(&pass, &owners, &actions);
         for real_weight in [1.0, 4.0] {
-            let found = gradient(&actor, &z, &actions, &advantages, real_weight);
+            let found = gradient(&actor, &obs, &actions, &advantages, real_weight);
             let mut expected = vec![0.0; found.len()];
             let mut score = expected.clone();
             for (sample, advantage) in advantages.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! How good the estimators are: their advantages against the rewound simulator, bias and variance of their
+//! Quality of the estimators: their advantages compared with the rewound simulator, and bias and variance of their
 //! gradients.
 
 mod bias;

@@ -28,10 +28,10 @@ mod tests {
         let critic = critic_of(&trainer, 0);
         let observation = [0.1, -0.4, 0.9, 0.3, -1.2];
         let narrow = observation.map(|x| x as f32);
-        let mut z = [0.0; 5];
-        trainer.scale(0).normalise(&narrow, &mut z);
-        let z = Tensor::from_slice(&z).view([1, 1, 5]);
-        let scaled = trainer.critic.predict(&z).double_value(&[0, 0, 0]);
+        let mut obs = [0.0; 5];
+        trainer.scale(0).normalise(&narrow, &mut obs);
+        let obs = Tensor::from_slice(&obs).view([1, 1, 5]);
+        let scaled = trainer.critic.predict(&obs).double_value(&[0, 0, 0]);
         let value = scaled / f64::from(trainer.normalisation().reward_scales[0]);
         assert!((critic.value(&observation) - value).abs() < 1e-4 * (1.0 + value.abs()));
         assert!(

@@ -63,7 +63,7 @@ pub struct Window {
 pub struct Walker {
     settings: Settings,
     environment: Environment,
-    /// Before the first episode.
+    /// State before the first episode.
     blank: State,
     observation: Vec<f64>,
 }
@@ -132,7 +132,7 @@ impl Walker {
 
     fn hopeless(&self) -> task::Error {
         let name = self.settings.task.name;
-        task::Error::Request(format!("{name}: {PATIENCE} simulations in a row blew up"))
+        task::Error::Request(format!("{name}: {PATIENCE} simulations in a row diverged"))
     }
 
     /// A sampled action at the current observation.
@@ -144,13 +144,13 @@ impl Walker {
         action
     }
 
-    /// Reward of an action; none when the simulation blew up.
+    /// Reward of an action; none where the simulation diverged.
     fn step(&mut self, action: &[f64]) -> Result<Option<f64>, task::Error> {
         let step = self.environment.step(action, &mut self.observation);
         Ok(diverged(step)?.map(|step| step.reward))
     }
 
-    /// Goes somewhere into a new episode and sets its clock back.
+    /// Starts a new episode, runs it to a random state, and resets its clock.
     fn begin(&mut self, actor: &Actor, rng: &mut ChaCha8Rng) -> Result<Option<()>, task::Error> {
         if diverged(self.environment.reset(&mut self.observation))?.is_none() {
             return Ok(None);
@@ -167,7 +167,7 @@ impl Walker {
         Ok(Some(()))
     }
 
-    /// The current state, at the beginning of time.
+    /// The current state with the clock at 0.
     fn now(&self) -> State {
         State { step: Some(0), ..self.environment.save() }
     }
@@ -181,7 +181,7 @@ impl Walker {
         if self.begin(actor, rng)?.is_none() {
             return Ok(None);
         }
-        // The path first: its noise does not depend on how many actions are tried beside it.
+        // The path is drawn first, so that its noise does not depend on the number of other actions.
         let (mut states, mut taken) = (Vec::new(), Vec::new());
         for _ in 0..self.settings.trajectory_len {
             states.push(self.now());
@@ -214,7 +214,7 @@ impl Walker {
         Ok(Some(()))
     }
 
-    /// Discounted return of an action and of the policy's own after it.
+    /// Discounted return of an action that is followed by actions of the policy.
     fn rollout(
         &mut self,
         actor: &Actor,
@@ -257,7 +257,7 @@ impl Walker {
         }
         let (len, horizon) = (self.settings.trajectory_len, self.settings.horizon);
         let mut rewards = Vec::with_capacity(len + horizon);
-        // The last state's return needs a horizon of its own, the episode's length permitting.
+        // The return of the last state needs a horizon after it, as far as the episode allows.
         for t in 0..(len + horizon - 1).min(self.settings.episode()) {
             let action = self.act(actor, rng);
             if t < len {
