@@ -143,7 +143,7 @@ impl RunDirectory {
             format!("{} is not a run directory: cannot read {}", path.display(), place.display())
         })?;
         let config = read_resolved(&text, &place.display().to_string()).map_err(|error| {
-            anyhow::anyhow!("{error}: the run was created by another version of this program")
+            anyhow::anyhow!("{error}: the run was made by another version of this program")
         })?;
         task::find_near(&config.task, path)?;
         config.check().with_context(|| place.display().to_string())?;
