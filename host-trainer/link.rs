@@ -1,6 +1,6 @@
-// Included by the build scripts of every package that links MuJoCo or libtorch. Cargo's `[env]` table
-// reaches the build but not the loader, so the folders of the libraries are written into each binary as
-// run paths.
+// The build scripts of every package that links MuJoCo or libtorch include this file. Cargo's `[env]` table sets
+// variables for the build but not for the dynamic loader, so the build scripts write the folders of the libraries into
+// each binary as run paths.
 
 /// Adds the folder `below` of the folder named by the environment variable to the run paths of this
 /// package's binaries and tests.
@@ -17,7 +17,7 @@ fn run_path(variable: &str, below: &str) {
     }
 }
 
-/// The run path of MuJoCo.
+/// Adds the run path of MuJoCo.
 fn link_mujoco() {
     run_path("MUJOCO_DYNAMIC_LINK_DIR", "");
 }

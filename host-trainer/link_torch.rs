@@ -1,10 +1,10 @@
-// Included, after link.rs, by the build scripts of packages that link libtorch.
+// The build scripts of packages that link libtorch include this file after link.rs.
 
-/// The libtorch that `tch` of this lockfile is made for.
+/// The version of libtorch that the locked version of `tch` requires.
 const TORCH_VERSION: &str = "2.11.0";
 
-/// The run path of libtorch, after a check of its version: torch-sys does not check a plain `LIBTORCH`
-/// folder, and a mismatch fails far from its cause.
+/// Adds the run path of libtorch after checking its version. torch-sys does not check the version in a plain `LIBTORCH`
+/// folder, and a mismatch causes errors that do not name it.
 fn link_torch() {
     println!("cargo:rustc-env=TORCH_VERSION={TORCH_VERSION}");
     run_path("LIBTORCH", "lib");
@@ -13,7 +13,7 @@ fn link_torch() {
     if let Ok(text) = std::fs::read_to_string(&version)
         && !text.contains(&format!("'{TORCH_VERSION}"))
     {
-        println!("cargo::error={} is not of libtorch {TORCH_VERSION}: run `cargo xtask setup`", version.display());
+        println!("cargo::error={} does not name libtorch {TORCH_VERSION}: run `cargo xtask setup`", version.display());
         std::process::exit(1);
     }
 }

@@ -33,7 +33,6 @@ compile_error!(
     "policy images are little-endian and used in place: big-endian targets are not supported"
 );
 
-mod compat;
 pub mod image;
 pub mod math;
 pub mod model;
@@ -43,8 +42,6 @@ pub mod safety;
 pub mod supervisor;
 pub mod update;
 
-#[doc(hidden)]
-pub use compat::*;
 pub use math::{Activation, DynMlp, Mlp, MlpShape, Normaliser};
 pub use nalgebra::SVector;
 pub use policy::{DynPolicy, Policy};

@@ -1,4 +1,4 @@
-//! Writes the weights and observations that are measured, as constants of the program.
+//! Writes the weights and observations of the benchmarks as constants of the program.
 
 include!("networks.rs");
 
@@ -35,7 +35,7 @@ fn save(path: &Path, numbers: &[f32]) -> io::Result<()> {
     fs::write(path, bytemuck::cast_slice(numbers))
 }
 
-/// An integer network, whose limits are the largest values for the observation.
+/// Returns the words of an integer network whose limits are the largest values for the benchmark's observation.
 fn integers(network: (usize, usize, usize), kind: WeightType) -> io::Result<Vec<u32>> {
     let (inputs, hidden, outputs) = network;
     let (shape, weights) = (MlpShape::new(inputs, hidden, outputs), weights(network));

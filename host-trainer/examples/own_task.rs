@@ -1,10 +1,10 @@
-//! A task in Rust, trained for a minute: a puck on a rail follows a target that never rests.
+//! Example of a custom task in Rust, trained for a minute: a puck on a rail follows a moving target.
 //!
 //! ```sh
 //! cargo run --release -p host-trainer --example own_task
 //! ```
 //!
-//! What a TOML cannot say is the target: it moves with the simulation's time.
+//! A task file in TOML cannot express this target, because it moves with the simulation's time.
 
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::reward::{Sigmoid, tolerance};
@@ -31,7 +31,7 @@ const MJCF: &str = r#"
 </mujoco>
 "#;
 
-/// What is known before the model is compiled.
+/// The definition of the task, independent of the compiled model.
 #[derive(Debug)]
 struct Follow;
 
@@ -69,14 +69,14 @@ impl Definition for Follow {
     }
 }
 
-/// The task in a compiled model. It holds places only: all that changes is in the simulation, time
-/// included, so episodes can be saved and rewound.
+/// The behaviour of the task in a compiled model. It holds indices only; everything that changes, time included, is in
+/// the simulation, so episodes can be saved and rewound.
 #[derive(Debug)]
 struct Episode {
     rail: Joint,
 }
 
-/// Radians of the target's way.
+/// Phase of the target's oscillation, in radians.
 fn phase(physics: &Physics) -> f64 {
     1.5 * physics.time()
 }
@@ -108,7 +108,7 @@ fn main() -> anyhow::Result<()> {
     nn::use_one_thread();
     let decisions = std::env::args().nth(1).unwrap_or_else(|| "30720".to_owned());
     let task = register(Box::new(Follow))?;
-    // From here on it is a task like any other.
+    // From here on, the custom task is used like a task of the suite.
     let config = resolve(&Sources {
         preset: Some("tuned".to_owned()),
         set: vec![format!("task={}", task.name), format!("decisions={decisions}")],
@@ -124,7 +124,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Of the most probable actions, over ten episodes.
+/// Mean return of the mean actions over ten episodes.
 fn mean_return(trainer: &Trainer) -> anyhow::Result<f64> {
     let what = Evaluation {
         task: trainer.task(),

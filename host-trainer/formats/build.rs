@@ -12,7 +12,7 @@ fn main() {
     let commit =
         commit.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
     println!("cargo:rustc-env=DAA_COMMIT={}", commit.trim());
-    // The log has one line more after every commit and checkout. A missing file would count as changed.
+    // Every commit and checkout appends a line to the log. Cargo would treat a missing file as changed in every build.
     let log = Path::new("../../.git/logs/HEAD");
     if log.exists() {
         println!("cargo:rerun-if-changed={}", log.display());

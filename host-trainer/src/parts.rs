@@ -1,4 +1,4 @@
-//! The parts of an image, taken from the trainer of a run.
+//! Conversion of a trainer into the [`PolicyParts`] from which an image is exported.
 
 use anyhow::{Context, Result};
 use daa_formats::export::{Choice, Exported, ModelParts, NetworkParts, PolicyParts, export};
@@ -7,10 +7,10 @@ use daa_trainer::train::Trainer;
 use std::path::Path;
 use tch::Tensor;
 
-/// The parts of the policy of one seed.
+/// Returns the parts of one seed's policy; `seed_index` counts the seeds of the run from 0.
 ///
 /// # Errors
-/// When the run has no such seed.
+/// When the run has too few seeds.
 pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     let config = trainer.config();
     let seed = *config.seeds.get(seed_index).context("the run has no such seed")?;
@@ -41,8 +41,8 @@ pub fn parts(trainer: &Trainer, seed_index: usize) -> Result<PolicyParts> {
     })
 }
 
-/// Means of the policy of one seed, within -1 to 1, as libtorch computes them from normalised observations
-/// `[rows, D]`.
+/// Returns the means of one seed's policy, `[rows, A]` within -1 to 1, as libtorch computes them from normalised
+/// observations `[rows, D]`.
 fn means(trainer: &Trainer, seed_index: usize, observations: &[f32]) -> Vec<f32> {
     let actor = &trainer.actor;
     let width = actor.shape().input as i64;
@@ -54,10 +54,10 @@ fn means(trainer: &Trainer, seed_index: usize, observations: &[f32]) -> Vec<f32>
     to_vec(&actor.predict(&batch).tanh().get(seed_index as i64))
 }
 
-/// Writes the image of one seed of a run to `path`.
+/// Exports the image of one seed of a run to `path`.
 ///
 /// # Errors
-/// As [`export()`]; nothing is written then.
+/// When the run has too few seeds, and as [`export()`]; no file is written then.
 pub fn export_seed(
     trainer: &Trainer,
     seed_index: usize,
@@ -155,8 +155,8 @@ mod tests {
         let by_libtorch = |observations: &[f32]| means(&trainer, 0, observations);
         let visited: Vec<f32> = (0..500).map(|i| (i as f32).sin()).collect();
         assert!(compare(&parts, &sound, by_libtorch, &visited).is_ok());
-        // Transposed layers are what the comparison is there to find: the first one, of 5 rows and 64 columns, read
-        // as if it were the other way round, and the square one behind it and its biases.
+        // The comparison must find transposed layers: the first layer, of 5 rows and 64 columns, and the square
+        // second layer.
         for (at, rows, columns) in [(0, 5, 64), (5 * 64 + 64, 64, 64)] {
             let mut agent = sound.clone();
             for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {

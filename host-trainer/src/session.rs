@@ -1,4 +1,4 @@
-//! A run from its first decision to its image: training, evaluations, checkpoints and interruption.
+//! A training run from its first decision to its image: iterations, evaluations, checkpoints, interruption.
 
 use crate::parts::export_seed;
 use anyhow::{Context, Result, bail};
@@ -21,33 +21,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Options that affect how a run executes but not its results.
+/// Options that affect how a run executes (output, checkpoints, waiting) but not its results.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Output during the run.
     pub show: Show,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
-    /// Time to wait for a directory that another process holds.
+    /// Longest time to wait for the lock of a run directory that another process holds.
     pub wait_for_lock: Duration,
 }
 
-/// Treatment of a run that already exists.
+/// What to do about a run that already exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Resume {
-    /// The run in `--run-dir` is resumed if it has the same configuration.
+    /// Resume the run in `--run-dir` if it has the same configuration.
     #[default]
     Here,
-    /// That run is resumed, or the newest unfinished run with the same configuration below `runs/`.
+    /// Resume the run in `--run-dir` or, without that option, the newest unfinished run of the same
+    /// configuration below `runs/`.
     Auto,
-    /// An existing run is an error.
+    /// Leave the existing run unchanged and return an error.
     Never,
 }
 
-/// A run that is ready to be trained, or one that is finished.
+/// The result of [`Session::begin`]: a run to train, or a run that is already finished.
 #[derive(Debug)]
 pub enum Begun {
-    /// A session for [`run`](Session::run).
+    /// The run is not finished: train it with [`run`](Session::run).
     Session(Box<Session>),
     /// The run was finished before; the text of its `summary.json`.
     Finished(String),
@@ -56,13 +57,13 @@ pub enum Begun {
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The run is finished and its image exported.
+    /// All decisions were taken and the image was exported.
     Finished,
-    /// The run was interrupted and its state is saved.
+    /// Ctrl-C or SIGTERM stopped the run; its state is saved in a checkpoint.
     Interrupted,
 }
 
-/// A run in its directory.
+/// A training run in its directory.
 #[derive(Debug)]
 pub struct Session {
     directory: RunDirectory,
@@ -73,7 +74,11 @@ pub struct Session {
     _lock: Lock,
 }
 
-/// Flag that Ctrl-C and SIGTERM set. All sessions of a process share it.
+/// The flag that Ctrl-C and SIGTERM set. All sessions of a process share one flag, because a process can install
+/// only one handler.
+///
+/// # Errors
+/// When the signal handler cannot be installed.
 fn interruption() -> Result<Arc<AtomicBool>> {
     static ASKED: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
     let mut slot = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,12 +99,12 @@ fn interruption() -> Result<Arc<AtomicBool>> {
 }
 
 impl Session {
-    /// A new run in `path`, or in a new directory below `runs/`; or an existing run, resumed from its newest
-    /// checkpoint, where `resume` allows it.
+    /// Starts a new run in `path`, or in a new folder below `runs/`. If the directory already holds a run, resumes
+    /// it from its newest checkpoint, if `resume` permits.
     ///
     /// # Errors
-    /// When the task cannot be loaded, another process uses the directory, or the directory contains other files or
-    /// a run with another configuration, whose first differing option is named. Nothing is written then.
+    /// When the task cannot be loaded, another process holds the lock, or the directory holds other files or a run
+    /// of another configuration; the message names the first differing key. An existing run is unchanged then.
     pub fn begin(
         config: Config,
         path: Option<&Path>,
@@ -134,10 +139,10 @@ impl Session {
         Self::go_on(directory, trainer, options)
     }
 
-    /// An unfinished run with its recorded configuration.
+    /// Resumes the run in `path` with the configuration that it was started with.
     ///
     /// # Errors
-    /// When there is no such run, or none of its checkpoints is complete.
+    /// When `path` is not a run directory, another process holds the lock, or no checkpoint is complete.
     pub fn resume(path: &Path, options: Options) -> Result<Begun> {
         let (directory, config) = RunDirectory::open(path)?;
         config.fits_memory()?;
@@ -153,7 +158,7 @@ impl Session {
             }
         };
         if let Some(Owner { pid, host, .. }) = &lock.previous {
-            say(&format!("taking over from process {pid} on {host}, which is gone"));
+            say(&format!("taking over from process {pid} on {host}, which no longer runs"));
         }
         if directory.is_finished() {
             let place = directory.summary();
@@ -168,7 +173,7 @@ impl Session {
             checkpoint::discard_after(&directory, trainer.iteration);
             directory.rewind_metrics(trainer.iteration)?;
             let (done, all) = (trainer.decisions(), trainer.config().decisions);
-            say(&format!("going on after {done} of {all} decisions"));
+            say(&format!("continuing after {done} of {all} decisions"));
         } else {
             directory.begin(trainer.config())?;
         }
@@ -186,7 +191,8 @@ impl Session {
         Ok(Self { directory, trainer, options, stop, _lock: lock })
     }
 
-    /// Trains until the run is finished or interrupted, and exports all seeds.
+    /// Trains until all decisions are taken or a signal asks to stop. A finished run exports an image for every
+    /// seed.
     ///
     /// # Errors
     /// When an environment fails, a loss is not finite, or the disk is full. The message names the
@@ -263,7 +269,7 @@ impl Session {
         anyhow::anyhow!("{error:#} (iteration {iteration}; {kept})")
     }
 
-    /// Whether the mean over the seeds of this evaluation is higher than all before.
+    /// Whether this evaluation, a mean over the seeds, is better than all earlier ones; if so, records it.
     fn note_best(&mut self, metrics: &[Metrics]) -> bool {
         let Some(mean) = mean(metrics, |seed| seed.evaluation_return) else { return false };
         let better = self.trainer.best.is_none_or(|best| mean > best.mean);
@@ -319,7 +325,7 @@ impl Session {
         progress.finish();
         let place = self.directory.path().display();
         if self.trainer.decisions() == 0 {
-            progress.say("interrupted before the first update: nothing to keep");
+            progress.say("interrupted before the first update: no checkpoint was written");
             return Ok(Ending::Interrupted);
         }
         checkpoint::save(&self.directory, &self.trainer)?;
@@ -331,7 +337,7 @@ impl Session {
         Ok(Ending::Interrupted)
     }
 
-    /// Exports every seed, the first as the image of the run, and prints the results.
+    /// Exports an image for every seed, the first seed's as the run's image, writes the summary and prints it.
     fn finished(&self, progress: &Progress, seconds: f64, times: &Times) -> Result<()> {
         let image = self.directory.image();
         let seeds = &self.trainer.config().seeds;
@@ -373,7 +379,7 @@ impl Session {
                 _ => {
                     let each = all.iter().map(|e| format!("{:.1}", e.mean)).collect::<Vec<_>>();
                     let mean = all.iter().map(|e| e.mean).sum::<f64>() / all.len() as f64;
-                    format!("{mean:.1}, of the seeds {}", each.join(", "))
+                    format!("{mean:.1}, per seed {}", each.join(", "))
                 }
             }
         ));

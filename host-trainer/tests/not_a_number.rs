@@ -1,5 +1,5 @@
-//! A simulator or a reward that gives NaN in the middle of a run: what is not a number is named, the
-//! last good checkpoint stays, and the run goes on from it to the same bytes once the fault is gone.
+//! Tests of a simulator or a reward that returns NaN in the middle of a run. The error names the value, the last good
+//! checkpoint remains, and after the fault is removed the resumed run writes the same bytes as an undisturbed one.
 #![allow(clippy::unwrap_used)]
 
 use daa_envs::{Attempts, Error, Names, Physics, Random, Signal, register};
@@ -19,11 +19,11 @@ const MJCF: &str = r#"<mujoco>
   <actuator><motor name="push" joint="slide" ctrlrange="-1 1"/></actuator>
 </mujoco>"#;
 
-/// Rewards, or observations, that are still to come before one is NaN; below 0: none will be.
+/// Number of rewards, or observations, before one is NaN; a negative number means never.
 static REWARDS: AtomicI64 = AtomicI64::new(-1);
 static OBSERVATIONS: AtomicI64 = AtomicI64::new(-1);
 
-/// The number, or NaN when its turn has come.
+/// Returns `number`, or NaN when the countdown `left` reaches 0.
 fn spoilt(left: &AtomicI64, number: f64) -> f64 {
     let counted = |left| (left >= 0).then(|| left - 1);
     match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted) {
@@ -92,7 +92,7 @@ fn train(place: &Path) -> anyhow::Result<Ending> {
     };
     match Session::begin(config, Some(place), &Resume::Here, options)? {
         Begun::Session(session) => session.run(),
-        Begun::Finished(summary) => panic!("a run that was not trained is over: {summary}"),
+        Begun::Finished(summary) => panic!("an untrained run counts as finished: {summary}"),
     }
 }
 
@@ -109,7 +109,7 @@ fn a_number_that_is_none_is_named_and_the_run_goes_on_from_its_last_good_checkpo
     ];
     for (name, left, words) in cases {
         let run = folder.path().join(name);
-        // Iterations of 128 decisions: the fourth, or the evaluation before it, has the NaN.
+        // An iteration has 128 decisions, so the NaN occurs in the fourth iteration or in the evaluation before it.
         left.store(3 * 128 + 90, Ordering::SeqCst);
         let error = format!("{:#}", train(&run).unwrap_err());
         assert!(left.load(Ordering::SeqCst) < 0, "the fault was met");

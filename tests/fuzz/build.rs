@@ -1,5 +1,5 @@
-//! Writes the folders of the native libraries into this package's binaries as run paths, where the
-//! configuration is fuzzed: it is the trainer's, which links them.
+//! Writes the folders of the native libraries into this package's binaries as run paths. Only the feature `trainer`
+//! needs this: its fuzz target of the configuration links the trainer.
 
 include!("../../host-trainer/link.rs");
 

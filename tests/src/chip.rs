@@ -1,6 +1,6 @@
 //! The emulated microcontroller, which tests control through two pipes.
 
-use daa_core::link::{FrameReader, Policies, Reply, Request, Transfer, encode, frame_capacity};
+use daa_core::protocol::{FrameReader, Policies, Reply, Request, Transfer, encode, frame_capacity};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -99,7 +99,7 @@ impl Chip {
     ///
     /// # Panics
     /// When the chip does not answer, or answers something else.
-    pub fn transfer(&mut self, transfer: Transfer) -> Result<u32, daa_core::slots::UpdateError> {
+    pub fn transfer(&mut self, transfer: Transfer) -> Result<u32, daa_core::update::UpdateError> {
         match self.ask(&Request::Transfer(transfer)) {
             Some(Reply::Transfer(result)) => result,
             other => panic!("{other:?}"),

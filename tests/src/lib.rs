@@ -30,7 +30,7 @@ pub use programs::{
 
 use daa_core::image::Image;
 use daa_core::policy::ActionLimits;
-use daa_core::{MlpSlice, Normaliser, PolicySlice};
+use daa_core::{DynMlp, DynPolicy, Normaliser};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -90,17 +90,17 @@ pub fn narrow_image() -> &'static Path {
 /// The actions that `core` computes with the policy of an image, for rows of observations.
 #[must_use]
 pub fn actions(image: &Image<'_>, observations: &[f32]) -> Vec<f32> {
-    let (architecture, passport) = (image.architecture(), image.passport());
+    let (architecture, passport) = (image.architecture(), image.metadata());
     let shape = architecture.policy();
     let (network, log_std) = image.policy_weights().split_at(shape.params());
-    let network = MlpSlice::new(shape, network, architecture.policy_activation).expect("it fits");
+    let network = DynMlp::new(shape, network, architecture.policy_activation).expect("it fits");
     let mean: Vec<f32> = passport.observations.iter().map(|signal| signal.mean).collect();
     let deviation: Vec<f32> = passport.observations.iter().map(|signal| signal.deviation).collect();
     let mut inverse = vec![0.0; mean.len()];
     let normaliser = Normaliser::new(&mean, &deviation, passport.observation_clip, &mut inverse);
     let limits = passport.actions.iter();
     let limits: Vec<_> = limits.map(|s| ActionLimits { low: s.low, high: s.high }).collect();
-    let policy = PolicySlice::new(network, log_std, normaliser.expect("it fits"), &limits);
+    let policy = DynPolicy::new(network, log_std, normaliser.expect("it fits"), &limits);
     let policy = policy.expect("it fits").with_head(architecture.policy_head);
     let mut scratch = vec![0.0; policy.scratch_len()];
     let act = |row: &[f32]| {

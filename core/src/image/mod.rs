@@ -21,10 +21,6 @@ mod tests;
 mod write;
 
 pub use crate::math::sizes::{MAX_ACTIONS, MAX_HIDDEN, MAX_OBSERVATIONS};
-#[doc(hidden)]
-pub use METADATA_CAPACITY as PASSPORT_CAPACITY; // compat
-#[doc(hidden)]
-pub use Metadata as Passport; // compat
 pub use architecture::{ARCHITECTURE_BYTES, Architecture};
 pub use error::{ImageError, Section};
 pub use golden::{GoldenMismatch, replay};

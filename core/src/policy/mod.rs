@@ -21,8 +21,6 @@ mod network;
 mod tests;
 
 pub use crate::math::gaussian::{entropy, log_prob};
-#[doc(hidden)]
-pub use DynNetwork as NetworkSlice; // compat
 pub use error::PolicyError;
 pub use head::Head;
 pub use limits::ActionLimits;

@@ -28,10 +28,6 @@ mod tick;
 mod trial;
 
 pub use crate::protocol::Timing;
-#[doc(hidden)]
-pub use MONITOR_DEBOUNCE as MONITOR_PATIENCE; // compat
-#[doc(hidden)]
-pub use Networks as Brain; // compat
 pub use events::{Event, Events};
 pub use inbox::{Inbox, Incoming};
 pub use machine::Machine;

@@ -1,4 +1,4 @@
-//! The linker's scripts; the models are written by the command that builds this.
+//! Passes the linker scripts to the linker. The command that builds this package writes the models.
 
 fn main() {
     println!("cargo::rustc-link-arg-bins=-Tlink.x");

@@ -76,7 +76,7 @@ fn faults(deviation: &[f32]) -> Vec<(String, Fault, u32)> {
 pub fn run(path: &Path, episodes: usize, monitor: bool) -> Result<Campaign> {
     let file = AlignedImage::read(path)?;
     let image = file.open().with_context(|| path.display().to_string())?;
-    let passport = image.passport();
+    let passport = image.metadata();
     let task = task::find_near(passport.task, path)?;
     let what = Evaluation {
         task,

@@ -4,10 +4,10 @@
 use crate::link::{Link, vector};
 use crate::planning;
 use anyhow::{Context, Result, bail};
-use daa_core::advantage::Discount;
-use daa_core::ladder::Mode;
-use daa_core::link::{PROTOCOL_VERSION, Reply, Request};
-use daa_core::planner::{Plan, Planned};
+use daa_core::math::advantage::Discount;
+use daa_core::model::planner::{Plan, Planned};
+use daa_core::protocol::{PROTOCOL_VERSION, Reply, Request};
+use daa_core::safety::state::Mode;
 use daa_envs as task;
 use daa_envs::evaluate::{Actions, Evaluation, run_episode};
 use daa_formats::image::{AlignedImage, action_repeat, agent_of};
@@ -104,7 +104,7 @@ pub fn run(
 ) -> Result<Report> {
     let file = AlignedImage::read(&options.image)?;
     let image = file.open().with_context(|| options.image.display().to_string())?;
-    let metadata = image.passport();
+    let metadata = image.metadata();
     let task = task::find_near(metadata.task, &options.image)?;
     let agent = agent_of(&image);
     let action_repeat = action_repeat(&image, task)?;

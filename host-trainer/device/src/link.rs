@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 use daa_core::image::{MAX_ACTIONS, MAX_OBSERVATIONS};
-use daa_core::ladder::Mode;
-use daa_core::link::{FrameReader, Identity, Measurement, Reply, Request, encode, frame_capacity};
-use daa_core::planner::Planned;
+use daa_core::model::planner::Planned;
+use daa_core::protocol::{
+    FrameReader, Identity, Measurement, Reply, Request, encode, frame_capacity,
+};
+use daa_core::safety::state::Mode;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;

@@ -3,9 +3,11 @@
 use crate::link::Link;
 use anyhow::{Context, Result, bail};
 use daa_core::image::Image;
-use daa_core::ladder::Mode;
-use daa_core::link::{Identity, PIECE_BYTES, PROTOCOL_VERSION, Policies, Reply, Request, Transfer};
-use daa_core::reset::ResetCause;
+use daa_core::protocol::ResetCause;
+use daa_core::protocol::{
+    Identity, PIECE_BYTES, PROTOCOL_VERSION, Policies, Reply, Request, Transfer,
+};
+use daa_core::safety::state::Mode;
 use daa_formats::image::AlignedImage;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

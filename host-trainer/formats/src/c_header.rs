@@ -38,7 +38,7 @@ fn c_header(image: &Image<'_>) -> String {
 }
 
 fn write_header(image: &Image<'_>, out: &mut String) -> Result {
-    let (metadata, architecture) = (image.passport(), image.architecture());
+    let (metadata, architecture) = (image.metadata(), image.architecture());
     let shape = architecture.policy();
     writeln!(out, "/* A policy, from observations in their units to commands.")?;
     for (key, value) in provenance::of(image) {

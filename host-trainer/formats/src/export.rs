@@ -7,10 +7,10 @@ use crate::metadata::{action_signals, check_ranges, observation_signals};
 use crate::monitor_calibration::levels;
 use crate::quantise::{Loss, action_errors, with_integers};
 use anyhow::{Context, Result, bail};
-use daa_core::dynamics::{TransitionSlice, TransitionTarget};
-use daa_core::image::{Architecture, Contents, Model, Passport, Provenance, Return};
-use daa_core::integer::WeightType;
-use daa_core::{Activation, MlpShape, MlpSlice};
+use daa_core::image::{Architecture, Contents, Metadata, Model, Provenance, Return};
+use daa_core::math::WeightType;
+use daa_core::model::{DynTransition, TransitionTarget};
+use daa_core::{Activation, DynMlp, MlpShape};
 use daa_envs::Task;
 use daa_envs::agent::Agent;
 use daa_envs::evaluate::{Actions, Episode, Evaluation, Summary, evaluate};
@@ -258,7 +258,7 @@ pub(crate) fn build(
         policy_head: agent.head,
     };
     let period = parts.task.control_timestep() * f64::from(parts.action_repeat) * 1e6;
-    let metadata = Passport {
+    let metadata = Metadata {
         task: parts.task.name,
         control_period_us: period.round() as u32,
         observation_clip: agent.scale.clip,
@@ -282,10 +282,10 @@ pub(crate) fn build(
     let monitor = match model {
         Some(ModelParts { transition, transition_scale, .. }) => {
             let network =
-                MlpSlice::new(transition.shape, &transition.weights, parts.model_activation)?;
+                DynMlp::new(transition.shape, &transition.weights, parts.model_activation)?;
             let (target, clip) = (parts.transition_target, agent.scale.clip);
             levels(
-                &TransitionSlice { network, target, scale: transition_scale, clip },
+                &DynTransition { network, target, scale: transition_scale, clip },
                 agent,
                 episodes,
             )

@@ -4,7 +4,7 @@ use crate::format::Format;
 use crate::image::AlignedImage;
 use crate::{c_header, onnx, safetensors};
 use anyhow::{Context, Result, bail};
-use daa_core::integer::WeightType;
+use daa_core::math::WeightType;
 use daa_envs::files::write_atomically;
 use std::path::{Path, PathBuf};
 

@@ -53,7 +53,7 @@ impl AlignedImage {
 /// The policy of an image as an agent on the workstation.
 #[must_use]
 pub fn agent_of(image: &Image<'_>) -> Agent {
-    let metadata = image.passport();
+    let metadata = image.metadata();
     let scale = daa_envs::running_stats::ObservationScale {
         mean: metadata.observations.iter().map(|signal| signal.mean).collect(),
         std: metadata.observations.iter().map(|signal| signal.deviation).collect(),
@@ -79,7 +79,7 @@ pub fn agent_of(image: &Image<'_>) -> Agent {
 /// # Errors
 /// When the period is not a multiple of the timestep, or the numbers of signals differ.
 pub fn action_repeat(image: &Image<'_>, task: &Task) -> Result<u32> {
-    let metadata = image.passport();
+    let metadata = image.metadata();
     let step = task.control_timestep() * 1e6;
     let repeat = (f64::from(metadata.control_period_us) / step).round();
     if repeat < 1.0 || (repeat * step - f64::from(metadata.control_period_us)).abs() > 1.0 {

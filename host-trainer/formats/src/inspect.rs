@@ -41,7 +41,7 @@ pub struct Report<'a> {
     /// Number of golden vectors.
     pub golden_vectors: usize,
     /// Metadata.
-    pub metadata: &'a daa_core::image::Passport<'a>,
+    pub metadata: &'a daa_core::image::Metadata<'a>,
     /// The sections that the image has.
     pub sections: Vec<SectionReport>,
 }
@@ -94,7 +94,7 @@ pub fn report<'a>(image: &'a Image<'a>) -> Report<'a> {
             architecture.critic_hidden,
         ],
         golden_vectors: image.golden().len(),
-        metadata: image.passport(),
+        metadata: image.metadata(),
         sections: Section::ALL.into_iter().filter_map(|s| section(image, s)).collect(),
     }
 }

@@ -3,11 +3,11 @@
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `residual` | `[D]` | root mean square of the next normalised observation minus its prediction |
-//! | `scores` | `[transitions]` | of [`daa_core::monitor::score`] |
+//! | `scores` | `[transitions]` | of [`daa_core::safety::monitor::score`] |
 
-use daa_core::dynamics::TransitionSlice;
-use daa_core::monitor::{ALARM_QUANTILE, WARN_QUANTILE, score};
-use daa_core::supervisor::MONITOR_PATIENCE;
+use daa_core::model::DynTransition;
+use daa_core::safety::monitor::{ALARM_QUANTILE, WARN_QUANTILE, score};
+use daa_core::supervisor::MONITOR_DEBOUNCE;
 use daa_envs::agent::Agent;
 use daa_envs::evaluate::Episode;
 
@@ -21,7 +21,7 @@ const SMALLEST: f32 = 1e-6;
 /// from a decision of an episode to the next one.
 #[must_use]
 pub(crate) fn levels(
-    transition: &TransitionSlice<'_>,
+    transition: &DynTransition<'_>,
     agent: &Agent,
     episodes: &[Episode],
 ) -> Vec<f32> {
@@ -45,7 +45,7 @@ pub(crate) fn levels(
     scores.sort_by(f32::total_cmp);
     // The largest errors may be neighbours, as in a short recovery before a long hover. A quantile of the
     // errors would then be exceeded long enough for an alarm.
-    let sustained = sustained(&episodes, usize::from(MONITOR_PATIENCE));
+    let sustained = sustained(&episodes, usize::from(MONITOR_DEBOUNCE));
     let alarm = quantile(&scores, ALARM_QUANTILE).max(ALARM_MARGIN * sustained);
     section.extend([quantile(&scores, WARN_QUANTILE), alarm]);
     section
@@ -60,7 +60,7 @@ fn sustained(episodes: &[Vec<f32>], patience: usize) -> f32 {
 
 /// The next normalised observation of each decision but the last, and its prediction.
 fn predictions(
-    transition: &TransitionSlice<'_>,
+    transition: &DynTransition<'_>,
     agent: &Agent,
     episode: &Episode,
 ) -> Vec<(Vec<f32>, Vec<f32>)> {
@@ -103,8 +103,8 @@ fn quantile(sorted: &[f32], part: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use daa_core::dynamics::TransitionTarget;
-    use daa_core::{Activation, MlpShape, MlpSlice};
+    use daa_core::model::TransitionTarget;
+    use daa_core::{Activation, DynMlp, MlpShape};
     use daa_envs::running_stats::ObservationScale;
 
     #[test]
@@ -128,9 +128,9 @@ mod tests {
     fn residuals_and_scores_by_hand() {
         // The network predicts no change at all: all weights 0.
         let weights = vec![0.0; MlpShape::new(2, 1, 1).params()];
-        let network = MlpSlice::new(MlpShape::new(2, 1, 1), &weights, Activation::Relu).unwrap();
+        let network = DynMlp::new(MlpShape::new(2, 1, 1), &weights, Activation::Relu).unwrap();
         let target = TransitionTarget::Difference;
-        let transition = TransitionSlice { network, target, scale: &[1.0], clip: 10.0 };
+        let transition = DynTransition { network, target, scale: &[1.0], clip: 10.0 };
         // Normalised observation: (x - 1) / 2.
         let scale = ObservationScale {
             mean: vec![1.0],

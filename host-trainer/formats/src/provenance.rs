@@ -27,7 +27,7 @@ pub(super) fn head_name(head: Head) -> &'static str {
 
 /// Task, control period, signals, clip of the normaliser, functions, and origin of the weights.
 pub(super) fn of(image: &Image<'_>) -> BTreeMap<&'static str, String> {
-    let metadata = image.passport();
+    let metadata = image.metadata();
     let provenance = &metadata.provenance;
     let mut all = BTreeMap::from([
         ("task", metadata.task.to_owned()),

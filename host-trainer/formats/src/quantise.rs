@@ -2,8 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use daa_core::MlpSlice;
-use daa_core::integer::{Limits, WeightType, network_words, quantise};
+use daa_core::DynMlp;
+use daa_core::math::{
+    WeightType,
+    integer::{Limits, network_words, quantise},
+};
 use daa_envs::agent::Agent;
 
 /// Factor of the representable magnitude over the largest visited magnitude.
@@ -62,7 +65,7 @@ pub fn with_integers(agent: &Agent, kind: WeightType, visited: &[f32]) -> Result
 /// Largest magnitudes of normalised observations and of hidden units.
 fn calibrate(agent: &Agent, visited: &[f32]) -> Result<Limits> {
     let shape = agent.shape;
-    let network = MlpSlice::new(shape, &agent.weights[..shape.params()], agent.activation)?;
+    let network = DynMlp::new(shape, &agent.weights[..shape.params()], agent.activation)?;
     let (mut z, mut y) = (vec![0.0; shape.input], vec![0.0; shape.output]);
     let mut scratch = vec![0.0; 2 * shape.hidden];
     let mut largest = [0f32; 3];

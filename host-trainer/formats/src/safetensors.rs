@@ -54,7 +54,7 @@ impl Tensors {
 /// # Errors
 /// When the safetensors crate refuses the tensors.
 fn safetensors(image: &Image<'_>) -> Result<Vec<u8>> {
-    let (metadata, architecture) = (image.passport(), image.architecture());
+    let (metadata, architecture) = (image.metadata(), image.architecture());
     let mut tensors = Tensors::default();
     tensors.network("actor", architecture.policy(), image.policy_weights());
     tensors.add("log_std", &[image.log_std().len()], image.log_std());

@@ -7,7 +7,7 @@
 //! | element-wise values | `[1]` or `[width]` | one number for all elements, or one for each |
 
 use anyhow::{Result, bail};
-use daa_core::{Activation, activation};
+use daa_core::math::{Activation, activation};
 
 /// A layer of weights.
 #[derive(Clone, Debug, PartialEq)]

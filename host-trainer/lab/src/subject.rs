@@ -18,6 +18,6 @@ pub fn policy_of(what: &Path) -> Result<(Agent, &'static Task, u32)> {
     }
     let file = AlignedImage::read(what)?;
     let image = file.open().with_context(|| what.display().to_string())?;
-    let task = find_near(image.passport().task, what)?;
+    let task = find_near(image.metadata().task, what)?;
     Ok((agent_of(&image), task, action_repeat(&image, task)?))
 }

@@ -58,7 +58,7 @@ impl Hil {
         episodes: args.episodes as usize,
         seed: args.seed,
         ticks_per_instruction: args.ticks_per_instruction,
-        plan: daa_core::planner::Plan {
+        plan: daa_core::model::planner::Plan {
             candidates: args.best_of,
             acts: !args.telemetry,
             temperature: args.softmax,

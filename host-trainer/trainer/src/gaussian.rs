@@ -1,10 +1,10 @@
-//! The diagonal Gaussian policy for tensors.
+//! The diagonal Gaussian policy, for tensors.
 
 use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
-/// `[S, B, K]` Gaussian log-probabilities of raw actions `[S, B, K, A]` for means `[S, B, A]` and
-/// `log_std [S, A]`: [`daa_core::policy::log_prob`] for tensors.
+/// Returns the Gaussian log-probabilities `[S, B, K]` of raw actions `[S, B, K, A]` for means `[S, B, A]` and
+/// `log_std [S, A]`; the tensor form of [`daa_core::policy::log_prob`].
 pub fn log_probs(actions: &Tensor, mean: &Tensor, log_std: &Tensor) -> Tensor {
     let (seeds, width) = (log_std.size()[0], log_std.size()[1]);
     let precision = (log_std * -2.0).exp().view([seeds, 1, 1, width]);

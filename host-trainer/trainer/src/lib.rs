@@ -1,8 +1,9 @@
 //! All-action policy gradients on libtorch.
 //!
-//! The algorithm is [`train`], from top to bottom. [`estimator`] supplies the extra actions of each
-//! state, [`update`] improves actor and critic with them. Networks, `[S, P]` for `S` seeds at once, are in
-//! [`nn`]; acting and advantages are `daa-core`'s, the code that runs on the microcontroller.
+//! [`train`] contains the algorithm, to be read from top to bottom. [`estimator`] supplies the extra actions of each
+//! state, and [`update`] improves actor and critic with them. [`nn`] holds the networks, with parameters `[S, P]` for
+//! `S` seeds at once. Actions and advantages are computed by `daa-core`, the code that also runs on the
+//! microcontroller.
 
 pub mod advisor;
 pub mod config;

@@ -1,6 +1,6 @@
-//! Numbers as a person reads them.
+//! Short formats of numbers for messages and reports.
 
-/// A number for people: three figures or so, never `-0`.
+/// Formats a number with about three significant digits, and never as `-0`.
 #[must_use]
 pub fn number(value: f64) -> String {
     if !value.is_finite() {

@@ -1,13 +1,13 @@
-//! A small run, and a planted divergence, for tests of this crate and of those above it.
+//! A small run and a planted divergence, for the tests of this crate and of the crates that use it.
 
 use crate::config::Config;
 use crate::train::Trainer;
 use tch::Device;
 
-/// A run of four iterations of 128 decisions, with small networks.
+/// Returns the trainer of a run of four iterations of 128 decisions, with small networks.
 ///
 /// # Panics
-/// When the models of the suite are missing.
+/// When the models of the task suite are missing.
 #[must_use]
 pub fn small() -> Trainer {
     let mut config = Config { decisions: 512, ..Config::default() };
@@ -18,14 +18,14 @@ pub fn small() -> Trainer {
     Trainer::new(config, Device::Cpu).expect("the simulator works")
 }
 
-/// Gives environments speeds that MuJoCo accepts and that diverge in the next step.
+/// Sets a velocity in each of the given environments that MuJoCo accepts and that diverges in the next step.
 ///
 /// # Panics
 /// When the environments cannot be saved or restored.
 pub fn blow_up(trainer: &mut Trainer, environments: &[usize]) {
     let mut states = trainer.rollout.state().expect("the simulator works");
     for &environment in environments {
-        // Time, two positions, two velocities.
+        // The integration state is time, two positions and two velocities.
         states[environment].episode().integration[4] = 9e9;
     }
     trainer.rollout.restore(&states).expect("the simulator works");

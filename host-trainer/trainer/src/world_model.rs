@@ -1,5 +1,5 @@
 //! The learned dynamics of all seeds: transition and reward, trained by L2 on the replay buffer
-//! (paper, Sec. 4). Two networks, each on its own thread, or two heads of one trunk.
+//! (paper, Sec. 4). The model has two networks, trained on one thread each, or one network with two heads.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
@@ -10,7 +10,7 @@
 use crate::data::{Normalisation, ReplayBuffer, Transition};
 use crate::nn::{AdamOptions, Network, Reader, Shard, parallel, shards};
 use crate::settings::Config;
-use daa_core::dynamics::TransitionTarget;
+use daa_core::model::TransitionTarget;
 use daa_core::{Activation, MlpShape};
 use daa_envs::streams::{Purpose, stream};
 use std::ops::Range;
@@ -19,13 +19,13 @@ use tch::{Device, Kind, Tensor};
 /// Mean squared errors of one-step predictions of one seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ModelError {
-    /// Error of the transition targets.
+    /// Mean squared error of the transition targets.
     pub transition: f64,
-    /// Error of the scaled rewards.
+    /// Mean squared error of the scaled rewards.
     pub reward: f64,
 }
 
-/// What a network of the model predicts.
+/// The output of a network of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
     Transition,
@@ -35,7 +35,7 @@ enum Head {
 }
 
 impl Head {
-    /// Name in checkpoints and messages.
+    /// Name of the network in checkpoints and messages.
     fn name(self) -> &'static str {
         match self {
             Self::Transition => "transition",
@@ -45,7 +45,7 @@ impl Head {
     }
 }
 
-/// The networks of all seeds.
+/// The learned dynamics of all seeds.
 #[derive(Debug)]
 pub struct WorldModel {
     networks: Vec<(Head, Network)>,
@@ -54,7 +54,7 @@ pub struct WorldModel {
     minibatch_size: usize,
 }
 
-/// How transitions become tensors.
+/// The layout of a transition as input and target.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     observations: usize,
@@ -69,7 +69,8 @@ struct TrainingSet {
 }
 
 impl Layout {
-    /// `count` transitions of each seed of a shard, chosen by `choose(seed index, i)`.
+    /// Returns the training set of `count` transitions of each seed of a shard; `choose(seed index, i)` selects the
+    /// transition.
     fn set<'b>(
         self,
         head: Head,
@@ -100,7 +101,7 @@ impl Layout {
                 if head != Head::Transition {
                     targets.push(transition.reward * normalisation.reward_scales[s]);
                 }
-                let clamped = |raw: &f32| daa_core::guard::limit(*raw, -1.0, 1.0);
+                let clamped = |raw: &f32| daa_core::math::limit(*raw, -1.0, 1.0);
                 inputs.extend(transition.action.iter().map(clamped));
             }
         }
@@ -111,8 +112,8 @@ impl Layout {
         TrainingSet { inputs: tensor(&inputs), targets: tensor(&targets) }
     }
 
-    /// Factors of the outputs' errors: a head's loss is its mean over minibatch and outputs, and two
-    /// heads' losses are added.
+    /// Weights of the errors of the outputs, `[out]`: the loss of a head is the mean over its outputs, and the losses of
+    /// two heads are added.
     fn weights(self, head: Head) -> Tensor {
         let (transition, reward) = (1.0 / self.observations as f32, 1.0f32);
         let weights = match head {
@@ -125,7 +126,7 @@ impl Layout {
 }
 
 impl WorldModel {
-    /// Fresh networks for every seed of a run.
+    /// Returns newly initialised networks for every seed of a run.
     #[must_use]
     pub fn new(config: &Config, observations: usize, actions: usize, device: Device) -> Self {
         let options = AdamOptions { epsilon: config.model.adam_epsilon };
@@ -150,17 +151,17 @@ impl WorldModel {
         Self { networks, layout, learning_rate, minibatch_size }
     }
 
-    /// The networks with their names in a checkpoint.
+    /// The networks, with their names in a checkpoint.
     pub fn networks(&self) -> impl Iterator<Item = (&'static str, &Network)> {
         self.networks.iter().map(|(head, network)| (head.name(), network))
     }
 
-    /// The same networks, mutable.
+    /// The networks, mutable, with their names in a checkpoint.
     pub fn networks_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Network)> {
         self.networks.iter_mut().map(|(head, network)| (head.name(), network))
     }
 
-    /// The model of some of the seeds, as views.
+    /// Returns the model of a shard's seeds, as views.
     #[must_use]
     pub fn shard(&self, shard: &Shard) -> Self {
         let networks = self.networks.iter().map(|(head, network)| (*head, network.shard(shard)));
@@ -175,7 +176,7 @@ impl WorldModel {
         self.networks[0].1.activation()
     }
 
-    /// Whether rollouts through the model are rounded to bfloat16.
+    /// Whether model rollouts are rounded to bfloat16.
     #[must_use]
     pub fn bf16(&self) -> bool {
         self.networks[0].1.bf16()
@@ -193,7 +194,7 @@ impl WorldModel {
         self.alone(seed_index, Head::Reward, self.layout.observations..self.layout.observations + 1)
     }
 
-    /// A head as a separate network, with a copy of the common trunk.
+    /// Returns one head as a separate network, with a copy of a common trunk.
     fn alone(
         &self,
         seed_index: usize,
@@ -208,13 +209,13 @@ impl WorldModel {
         }
         let [.., (hidden, outputs)] = shape.layers();
         let (trunk, last) = params.split_at(params.len() - (hidden + 1) * outputs);
-        // The weights' rows and, in the same layout, the bias.
+        // The rows of the last layer's weights, and its bias as one more row.
         let rows = last.chunks_exact(outputs).flat_map(|row| &row[columns.clone()]);
         let params = trunk.iter().chain(rows).copied().collect();
         (MlpShape::new(shape.input, shape.hidden, columns.len()), params)
     }
 
-    /// Makes `steps` gradient steps on minibatches drawn from each seed's buffer.
+    /// Makes `steps` gradient steps on minibatches drawn from the replay buffer of each seed.
     pub fn train(
         &mut self,
         buffers: &[ReplayBuffer],
@@ -252,7 +253,7 @@ impl WorldModel {
         }
     }
 
-    /// Errors on the newest transitions of each buffer, before anything is learned from them.
+    /// Errors of each seed's model on the newest transitions of its buffer; call it before the model is trained on them.
     #[must_use]
     pub fn errors(
         &self,
@@ -285,7 +286,7 @@ impl WorldModel {
         (0..buffers.len()).map(error).collect()
     }
 
-    /// The model of a shard, for rollouts in another thread.
+    /// Returns a reader of a shard's model, for model rollouts in another thread.
     #[must_use]
     pub fn reader(&self, shard: &Shard, changes: &[Vec<f32>], clip: f32) -> WorldReader {
         let changes: Vec<f32> = changes[shard.clone()].concat();
@@ -300,7 +301,7 @@ impl WorldModel {
     }
 }
 
-/// One step of L2.
+/// Makes one gradient step of L2 regression.
 fn regress(
     network: &mut Network,
     inputs: &Tensor,
@@ -314,10 +315,10 @@ fn regress(
     network.step(learning_rate, None);
 }
 
-/// The dynamics model, read only.
+/// The learned dynamics, read-only, for model rollouts.
 #[derive(Debug)]
 pub struct WorldReader {
-    /// Transition and reward, or both in one.
+    /// The transition network and the reward network, or one network with both heads.
     networks: Vec<Reader>,
     observations: i64,
     target: TransitionTarget,
@@ -326,8 +327,8 @@ pub struct WorldReader {
 }
 
 impl WorldReader {
-    /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` of raw actions
-    /// `[S, B, A]`: the arithmetic of [`daa_core::dynamics::Dynamics::step`].
+    /// Next normalised observations `[S, B, D]` and scaled rewards `[S, B, 1]` for raw actions
+    /// `[S, B, A]`, with the arithmetic of [`daa_core::model::Dynamics::step`].
     pub fn step(&self, obs: &Tensor, raw: &Tensor) -> (Tensor, Tensor) {
         let input = Tensor::cat(&[obs, &raw.clamp(-1.0, 1.0)], 2);
         let output = self.networks[0].predict(&input);
@@ -349,7 +350,7 @@ mod tests {
     use super::*;
     use crate::nn::to_vec;
     use crate::settings::ModelOptions;
-    use daa_core::MlpSlice;
+    use daa_core::DynMlp;
 
     #[test]
     fn a_head_of_a_common_trunk_is_a_separate_network() {
@@ -362,7 +363,7 @@ mod tests {
             let network = model.networks().next().unwrap().1;
             let both = to_vec(&network.predict(&input).get(s as i64));
             let of = |(shape, params): (MlpShape, Vec<f32>)| {
-                let mlp = MlpSlice::new(shape, &params, model.activation()).unwrap();
+                let mlp = DynMlp::new(shape, &params, model.activation()).unwrap();
                 let (mut scratch, mut y) = (vec![0.0; 12], vec![0.0; shape.output]);
                 mlp.forward(&to_vec(&input.get(s as i64)), &mut scratch, &mut y);
                 y

@@ -1,5 +1,5 @@
-//! Checkpoints that somebody else wrote, behind sound checksums: 20 000 of them are refused or taken,
-//! without a panic and without a large allocation.
+//! Tests of damaged checkpoints with correct checksums: 20 000 of them are refused or accepted, without a panic and
+//! without a large allocation.
 #![allow(clippy::unwrap_used)]
 
 use daa_trainer::config::{Config, ModelOptions};
@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tch::Device;
 
-/// The system's allocator, which remembers the largest request.
+/// The system's allocator, extended by a record of the largest request.
 struct Counting;
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps what `alloc` asks for.
+        // SAFETY: the caller fulfils the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
@@ -40,11 +40,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A request beyond this is one that a file asked for: the whole checkpoint has 0.1 MB, and serde reserves
-/// 1 MiB at most on a length's word.
+/// Limit of an allocation in bytes. The whole checkpoint has 0.1 MB, and serde reserves at most 1 MiB for a length
+/// that it has not verified; a larger request would come from a length in a damaged file.
 const BEARABLE: usize = 2 << 20;
 
-/// A sequence that is the same every time.
+/// A deterministic sequence of random numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -76,9 +76,9 @@ fn config() -> Config {
     config
 }
 
-/// Changes some bytes of a file in one of many ways.
+/// Damages the bytes of a file in one of seven random ways.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
-    // The beginning holds lengths and headers.
+    // Half of the damages hit the beginning, which holds lengths and headers.
     let near = if random.below(2) == 0 { bytes.len() } else { bytes.len().min(64) };
     let at = random.below(near);
     match random.below(7) {
@@ -88,7 +88,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
         }),
         1 => bytes.truncate(at),
         2 => bytes.extend((0..=random.below(64)).map(|i| i as u8)),
-        // The largest length: as an integer of eight bytes, and of variable length.
+        // The largest length, as an integer of eight bytes and as one of variable length.
         3 => bytes[at..].iter_mut().take(8).for_each(|byte| *byte = 0xff),
         4 => {
             let length = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
@@ -103,7 +103,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// A manifest in which the sizes and checksums of these files are right.
+/// Returns the manifest with the actual sizes and checksums of the files in `place`.
 fn repair(manifest: &[u8], place: &Path) -> Vec<u8> {
     let mut manifest: serde_json::Value = serde_json::from_slice(manifest).unwrap();
     let crc = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
@@ -115,7 +115,7 @@ fn repair(manifest: &[u8], place: &Path) -> Vec<u8> {
     serde_json::to_vec(&manifest).unwrap()
 }
 
-/// A run with one checkpoint after two iterations, and the checkpoint's folder.
+/// Returns a run with one checkpoint after two iterations, its trainer, and the folder of the checkpoint.
 fn run(folder: &Path) -> (RunDirectory, Trainer, PathBuf) {
     let directory = RunDirectory::claim(Some(&folder.join("run")), &config()).unwrap();
     directory.begin(&config()).unwrap();
@@ -145,7 +145,7 @@ fn no_checkpoint_makes_the_program_panic_or_allocate_without_bound() {
         mutate(&mut bytes, &mut random);
         let changed = bytes != sound[which];
         fs::write(place.join(names[which]), bytes).unwrap();
-        // Now and then the checksums stay as they were: nothing that was changed is taken then.
+        // Some mutations keep the old checksums; such a damaged checkpoint must never be accepted.
         let checked = number % 50 == 0 && which < 2;
         if which < 2 && !checked {
             fs::write(place.join(names[2]), repair(&sound[2], &place)).unwrap();
@@ -156,7 +156,7 @@ fn no_checkpoint_makes_the_program_panic_or_allocate_without_bound() {
             Ok(()) => {
                 taken[which] += 1;
                 if taken[which] % 10 == 0 && !trainer.is_finished() {
-                    // What was taken can be gone on with, or is an error then.
+                    // Training from an accepted checkpoint must not panic; an error is permitted.
                     let _ = trainer.iterate();
                 }
             }
@@ -171,12 +171,12 @@ fn no_checkpoint_makes_the_program_panic_or_allocate_without_bound() {
         fs::write(place.join(names[which]), &sound[which]).unwrap();
         fs::write(place.join(names[2]), &sound[2]).unwrap();
     }
-    // Neither everything was refused at the door nor everything taken: weights may be other numbers.
-    println!("taken {taken:?}, refused {refused:?} of {names:?}");
+    // Some mutations must be accepted (weights may be any finite numbers) and some refused.
+    println!("accepted {taken:?}, refused {refused:?} of {names:?}");
     assert!(taken[0] > 500 && taken[1] > 100 && refused.iter().all(|n| *n > 1000));
     load(&mut trainer).unwrap();
 
-    // Files that claim to be endless are not read, whatever their manifest says.
+    // Files above the limit are not read, even if the manifest states their size.
     for name in ["weights.safetensors", "state.bin", "manifest.json"] {
         let before = fs::read(place.join(name)).unwrap();
         let len = 60_u64 << 30;
@@ -192,7 +192,7 @@ fn no_checkpoint_makes_the_program_panic_or_allocate_without_bound() {
         fs::write(place.join("manifest.json"), &sound[2]).unwrap();
     }
     assert!(LARGEST.load(Ordering::Relaxed) <= BEARABLE);
-    // The control: an allocation of that size is seen.
+    // Negative control: an allocation above the limit is recorded.
     drop(std::hint::black_box(vec![1u8; BEARABLE + 1]));
     assert!(LARGEST.load(Ordering::Relaxed) > BEARABLE);
 }

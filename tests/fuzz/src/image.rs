@@ -3,9 +3,9 @@
 
 use crate::promises;
 use daa_core::image::{Image, replay};
-use daa_core::integer::{IntegerMlp, WeightType};
+use daa_core::math::{DynIntegerMlp, WeightType};
 use daa_core::policy::ActionLimits;
-use daa_core::{MlpSlice, Normaliser};
+use daa_core::{DynMlp, Normaliser};
 
 /// Bytes of a header. The offsets below are those of docs/image-format.md.
 const HEADER: usize = 64;
@@ -63,12 +63,12 @@ fn check(bytes: &[u8]) {
     region[bytes.len()] = 1;
     assert!(Image::open_region(region).is_err());
     #[cfg(feature = "planted")]
-    assert_ne!(image.passport().control_period_us, 40_001, "planted");
+    assert_ne!(image.metadata().control_period_us, 40_001, "planted");
 }
 
 /// An action from the middle of every range.
 fn act(image: &Image<'_>) {
-    let (architecture, passport) = (image.architecture(), image.passport());
+    let (architecture, passport) = (image.architecture(), image.metadata());
     let shape = architecture.policy();
     let (mut z, mut y) = (vec![0.0; shape.input], vec![0.0; shape.output]);
     for (z, signal) in z.iter_mut().zip(&passport.observations) {
@@ -83,13 +83,13 @@ fn act(image: &Image<'_>) {
     match architecture.policy_weights {
         WeightType::F32 => {
             let weights = &image.policy_weights()[..shape.params()];
-            let network = MlpSlice::new(shape, weights, activation).expect("sizes were checked");
+            let network = DynMlp::new(shape, weights, activation).expect("sizes were checked");
             network.forward(&z, &mut vec![0.0; 2 * shape.hidden], &mut y);
         }
         weights => {
-            let network = IntegerMlp::new(shape, weights, activation, image.policy_integers())
+            let network = DynIntegerMlp::new(shape, weights, activation, image.policy_integers())
                 .expect("sizes were checked");
-            network.forward(&z, &mut vec![0; IntegerMlp::scratch_words(shape)], &mut y);
+            network.forward(&z, &mut vec![0; DynIntegerMlp::scratch_words(shape)], &mut y);
         }
     }
     for (raw, signal) in y.iter().zip(&passport.actions) {

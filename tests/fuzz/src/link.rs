@@ -2,8 +2,8 @@
 //! COBS encoding and CRC-32.
 
 use daa_core::SVector;
-use daa_core::guard::Guard;
-use daa_core::link::{FrameReader, Reply, Request, decode, encode, frame_capacity};
+use daa_core::protocol::{FrameReader, Reply, Request, decode, encode, frame_capacity};
+use daa_core::safety::Guard;
 
 const OBS: usize = 3;
 const ACT: usize = 2;

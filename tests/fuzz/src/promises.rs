@@ -4,13 +4,13 @@
 //! cannot hold.
 
 use daa_core::MlpShape;
-use daa_core::image::{Architecture, Image, Passport, Section};
-use daa_core::integer::WeightType;
+use daa_core::image::{Architecture, Image, Metadata, Section};
+use daa_core::math::WeightType;
 
 /// Panics at the first broken promise.
 pub(crate) fn check(image: &Image<'_>) {
     let architecture = image.architecture();
-    passport(image.passport(), architecture);
+    passport(image.metadata(), architecture);
     policy(image.section(Section::Policy), architecture);
     assert_eq!(image.log_std().len(), usize::from(architecture.actions));
     for section in [Section::Transition, Section::Reward, Section::Critic, Section::Golden] {
@@ -21,7 +21,7 @@ pub(crate) fn check(image: &Image<'_>) {
     assert_eq!(image.golden().len(), image.golden().count());
 }
 
-fn passport(passport: &Passport<'_>, architecture: &Architecture) {
+fn passport(passport: &Metadata<'_>, architecture: &Architecture) {
     assert_eq!(passport.observations.len(), usize::from(architecture.observations));
     assert_eq!(passport.actions.len(), usize::from(architecture.actions));
     assert!(passport.control_period_us > 0, "a period of 0");
@@ -138,8 +138,8 @@ mod tests {
     fn every_broken_promise_of_a_passport_is_noticed() {
         let words = seed("seed-f32-policy");
         let image = Image::open(bytemuck::cast_slice(&words)).unwrap();
-        let notices = |edit: &dyn Fn(&mut Passport<'_>)| {
-            let mut changed = image.passport().clone();
+        let notices = |edit: &dyn Fn(&mut Metadata<'_>)| {
+            let mut changed = image.metadata().clone();
             edit(&mut changed);
             !keeps(|| passport(&changed, image.architecture()))
         };

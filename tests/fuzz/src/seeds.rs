@@ -2,14 +2,17 @@
 
 use crate::image::{ACT, HIDDEN, OBS};
 use daa_core::Activation;
-use daa_core::dynamics::TransitionTarget;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, Model, ObservationSignal, Passport, Provenance, Return,
+    ActionSignal, Architecture, Contents, Metadata, Model, ObservationSignal, Provenance, Return,
     Section, write,
 };
-use daa_core::integer::{Limits, WeightType, network_words, quantise};
-use daa_core::link::{Request, Transfer, encode, frame_capacity};
+use daa_core::math::{
+    WeightType,
+    integer::{Limits, network_words, quantise},
+};
+use daa_core::model::TransitionTarget;
 use daa_core::policy::Head;
+use daa_core::protocol::{Request, Transfer, encode, frame_capacity};
 #[cfg(feature = "trainer")]
 use daa_trainer::config::SEPARATOR;
 #[cfg(feature = "trainer")]
@@ -63,7 +66,7 @@ fn image(weights: WeightType, hidden: u16) -> Vec<u8> {
     };
     let action = |name| ActionSignal { name, unit: "", low: -1.0, high: 1.0 };
     let evaluation = Some(Return { mean: 1.0, standard_error: 0.5, episodes: 4 });
-    let passport = Passport {
+    let passport = Metadata {
         task: "toy-reach",
         control_period_us: 40_000,
         observation_clip: 10.0,

@@ -1,10 +1,10 @@
 //! A firmware that hangs, panics or faults in its tick on the emulated microcontroller, and observations in
 //! memory full of garbage.
 
-use daa_core::guard::{Fault, Signals};
-use daa_core::ladder::Mode;
-use daa_core::link::{Reply, Request};
-use daa_core::reset::ResetCause;
+use daa_core::protocol::ResetCause;
+use daa_core::protocol::{Reply, Request};
+use daa_core::safety::state::Mode;
+use daa_core::safety::{Fault, Signals};
 use std::mem::MaybeUninit;
 use std::path::Path;
 use tests::chip::{Chip, log};

@@ -1,9 +1,9 @@
 //! Policy updates of the emulated microcontroller, with power failures in every phase.
 
 use daa_core::image::Image;
-use daa_core::ladder::Mode;
-use daa_core::link::{PIECE_BYTES, Reply, Request, Transfer};
-use daa_core::slots::{Probation, Stage, UpdateError};
+use daa_core::protocol::{PIECE_BYTES, Reply, Request, Transfer};
+use daa_core::safety::state::Mode;
+use daa_core::update::{Stage, TrialLength, UpdateError};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,8 +77,8 @@ fn work(chip: &mut Chip, from: u32, ticks: u32) {
     }
 }
 
-const SHADOW: u32 = Probation::DEFAULT.shadow;
-const TRIAL: u32 = Probation::DEFAULT.trial;
+const SHADOW: u32 = TrialLength::DEFAULT.shadow;
+const TRIAL: u32 = TrialLength::DEFAULT.trial;
 
 #[test]
 fn power_fails_in_every_phase_of_an_update_and_the_old_policy_acts_until_the_new_one_is_confirmed()

@@ -37,7 +37,7 @@ fn every_command_says_what_is_wrong_in_one_line() {
     let before = contents(folder);
     let table: &[(&[&str], &[&str])] = &[
         (&["evaluate", "nothing"], &["nothing"]),
-        (&["evaluate", "folder"], &["folder is no run"]),
+        (&["evaluate", "folder"], &["folder is not a run directory"]),
         (&["evaluate", "cut.daa"], &["cut.daa"]),
         (&["evaluate", "flipped.daa"], &["flipped.daa", "CRC-32"]),
         (&["evaluate", "text.daa"], &["text.daa"]),
@@ -63,7 +63,7 @@ fn every_command_says_what_is_wrong_in_one_line() {
             &["experiment", "fig5", "--set", "horizont=2", "--plan"],
             &["did you mean estimator.horizon?"],
         ),
-        (&["diagnose", "folder"], &["folder is no run"]),
+        (&["diagnose", "folder"], &["folder is not a run directory"]),
         (&["replay", "nothing.json"], &["cannot read nothing.json"]),
         (&["replay", "empty"], &["empty"]),
         (&["replay", "/dev/zero"], &["/dev/zero", "not a regular file"]),

@@ -132,9 +132,9 @@ fn an_exported_policy_is_imported_bit_for_bit() {
         let after = after(file);
         let after = Image::open(after.bytes()).unwrap();
         assert_eq!(after.policy_weights(), before.policy_weights(), "{file}");
-        assert_eq!(after.passport().observations, before.passport().observations, "{file}");
-        assert_eq!(after.passport().actions, before.passport().actions, "{file}");
-        assert_eq!(after.passport().observation_clip, before.passport().observation_clip);
+        assert_eq!(after.metadata().observations, before.metadata().observations, "{file}");
+        assert_eq!(after.metadata().actions, before.metadata().actions, "{file}");
+        assert_eq!(after.metadata().observation_clip, before.metadata().observation_clip);
         let functions = |image: &Image<'_>| {
             (image.architecture().policy_activation, image.architecture().policy_head)
         };

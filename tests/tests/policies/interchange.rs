@@ -27,7 +27,7 @@ fn observations(image: &Image<'_>) -> Vec<f32> {
     };
     let mut rows = Vec::new();
     for row in 0..ROWS {
-        for signal in &image.passport().observations {
+        for signal in &image.metadata().observations {
             rows.push(match row % 10 {
                 0 => signal.low + (signal.high - signal.low) * uniform(),
                 1 => [signal.low, signal.high, 0.0, -0.0, 1e-40][(uniform() * 5.0) as usize],
@@ -73,7 +73,7 @@ fn other_programs_compute_the_same_actions_from_the_exported_policy() {
     assert!(largest_difference(&ours, &vec![ours[0]; ours.len()]) > 0.5);
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.daa");
-    let deviation = image.passport().observations[1].deviation;
+    let deviation = image.metadata().observations[1].deviation;
     for format in ["onnx", "safetensors"] {
         let Some(theirs) = python(format, small_image(), &rows) else { return };
         let largest = largest_difference(&ours, &theirs);
@@ -139,7 +139,7 @@ fn a_c_program_computes_the_same_actions_from_the_header() {
     assert_eq!(golden, format!("{} golden, equal", image.golden().len()));
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.daa");
-    let mean = image.passport().observations[1].mean;
+    let mean = image.metadata().observations[1].mean;
     std::fs::write(&other, with_other(&bytes, mean, mean + 0.05).bytes()).unwrap();
     let (theirs, golden) = compiled(&other, &rows);
     assert!(largest_difference(&ours, &theirs) > 1e-3);

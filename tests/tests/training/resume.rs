@@ -166,13 +166,13 @@ fn a_damaged_checkpoint_is_named_and_the_previous_one_is_used() {
         let export = run(host_trainer(folder).args(["export", "cut", "-o", "some.daa"]));
         assert_eq!(export.code, 0, "{}", export.stderr);
         assert!(export.stderr.contains("is damaged"), "{file}: {}", export.stderr);
-        assert!(export.stderr.contains("taking the one before it"), "{}", export.stderr);
+        assert!(export.stderr.contains("loading the checkpoint of iteration"), "{}", export.stderr);
         fs::write(checkpoints(folder, "cut")[kept - 1].1.join(file), saved).unwrap();
     }
     damage(kept - 1, "state.bin");
     let again = run(&mut train(folder, "cut", 10));
     assert_eq!(again.code, 0, "{}", again.stderr);
-    assert!(again.stderr.contains("taking the one before it"), "{}", again.stderr);
+    assert!(again.stderr.contains("loading the checkpoint of iteration"), "{}", again.stderr);
     assert_eq!(difference(folder, "whole", "cut"), None);
 
     // A run without an intact checkpoint is refused, and none of its files is changed.
@@ -181,7 +181,7 @@ fn a_damaged_checkpoint_is_named_and_the_previous_one_is_used() {
         fs::write(place.join("state.bin"), "").unwrap();
     }
     let before = iterations(folder, "lost");
-    refuse(&mut train(folder, "lost", 10), &["is damaged", "no older one is whole"]);
+    refuse(&mut train(folder, "lost", 10), &["is damaged", "no older checkpoint is complete"]);
     assert_eq!(iterations(folder, "lost"), before);
     // A checkpoint of another version is refused as such, not reported as damaged.
     let place = checkpoints(folder, "whole").pop().unwrap().1.join("manifest.json");
@@ -218,7 +218,7 @@ fn two_processes_never_write_into_one_directory() {
     let Outcome { code, stderr: message, .. } = second.end();
     assert_eq!(code, 130, "{message}");
     assert!(message.contains(&format!("taking over from process {pid}")), "{message}");
-    assert!(message.contains("going on after") && message.contains("saved"), "{message}");
+    assert!(message.contains("continuing after") && message.contains("saved"), "{message}");
     assert!(!folder.join("run/lock").exists());
 }
 

@@ -237,7 +237,7 @@ fn a_checkpoint_with_a_nan_weight_is_not_resumed() {
     assert!(is_whole(&newest), "only the number is wrong, the checksum is sound");
     let again = run(&mut train(folder, "cut", 10));
     assert_eq!(again.code, 0, "{}", again.stderr);
-    for words in ["is NaN", "taking the one before it"] {
+    for words in ["is NaN", "loading the checkpoint of iteration"] {
         assert!(again.stderr.contains(words), "{}", again.stderr);
     }
     assert_eq!(difference(folder, "whole", "cut"), None);
@@ -246,6 +246,6 @@ fn a_checkpoint_with_a_nan_weight_is_not_resumed() {
         spoil(&place);
     }
     let export = ["export", "whole", "-o", "some.daa"];
-    refuse(host_trainer(folder).args(export), &["is NaN", "no older one is whole"]);
+    refuse(host_trainer(folder).args(export), &["is NaN", "no older checkpoint is complete"]);
     assert!(!folder.join("some.daa").exists());
 }

@@ -292,8 +292,8 @@ fn bad_input_gets_one_line_and_writes_nothing() {
         (&["train", "--config", "broken.toml"], &["broken.toml"]),
         (&["train", "--config", "missing.toml"], &["cannot read missing.toml"]),
         (&["train", "--device", "tpu"], &["tpu", "cpu, cuda"]),
-        (&["train", "--resume", "nothing"], &["nothing is no run"]),
-        (&["export", "nothing"], &["nothing is no run"]),
+        (&["train", "--resume", "nothing"], &["nothing is not a run directory"]),
+        (&["export", "nothing"], &["nothing is not a run directory"]),
         (&["replay", "request.json"], &["request.json"]),
     ];
     for (args, words) in table {

@@ -90,7 +90,10 @@ fn impossible_measurements_are_refused_with_one_line() {
         host_trainer(folder).args(["variance", "--preset", "table1"]),
         &["did you mean table-1?"],
     );
-    refuse(host_trainer(folder).args(["variance", "bias", "none"]), &["none is no run"]);
+    refuse(
+        host_trainer(folder).args(["variance", "bias", "none"]),
+        &["none is not a run directory"],
+    );
     let policies =
         [(&["--policy", "none"][..], "none"), (&["--policy", "file", "--critic"], "file")];
     for (flags, word) in policies {

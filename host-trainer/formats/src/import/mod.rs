@@ -14,7 +14,7 @@ use crate::{onnx, provenance};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use daa_core::Activation;
-use daa_core::dynamics::TransitionTarget;
+use daa_core::model::TransitionTarget;
 use daa_core::policy::Head;
 use daa_envs::agent::Agent;
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};

@@ -3,7 +3,7 @@
 use super::read::{Graph, Node, Tensor};
 use crate::steps::{Dense, Step};
 use anyhow::{Context, Result, bail};
-use daa_core::{Activation, activation};
+use daa_core::math::{Activation, activation};
 
 /// Largest number of nodes between a constant and its use; a longer chain counts as a cycle.
 const DEPTH: usize = 16;

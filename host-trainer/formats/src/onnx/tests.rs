@@ -9,11 +9,11 @@ use crate::protobuf::Message;
 use crate::steps::Step;
 use anyhow::Result;
 use daa_core::Activation;
-use daa_core::dynamics::TransitionTarget;
 use daa_core::image::{
-    ActionSignal, Architecture, Contents, ObservationSignal, Passport, Provenance,
+    ActionSignal, Architecture, Contents, Metadata, ObservationSignal, Provenance,
 };
-use daa_core::integer::WeightType;
+use daa_core::math::WeightType;
+use daa_core::model::TransitionTarget;
 use daa_core::policy::Head;
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn image(policy_activation: Activation, policy_head: Head) -> AlignedImage {
         deviation,
     };
     let action = |name, low, high| ActionSignal { name, unit: "", low, high };
-    let metadata = Passport {
+    let metadata = Metadata {
         task: "toy-reach",
         control_period_us: 20_000,
         observation_clip: 4.0,

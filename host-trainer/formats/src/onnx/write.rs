@@ -11,8 +11,8 @@ use crate::layers::layers;
 use crate::protobuf::Message;
 use crate::provenance;
 use daa_core::image::Image;
+use daa_core::math::{Activation, activation};
 use daa_core::policy::Head;
-use daa_core::{Activation, activation};
 
 /// Version 13 of the operators (2020), for files of IR version 7 (ONNX 1.8).
 const OPSET: i64 = 13;
@@ -95,7 +95,7 @@ fn value_info(name: &str, width: usize) -> Message {
 
 /// The bytes of the file.
 pub(crate) fn onnx(image: &Image<'_>) -> Vec<u8> {
-    let (metadata, architecture) = (image.passport(), image.architecture());
+    let (metadata, architecture) = (image.metadata(), image.architecture());
     let shape = architecture.policy();
     let signals = &metadata.observations;
     let mean: Vec<f32> = signals.iter().map(|signal| signal.mean).collect();

@@ -8,7 +8,7 @@
 
 use super::subject::Subject;
 use anyhow::{Context as _, Result, bail};
-use daa_core::advantage::Discount;
+use daa_core::math::advantage::Discount;
 use daa_envs::{State, output};
 use daa_trainer::data::RolloutBatch;
 use daa_trainer::estimator::{self, Context, Estimator, Extra, Simulator, extra_actions};

@@ -77,7 +77,7 @@ fn draw(record: &Record) -> Result<()> {
     }
     let file = AlignedImage::read(&policy)?;
     let image = file.open().with_context(|| policy.display().to_string())?;
-    let task = task::find_near(image.passport().task, &policy)?;
+    let task = task::find_near(image.metadata().task, &policy)?;
     let repeat = daa_formats::image::action_repeat(&image, task)?;
     let options =
         render::Options { output, episodes: 1, seed: 1, width: 208, height: 156, frames: Some(40) };

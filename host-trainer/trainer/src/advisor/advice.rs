@@ -1,4 +1,4 @@
-//! One piece of advice, in words and as a line of a file.
+//! A verdict of the advisor, as a sentence and as a line of `advice.csv`.
 
 use crate::decomposition::{Uncertain, Verdict};
 use crate::number::number;
@@ -6,30 +6,30 @@ use crate::number::number;
 /// Name of the file in a run directory.
 pub const FILE: &str = "advice.csv";
 
-/// One verdict.
+/// One verdict of the advisor for one seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advice {
-    /// Number of the iteration; the first is 1.
+    /// Iteration of the verdict; the first iteration is 1.
     pub iteration: u64,
     /// Decisions of the seed after the iteration.
     pub decisions: u64,
-    /// The seed.
+    /// Seed of the policy.
     pub seed: u64,
-    /// Extra actions of each state in this iteration, N.
+    /// Extra actions per state in this iteration, N.
     pub num_actions: usize,
-    /// delta: cost of one more action in every state, in states as they are now.
+    /// Cost of one more action in every state, delta, relative to the current cost of a state.
     pub extension: f64,
-    /// Reduction of the variance by one more action, in per cent of the variance.
+    /// Reduction of the variance by one more action per state, in percent of the variance (LHS).
     pub actions: Uncertain,
-    /// Reduction of the variance by states of the same cost, in per cent.
+    /// Reduction of the variance by more states for the same cost, in percent of the variance (RHS).
     pub states: Uncertain,
-    /// Difference of the two reductions.
+    /// `actions` minus `states`, in percent of the variance.
     pub margin: Uncertain,
-    /// The policy-dependent share of the variance, in per cent.
+    /// Policy-dependent share of the current variance, in percent.
     pub policy_share: Uncertain,
-    /// N from the next iteration on; unchanged unless the advice chooses it.
+    /// Extra actions per state from the next iteration on; equal to `num_actions` if the configuration fixes N.
     pub chosen: usize,
-    /// Seconds that the measurement took. They are not in the file, which is the same in every run.
+    /// Time that the measurement took, in seconds. The file leaves it out, so that equal runs write equal files.
     pub seconds: f64,
 }
 
@@ -53,13 +53,13 @@ impl Advice {
         "chosen",
     ];
 
-    /// The verdict.
+    /// The verdict, without regard to its uncertainty.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.margin.value > 0.0 { Verdict::MoreActions } else { Verdict::MoreStates }
     }
 
-    /// The verdict in words.
+    /// The verdict as text: "in doubt", "more actions" or "more states".
     #[must_use]
     pub fn answer(&self) -> &'static str {
         match (self.margin.is_in_doubt(), self.verdict()) {
@@ -69,7 +69,7 @@ impl Advice {
         }
     }
 
-    /// A line of [`FILE`], without its line end.
+    /// A line of [`FILE`], without the line end.
     #[must_use]
     pub fn csv(&self) -> String {
         let mut cells = [self.iteration, self.seed, self.decisions].map(|n| n.to_string()).to_vec();
@@ -81,7 +81,7 @@ impl Advice {
         cells.join(",")
     }
 
-    /// A line for the terminal.
+    /// The verdict as a sentence for the terminal.
     #[must_use]
     pub fn words(&self) -> String {
         let sign = if self.verdict() == Verdict::MoreActions { ">=" } else { "<" };

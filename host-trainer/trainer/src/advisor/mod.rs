@@ -1,5 +1,5 @@
-//! Advice during training: at fixed intervals, whether the next unit of budget should buy more actions or more
-//! states. With `advise.auto` the advice chooses N.
+//! The advisor: decides at fixed intervals during training whether the next unit of budget should buy more actions or
+//! more states. With `advise.auto` it also chooses the number of extra actions, N.
 
 pub mod advice;
 
@@ -16,9 +16,9 @@ use daa_envs::agent::Agent;
 use std::time::Instant;
 use tch::Tensor;
 
-/// Projections of a gradient.
+/// Random projections of each gradient, Q.
 const PROJECTIONS: usize = 64;
-/// Iterations between two verdicts when `advise.auto` is set and `advise.every` is 0.
+/// Iterations between two verdicts if the advisor chooses N and `advise.every` is not set.
 const EVERY: usize = 5;
 
 /// Measures the variance of an update's scored actions at fixed intervals.
@@ -27,26 +27,27 @@ pub struct Advisor {
     every: u64,
     /// Whether an extra action costs decisions of the environment.
     rewinds: bool,
-    /// N, when the advice chooses it.
+    /// The chosen N, or `None` if the configuration fixes N.
     chosen: Option<usize>,
-    /// Seconds so far: of states, of extra actions; and the number of both.
+    /// Seconds spent so far on states and on extra actions.
     spent: [f64; 2],
+    /// Number of states and of extra actions so far.
     counted: [f64; 2],
     said: Vec<Advice>,
 }
 
-/// Seconds that an iteration took.
+/// The cost of an iteration, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Spent {
-    /// All phases but the model's and the extra actions'.
+    /// All phases that grow with the number of states; excludes the extra actions and the training of a model.
     pub states: f64,
-    /// Extra actions and their advantages.
+    /// The extra actions and their advantages.
     pub actions: f64,
 }
 
 impl Spent {
-    /// The seconds of an iteration that began at `start`. Training a model does not depend on the batch and is
-    /// left out.
+    /// Returns the cost of an iteration that began at `start`. The training of a model is left out, because its
+    /// cost does not depend on the batch.
     #[must_use]
     pub fn of(start: Instant, clock: &Clock) -> Self {
         let (all, wall) = (start.elapsed().as_secs_f64(), &clock.wall);
@@ -55,7 +56,7 @@ impl Spent {
 }
 
 impl Advisor {
-    /// None where no advice is asked for. `rewinds`: an extra action costs decisions of the environment.
+    /// Returns the advisor of a run, or `None` if the configuration does not request advice. `rewinds`: an extra action costs decisions of the environment.
     #[must_use]
     pub fn new(config: &Config, rewinds: bool) -> Option<Self> {
         let advise = &config.advise;
@@ -74,23 +75,24 @@ impl Advisor {
         })
     }
 
-    /// N, when the advice chooses it.
+    /// The chosen number of extra actions, N, or `None` if the configuration fixes N.
     #[must_use]
     pub fn chosen(&self) -> Option<usize> {
         self.chosen
     }
 
-    /// Restores an N that was chosen before the run was interrupted.
+    /// Sets N to the number that an earlier process of the run chose; has no effect if the configuration fixes N.
     pub fn resume(&mut self, num_actions: usize) {
         self.chosen = self.chosen.map(|_| num_actions);
     }
 
-    /// Takes the advice that was given since the last call.
+    /// Removes and returns the advice since the last call.
     pub fn take(&mut self) -> Vec<Advice> {
         std::mem::take(&mut self.said)
     }
 
-    /// Measures an iteration. `iteration` is the number of iterations before it, `agents` acted in it.
+    /// Measures an iteration and, if advice is due, adds an [`Advice`] for every seed. `iteration` counts the earlier
+    /// iterations, and `agents [S]` are the policies that acted in this one.
     pub fn look(
         &mut self,
         config: &Config,
@@ -102,7 +104,7 @@ impl Advisor {
         let size = samples.advantages.size();
         let (states, num_actions) = (size[1] as usize, size[2] as usize);
         let extra = num_actions - 1;
-        // The states of all seeds share the seconds.
+        // The seconds are those of all seeds, so they are divided by the states of all seeds.
         let all = (states * agents.len()) as f64;
         self.spent = [self.spent[0] + spent.states, self.spent[1] + spent.actions];
         self.counted = [self.counted[0] + all, self.counted[1] + all * extra as f64];
@@ -187,7 +189,8 @@ fn components(
     let (z, actions) = (of_seed(&samples.obs), of_seed(&samples.actions));
     let mut advantages = of_seed(&samples.advantages);
     if config.normalise.advantages {
-        // As the update does, minibatch by minibatch; their scale changes no share.
+        // The update normalises advantages in each minibatch. The mean is subtracted here; a common scale does not
+        // change shares of the variance.
         let mean = advantages.iter().sum::<f64>() / advantages.len() as f64;
         advantages.iter_mut().for_each(|advantage| *advantage -= mean);
     }

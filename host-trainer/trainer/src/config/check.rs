@@ -113,10 +113,11 @@ impl Config {
         if estimator::of(self)?.extra != Extra::Actions {
             let with = estimator::all().into_iter().filter(|known| known.extra == Extra::Actions);
             let names: Vec<_> = with.map(|known| known.name).collect();
+            let (last, others) = names.split_last().unwrap_or((&"", &[]));
             let must_be = format!(
-                "one of {} for advice on extra actions (for other runs, `host-trainer variance --policy \
+                "{} or {last} for advice on extra actions (for other runs, `host-trainer variance --policy \
                  RUN` measures afterwards)",
-                names.join(", ")
+                others.join(", ")
             );
             return impossible("estimator.kind", word(&self.estimator.kind), &must_be);
         }

@@ -10,7 +10,7 @@ use super::normalisation::Normalisation;
 use crate::nn::{Network, Shard, data_of_shard, to_vec};
 use crate::rollout::Batch;
 use crate::settings::Config;
-use daa_core::advantage::gae;
+use daa_core::math::advantage::gae;
 use tch::{Device, Tensor};
 
 /// A batch of real transitions as it was collected, ready to be learned from.

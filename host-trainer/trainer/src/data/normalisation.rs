@@ -20,7 +20,7 @@ impl Normalisation {
     #[must_use]
     pub fn reward(&self, seed_index: usize, raw: f32) -> f32 {
         let scaled = raw * self.reward_scales[seed_index];
-        daa_core::guard::limit(scaled, -self.reward_clip, self.reward_clip)
+        daa_core::math::limit(scaled, -self.reward_clip, self.reward_clip)
     }
 
     /// Largest magnitude of a normalised observation.

@@ -4,7 +4,7 @@ use super::normalisation::Normalisation;
 use super::replay::Transition;
 use crate::rollout::Batch;
 use crate::settings::Config;
-use daa_core::dynamics::TransitionTarget;
+use daa_core::model::TransitionTarget;
 use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 
 /// Rewards divided by the standard deviation of their return are kept within this.

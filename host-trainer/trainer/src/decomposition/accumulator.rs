@@ -1,13 +1,13 @@
-//! Unbiased estimates of Lemma 1's components from trajectories, one at a time.
+//! Unbiased estimates of the components of Lemma 1, accumulated over trajectories.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | products | `[L][P]` | sums over trajectories and positions, by lag; L is T unless fewer are asked for |
+//! | products | `[L][P]` | sums over trajectories and positions, by lag; L is the number of lags, at most T |
 //! | sums | `[T][P]` | sums over trajectories, by position |
 //!
-//! Deviations are taken from the mean of their own position in the trajectory: the variance of a
-//! trajectory's mean is made of exactly these, stationary or not. Memory is 4 T P numbers, whatever the
-//! number of trajectories; time 2 L T P multiply-adds a trajectory.
+//! Deviations are taken from the mean over trajectories at the same position. The variance of a trajectory's mean
+//! consists of exactly these terms, whether or not the process is stationary. Memory is 4 T P numbers for any number
+//! of trajectories; time is 2 L T P multiply-adds per trajectory.
 
 use super::Components;
 use super::samples::TrajectoryGradients;
@@ -26,16 +26,16 @@ pub struct Accumulator {
     marginal_error: Vec<f64>,
 }
 
-/// Components for each parameter.
+/// The components of Lemma 1 for each parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// `[P]`
+    /// `Var_s[m(s)]`, `[P]`.
     pub state_variance: Vec<f64>,
-    /// `[P]`
+    /// `E_s Var_a[g(s, a)]`, `[P]`.
     pub action_variance: Vec<f64>,
-    /// `[L - 1][P]`
+    /// Covariances `alpha_t` at lags from 1 on, `[L - 1][P]`.
     pub marginal_covariance: Vec<f64>,
-    /// `[L - 1][P]`
+    /// Covariances `alpha^e_t` at lags from 1 on, `[L - 1][P]`.
     pub rest_covariance: Vec<f64>,
 }
 
@@ -55,19 +55,22 @@ fn add_products(products: &mut [f64], a: &[f64], b: &[f64], p: usize, scale: f64
 }
 
 impl Accumulator {
-    /// Of no trajectory.
+    /// Returns an accumulator without trajectories, for all lags.
     #[must_use]
     pub fn new(parameters: usize, trajectory_len: usize) -> Self {
         Self::with_lags(parameters, trajectory_len, trajectory_len)
     }
 
-    /// Of no trajectory, for the covariances of lags below `lags` only.
+    /// Returns an accumulator without trajectories, for the covariances of lags below `lags` only.
     ///
     /// # Panics
-    /// Without a lag, or with more than the trajectory has.
+    /// When `lags` is 0 or exceeds `trajectory_len`.
     #[must_use]
     pub fn with_lags(parameters: usize, trajectory_len: usize, lags: usize) -> Self {
-        assert!((1..=trajectory_len).contains(&lags), "lags of a trajectory");
+        assert!(
+            (1..=trajectory_len).contains(&lags),
+            "the number of lags is between 1 and the trajectory's length"
+        );
         let zeros = vec![0.0; parameters * trajectory_len];
         let products = vec![0.0; parameters * lags];
         Self {
@@ -83,21 +86,21 @@ impl Accumulator {
         }
     }
 
-    /// Takes a trajectory, independent of all others.
+    /// Adds a trajectory, which must be independent of all others.
     ///
     /// # Panics
-    /// When it is not T long.
+    /// When the length of the trajectory is not T.
     pub fn add(&mut self, gradients: &TrajectoryGradients) {
         self.trajectories += 1;
         self.count(gradients, 1.0);
     }
 
-    /// Takes back a trajectory that was added.
+    /// Removes a trajectory that was added before.
     ///
     /// # Panics
-    /// When it is not T long, or none is left.
+    /// When the length of the trajectory is not T, or the accumulator has no trajectories.
     pub fn remove(&mut self, gradients: &TrajectoryGradients) {
-        assert!(self.trajectories > 0, "a trajectory that was added");
+        assert!(self.trajectories > 0, "the accumulator has a trajectory to remove");
         self.trajectories -= 1;
         self.count(gradients, -1.0);
     }
@@ -105,7 +108,11 @@ impl Accumulator {
     fn count(&mut self, gradients: &TrajectoryGradients, sign: f64) {
         let TrajectoryGradients { marginal, rest, within, marginal_error } = gradients;
         let p = self.parameters;
-        assert_eq!(marginal.len(), p * self.trajectory_len, "every state of the trajectory");
+        assert_eq!(
+            marginal.len(),
+            p * self.trajectory_len,
+            "the trajectory has one gradient per state"
+        );
         add_products(&mut self.marginal_products, marginal, marginal, p, sign);
         add_products(&mut self.rest_products, rest, marginal, p, sign);
         add(&mut self.marginal_sums, marginal, sign);
@@ -114,7 +121,7 @@ impl Accumulator {
         add(&mut self.marginal_error, marginal_error, sign);
     }
 
-    /// The components, each without bias; `None` before the second trajectory.
+    /// Returns an unbiased estimate of each component, or `None` with fewer than two trajectories.
     #[must_use]
     pub fn finish(mut self) -> Option<Estimate> {
         if self.trajectories < 2 {
@@ -131,7 +138,7 @@ impl Accumulator {
                 products.iter_mut().for_each(|product| *product /= degrees);
             }
         }
-        // The variance of estimated means contains the variance of the estimates.
+        // The variance of estimated means includes the variance of the estimation errors, which is subtracted.
         let errors = self.marginal_error.iter().map(|error| error / count);
         let state_variance =
             self.marginal_products[..p].iter().zip(errors).map(|(all, error)| all - error);
@@ -145,7 +152,7 @@ impl Accumulator {
 }
 
 impl Estimate {
-    /// Adds another, component by component.
+    /// Adds another estimate, component by component.
     pub fn add(&mut self, other: &Self) {
         add(&mut self.state_variance, &other.state_variance, 1.0);
         add(&mut self.action_variance, &other.action_variance, 1.0);
@@ -153,7 +160,7 @@ impl Estimate {
         add(&mut self.rest_covariance, &other.rest_covariance, 1.0);
     }
 
-    /// Multiplies all components.
+    /// Multiplies all components by `factor`.
     pub fn scale(&mut self, factor: f64) {
         let all = [
             &mut self.state_variance,
@@ -164,7 +171,7 @@ impl Estimate {
         all.into_iter().flatten().for_each(|value| *value *= factor);
     }
 
-    /// The mean over parameters.
+    /// The mean of each component over the parameters.
     #[must_use]
     pub fn mean(&self) -> Components {
         let p = self.state_variance.len();
@@ -177,7 +184,7 @@ impl Estimate {
         }
     }
 
-    /// The same without every `blocks`-th parameter from `block` on.
+    /// The estimate without the parameters of one block: those whose index modulo `blocks` is `block`.
     #[must_use]
     pub fn without(&self, block: usize, blocks: usize) -> Self {
         let p = self.state_variance.len();
@@ -193,7 +200,7 @@ impl Estimate {
         }
     }
 
-    /// One parameter's.
+    /// The components of one parameter.
     #[must_use]
     pub fn parameter(&self, parameter: usize) -> Components {
         let p = self.state_variance.len();

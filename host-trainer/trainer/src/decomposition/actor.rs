@@ -1,25 +1,25 @@
-//! A Gaussian policy of any depth in double precision, and the gradient of every sample of a batch.
+//! A Gaussian policy with any number of layers in double precision, and the gradient of every sample of a batch.
 //!
-//! The gradient of `ln pi` by the weights of a layer is an outer product: the layer's input times the
-//! derivative by its output. One pass over a batch gives both factors for all samples; the
-//! gradient of a sample is then written out where it is needed, and no batch of gradients ever exists.
+//! The gradient of `ln pi` by the weights of a layer is an outer product: the layer's input times the derivative by the
+//! layer's output. One pass over a batch gives both factors for all samples. The gradient of a sample is computed from
+//! them only where it is needed, so the gradients of a whole batch are never in memory at once.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `params` | `[P]` | `[in][out]` weights and `[out]` biases layer by layer, then `log_std [A]`, as in an image |
-//! | `observations` | `[B][D]` | as the environment gives them |
+//! | `observations` | `[B][D]` | raw, or normalised for [`Actor::of_normalised`] |
 //! | `means` | `[B][A]` | `tanh` of the network |
 //! | `owners` | `[K]` | the row of the batch whose state a sample belongs to |
 //! | `actions` | `[K][A]` | raw actions |
 
 use crate::nn::orthogonal;
 use daa_core::Activation;
-use daa_core::activation::LEAKY_SLOPE;
+use daa_core::math::activation::LEAKY_SLOPE;
 use daa_envs::agent::Agent;
 use daa_envs::running_stats::ObservationScale;
 use rand::Rng;
 
-/// The policy.
+/// The policy, with its observation scale and an optional critic.
 #[derive(Clone, Debug)]
 pub struct Actor {
     sizes: Vec<usize>,
@@ -54,26 +54,26 @@ impl Critic {
     }
 }
 
-/// A batch of states seen by the policy: the inputs of all layers, and the means.
+/// The result of a forward pass over a batch of observations: the inputs of all layers, and the means.
 #[derive(Debug)]
 pub struct Pass {
-    /// `[layers][B][in]`
+    /// Input of each layer, `[layers][B][in]`.
     inputs: Vec<Vec<f64>>,
-    /// Before the activation, `[layers][B][out]`.
+    /// Output of each layer before the activation, `[layers][B][out]`.
     before: Vec<Vec<f64>>,
-    /// `[B][A]`
+    /// Means of the policy, `[B][A]`.
     pub means: Vec<f64>,
 }
 
-/// `grad ln pi` of a batch of samples, as factors.
+/// `grad ln pi` of a batch of samples, as the factors of outer products.
 #[derive(Debug)]
 pub struct Scores<'a> {
     actor: &'a Actor,
     pass: &'a Pass,
     owners: &'a [usize],
-    /// `[layers][K][out]`, derivatives by each layer's output.
+    /// Derivatives by the output of each layer, `[layers][K][out]`.
     deltas: Vec<Vec<f64>>,
-    /// `[K][A]`
+    /// Derivatives by the log standard deviations, `[K][A]`.
     by_log_std: Vec<f64>,
 }
 
@@ -100,7 +100,7 @@ fn slope(activation: Activation, z: f64) -> f64 {
     }
 }
 
-/// The inner product, in eight sums side by side: a single one would wait for itself.
+/// The inner product, with eight partial sums: with a single sum, each addition would wait for the previous one.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
@@ -112,7 +112,8 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 impl Actor {
-    /// Orthogonal weights (gain sqrt 2, `head_gain` for the last layer), zero biases, log-deviations 0.
+    /// Returns a policy with orthogonal weights (gain sqrt 2, `head_gain` for the last layer), zero biases and log
+    /// standard deviations of 0.
     pub fn new(
         rng: &mut impl Rng,
         sizes: Vec<usize>,
@@ -130,7 +131,7 @@ impl Actor {
         Self { sizes, activation, params, scale: None, critic: None }
     }
 
-    /// The policy of a run or of an image.
+    /// Returns the policy of a run or an image, for raw observations.
     #[must_use]
     pub fn of(agent: &Agent) -> Self {
         let shape = agent.shape;
@@ -143,7 +144,7 @@ impl Actor {
         }
     }
 
-    /// The policy of an agent, for observations that are already normalised.
+    /// Returns the policy of a run or an image, for normalised observations.
     #[must_use]
     pub fn of_normalised(agent: &Agent) -> Self {
         Self { scale: None, ..Self::of(agent) }
@@ -162,13 +163,13 @@ impl Actor {
         self.critic.as_deref()
     }
 
-    /// `[P]`
+    /// Parameters, `[P]`.
     #[must_use]
     pub fn params(&self) -> &[f64] {
         &self.params
     }
 
-    /// `[P]`
+    /// Parameters, mutable, `[P]`.
     pub fn params_mut(&mut self) -> &mut [f64] {
         &mut self.params
     }
@@ -185,18 +186,18 @@ impl Actor {
         self.sizes[self.sizes.len() - 1]
     }
 
-    /// `[A]`
+    /// Log standard deviations, `[A]`.
     #[must_use]
     pub fn log_std(&self) -> &[f64] {
         &self.params[self.params.len() - self.actions()..]
     }
 
-    /// Inputs and outputs of each layer.
+    /// Number of inputs and outputs of each layer.
     pub(super) fn layer_sizes(&self) -> impl Iterator<Item = (usize, usize)> {
         self.sizes.windows(2).map(|size| (size[0], size[1]))
     }
 
-    /// Inputs, outputs, and where each layer's weights begin.
+    /// Number of inputs and outputs of each layer, and the index of its first weight in the parameters.
     fn layers(&self) -> Vec<(usize, usize, usize)> {
         let mut start = 0;
         let place = |size: &[usize]| {
@@ -207,7 +208,7 @@ impl Actor {
         self.sizes.windows(2).map(place).collect()
     }
 
-    /// The policy's means at a batch of observations.
+    /// Computes the means of the policy at a batch of observations, `[B][D]`.
     #[must_use]
     pub fn pass(&self, observations: &[f64]) -> Pass {
         let mut x = match &self.scale {
@@ -243,7 +244,7 @@ impl Actor {
         Pass { inputs, before, means }
     }
 
-    /// The last layer's first output for one observation, without the `tanh`.
+    /// The first output of the last layer for one observation, without the `tanh`.
     pub(super) fn output(&self, observation: &[f64]) -> f64 {
         self.pass(observation).before.last().map_or(f64::NAN, |z| z[0])
     }
@@ -255,7 +256,7 @@ impl Actor {
         }
     }
 
-    /// `grad ln pi` of samples: `actions [K][A]` drawn at the states in rows `owners [K]` of a pass.
+    /// Returns `grad ln pi` of samples: raw `actions [K][A]`, drawn at the states in rows `owners [K]` of a pass.
     #[must_use]
     pub fn scores<'a>(
         &'a self,
@@ -276,8 +277,8 @@ impl Actor {
         self.backward(pass, owners, delta, by_log_std)
     }
 
-    /// The gradient of each mean at each state: row `t A + a` is that of `means[t][a]`, with owners
-    /// `[B A]` that say so. With it the score of any action of a state is a sum of A rows.
+    /// Returns the gradient of each mean at each state: row `t A + a` is the gradient of `means[t][a]`, and
+    /// `owners [B A]` must contain `t` there. The score of any action of a state is then a weighted sum of A rows.
     #[must_use]
     pub(super) fn mean_gradients<'a>(&'a self, pass: &'a Pass, owners: &'a [usize]) -> Scores<'a> {
         let width = self.actions();
@@ -289,8 +290,8 @@ impl Actor {
         self.backward(pass, owners, delta, vec![0.0; owners.len() * width])
     }
 
-    /// The sum of the gradients of samples, `[P]`, from derivatives by the last layer's output, `delta
-    /// [K][A]`; nothing for the log-deviations.
+    /// Returns the sum of the gradients of samples, `[P]`, given derivatives by the last layer's output,
+    /// `delta [K][A]`; zero for the log standard deviations.
     #[must_use]
     pub fn weighted_sum(&self, pass: &Pass, owners: &[usize], delta: Vec<f64>) -> Vec<f64> {
         let scores = self.backward(pass, owners, delta, Vec::new());
@@ -310,7 +311,7 @@ impl Actor {
         sum
     }
 
-    /// From derivatives by the last layer's output, `delta [K][A]`, to those by all layers'.
+    /// Backpropagates derivatives by the last layer's output, `delta [K][A]`, to the outputs of all layers.
     fn backward<'a>(
         &'a self,
         pass: &'a Pass,
@@ -319,7 +320,7 @@ impl Actor {
         by_log_std: Vec<f64>,
     ) -> Scores<'a> {
         let mut deltas = vec![delta];
-        // From each layer but the first to the one before it.
+        // Each layer except the first propagates to the layer before it.
         for (layer, (input, output, at)) in self.layers().into_iter().enumerate().skip(1).rev() {
             let weights = &self.params[at..][..input * output];
             let (before, after) = (&pass.before[layer - 1], &deltas[deltas.len() - 1]);
@@ -338,7 +339,7 @@ impl Actor {
 }
 
 impl Scores<'_> {
-    /// Input of each layer and derivative by its output, of one sample.
+    /// The input of each layer and the derivative by its output, for one sample.
     pub(super) fn factors(&self, sample: usize) -> impl Iterator<Item = (&[f64], &[f64])> {
         let owner = self.owners[sample];
         let both = self.pass.inputs.iter().zip(&self.deltas);
@@ -347,13 +348,13 @@ impl Scores<'_> {
         })
     }
 
-    /// Derivatives by the log-deviations, `[A]`.
+    /// Derivatives by the log standard deviations for one sample, `[A]`.
     pub(super) fn by_log_std(&self, sample: usize) -> &[f64] {
         let width = self.actor.actions();
         &self.by_log_std[sample * width..][..width]
     }
 
-    /// Writes one sample's `grad ln pi`, `[P]`.
+    /// Writes `grad ln pi` of one sample to `gradient [P]`.
     pub fn write(&self, sample: usize, mut gradient: &mut [f64]) {
         for (x, delta) in self.factors(sample) {
             let (weights, rest) = gradient.split_at_mut(x.len() * delta.len());
@@ -379,7 +380,7 @@ mod tests {
         (0..len).map(|_| StandardNormal.sample(rng)).collect()
     }
 
-    /// An actor with no parameter at 0: a forgotten bias would go unnoticed.
+    /// Returns an actor whose parameters differ from 0, because the test would not notice a forgotten zero bias.
     fn actor(rng: &mut ChaCha8Rng, hidden: &[usize], activation: Activation) -> Actor {
         let sizes = [&[3], hidden, &[2]].concat();
         let mut actor = Actor::new(rng, sizes, activation, 0.7);

@@ -1,5 +1,5 @@
-//! Lemma 1's components of the gradient of a training batch, from the actions and advantages that are
-//! at hand anyway.
+//! Lemma 1's components of the gradient of a training batch, from the actions and advantages that the update uses
+//! anyway.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
@@ -7,46 +7,45 @@
 //! | `actions`, `advantages` | `[B][K][A]`, `[B][K]` | the real action first, then N extra ones |
 //! | projected gradient | `[Q]` | random signs times `A grad ln pi`, see [`super::Projection`] |
 //!
-//! A sample is what the update uses: advantage times `grad ln pi`. The critic is its baseline, and the
-//! noise of its advantages counts as the policy's, since more actions average it away like the policy's
-//! own.
+//! A sample is what the update averages: advantage times `grad ln pi`. The critic is its baseline. The noise of the
+//! advantages counts as variance of the policy, because more actions average it away in the same way.
 
 use super::actor::dot;
 use super::{Accumulator, Actor, Components, Projection, TrajectoryGradients};
 
-/// What a batch says about one policy.
+/// The samples of one policy in a training batch.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchSamples<'a> {
-    /// `[B][D]`
+    /// Normalised observations, `[B][D]`.
     pub z: &'a [f64],
-    /// `[B][K][A]`
+    /// Raw actions, `[B][K][A]`.
     pub actions: &'a [f64],
-    /// `[B][K]`
+    /// Advantages, `[B][K]`.
     pub advantages: &'a [f64],
-    /// K
+    /// Actions per state, K = N + 1.
     pub num_actions: usize,
     /// Whether the extra actions of a state were drawn independently of each other.
     pub independent: bool,
 }
 
-/// How a batch falls into pieces that are taken for independent.
+/// Division of a batch into pieces that are treated as independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pieces {
-    /// Decisions of a trajectory.
+    /// Decisions per trajectory.
     pub trajectory_len: usize,
-    /// Pieces of a trajectory.
+    /// Pieces per trajectory.
     pub per_trajectory: usize,
-    /// Decisions of a piece.
+    /// Decisions per piece.
     pub len: usize,
 }
 
-/// Pieces that an uncertainty is made of.
+/// Smallest number of pieces for an estimate of the uncertainty.
 const WANTED: usize = 16;
-/// Lags from which on covariances are taken for 0.
+/// Covariances from this lag on are assumed to be 0.
 const LAGS: usize = 64;
 
 impl Pieces {
-    /// At least 16 pieces; none where that would leave less than two decisions to each.
+    /// Divides a batch into at least 16 pieces; `None` if a piece would have fewer than two decisions.
     #[must_use]
     pub fn of(trajectories: usize, trajectory_len: usize) -> Option<Self> {
         let per_trajectory = WANTED.div_ceil(trajectories.max(1));
@@ -55,42 +54,43 @@ impl Pieces {
     }
 }
 
-/// Components with all their uncertainty: of the data, and of the projections that were drawn.
+/// Jackknife estimates of components, for the uncertainty from the data and from the random projections.
 #[derive(Clone, Debug, Default)]
 pub struct Jackknife {
-    /// From everything.
+    /// Estimate from the whole batch and all projections.
     pub whole: Components,
-    /// Without one piece of the batch.
+    /// Estimates that leave out one piece of the batch each.
     pub without_piece: Vec<Components>,
-    /// Without one block of the projections.
+    /// Estimates that leave out one block of the projections each.
     pub without_block: Vec<Components>,
 }
 
-/// Blocks of the projections.
+/// Number of blocks of the projections.
 const BLOCKS: usize = 8;
 
-/// A number with half the width of its 95 % interval.
+/// An estimate with half the width of its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Uncertain {
-    /// The number.
+    /// The estimate.
     pub value: f64,
-    /// Half the width.
+    /// Half the width of the interval.
     pub error: f64,
 }
 
 impl Uncertain {
-    /// Whether its interval leaves its sign open.
+    /// Whether the confidence interval contains 0, or is not a number.
     #[must_use]
     pub fn is_in_doubt(self) -> bool {
-        // Not-a-number is not certain.
+        // A comparison with NaN is false, so NaN needs its own test.
         self.value.is_nan() || self.error.is_nan() || self.value.abs() <= self.error
     }
 }
 
 impl Jackknife {
-    /// Of anything that is computed from components: `(M - 1) / M sum (x_i - mean)^2` over M pieces and
-    /// over the blocks of projections, their sum's root times Student's t for M - 1. What the data do
-    /// to single projections counts twice: the interval is rather too wide.
+    /// Returns a statistic of the components with its uncertainty. The jackknife variance is
+    /// `(M - 1) / M sum (x_i - mean)^2` over the M pieces, plus the same over the blocks of projections; half the width
+    /// is the square root of the sum times Student's t for M - 1 degrees of freedom. The data's effect on single
+    /// projections is counted twice, so the interval is slightly too wide.
     pub fn of(&self, statistic: impl Fn(&Components) -> f64) -> Uncertain {
         let variance = |without: &[Components]| {
             let count = without.len() as f64;
@@ -111,16 +111,15 @@ pub fn student(count: usize) -> f64 {
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
 }
 
-/// Components of a batch, means over parameters.
+/// Estimates the components of a batch, as means over parameters.
 ///
-/// `action_variance` is K times the variance, given the state, of the mean over all K actions: of
-/// independent actions that is `E_s Var_a`, a mean of the real action's and the extra ones' where their
-/// noise differs. Of actions that were spread on purpose (antithetic, Sobol) it is what their mean
-/// really has left; it is found by the action taken, which was drawn independently of them:
-/// `E[(g_0 - m) m] = -Var[m]`.
+/// `action_variance` is K times the variance, given the state, of the mean over all K actions. For independent actions
+/// this equals `E_s Var_a`, averaged over the real action and the extra actions if their noise differs. For dependent
+/// actions (antithetic, Sobol) it is the variance that remains in their mean. That variance follows from the action
+/// taken, which is independent of the extra actions: `E[(g_0 - m) m] = -Var[m]`.
 ///
 /// # Panics
-/// With less than two actions a state, or arrays of other sizes.
+/// With fewer than two actions per state, or arrays whose sizes do not match.
 #[must_use]
 pub fn measure_batch(
     actor: &Actor,
@@ -159,7 +158,7 @@ pub fn measure_batch(
     }
 }
 
-/// Projected gradients of `len` states from `first` on.
+/// Returns the projected gradients of `len` states, beginning with state `first`.
 fn piece_gradients(
     actor: &Actor,
     samples: BatchSamples<'_>,
@@ -201,7 +200,7 @@ fn piece_gradients(
     gradients
 }
 
-/// Takes the projected samples of a state, `[K][Q]`.
+/// Adds the projected samples of a state, `[K][Q]`.
 fn push(
     gradients: &mut TrajectoryGradients,
     samples: &[f64],
@@ -209,7 +208,7 @@ fn push(
     independent: bool,
     share: f64,
 ) {
-    assert!(num_actions >= 2, "the action taken and another");
+    assert!(num_actions >= 2, "a state has the action taken and at least one extra action");
     let (count, extras) = (gradients.within.len(), num_actions as f64 - 1.0);
     let (taken, others) = samples.split_at(count);
     for (q, taken) in taken.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Components of training batches against the counted variance of batches.
+//! Tests that compare the estimated components of training batches with the empirical variance of gradients.
 
 use super::batch::{BatchSamples, Pieces, measure_batch};
 use super::{Actor, Components, Prices, Projection};
@@ -8,10 +8,10 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 const LEN: usize = 8;
-/// Trajectories of a batch.
+/// Trajectories per batch.
 const BATCH: usize = 32;
 
-/// A policy whose actions move a point on a line; an action's advantage is known.
+/// A policy whose actions move a point on a line, with known advantages of all actions.
 struct Problem {
     actor: Actor,
     num_actions: usize,
@@ -54,7 +54,7 @@ impl Problem {
                 batch.actions.push(action);
                 batch.advantages.push(x * noise + 0.4 * noise * noise - 0.2);
             }
-            // The action taken decides where it goes on, and with it the gradients that follow.
+            // The action taken moves the point and so affects the gradients of later states.
             x = 0.8 * x + 0.5 * deviation * noise[0] + 0.3 * normal(rng);
         }
     }
@@ -80,7 +80,7 @@ impl Problem {
         sum.iter().map(|sum| sum / batch.advantages.len() as f64).collect()
     }
 
-    /// The variance of the gradient of a trajectory, mean over parameters, counted; and its error.
+    /// Empirical variance of the gradient of a trajectory, as a mean over parameters, with its standard error.
     fn counted(&self) -> (f64, f64) {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         let all: Vec<Vec<f64>> =
@@ -129,7 +129,7 @@ fn batches_predict_the_counted_variance_of_gradients() {
         };
         let right = off(&|c| c.variance(num_actions, LEN));
         assert!(right.abs() < 4.0, "{num_actions} {antithetic}: {right} standard errors");
-        // Other numbers of actions have another variance, and so has one without the covariances.
+        // Negative controls: the variance of another number of actions, and the variance without covariances, differ.
         let more = off(&|c| c.variance(4 * num_actions, LEN));
         assert!(more < -4.5, "{num_actions} {antithetic}: {more}");
         let none = off(&|c| c.up_to(0).variance(num_actions, LEN));
@@ -152,9 +152,9 @@ fn intervals_of_advice_cover_the_truth() {
         covered += u32::from(off < found.error);
         by_half += u32::from(off < 0.5 * found.error);
     }
-    // 95 % are asked for; variances of few trajectories are skewed.
+    // The nominal coverage is 95 % of 300; it is lower here, because variances of few trajectories are skewed.
     assert!(covered >= 265, "{covered}");
-    assert!(by_half < 255, "intervals of half the width cover as often: {by_half}");
+    assert!(by_half < 255, "intervals of half the width cover the truth too often: {by_half}");
 }
 
 #[test]

@@ -1,18 +1,19 @@
-//! What states and actions cost, and how many actions that is worth.
+//! Costs of states and actions, and the number of extra actions that they justify.
 
 use super::{Components, Condition};
 
-/// Cost of a state with the action taken in it, and of one more action.
+/// Costs of a state and of an extra action, in any common unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
-    /// Of a state.
+    /// Cost of a state, the action taken included.
     pub state: f64,
-    /// Of an extra action in it.
+    /// Cost of an extra action in a state.
     pub action: f64,
 }
 
 impl Prices {
-    /// delta: the cost of going from `from` to `to` extra actions in every state, in states with `from`.
+    /// The paper's delta: the cost of raising the extra actions per state from `from` to `to`, as a multiple of the
+    /// cost of a state with `from` extra actions.
     ///
     /// ```
     /// use crate::decomposition::Prices;
@@ -24,9 +25,9 @@ impl Prices {
         (to - from) as f64 * self.action / (self.state + from as f64 * self.action)
     }
 
-    /// What two ways to spend the same take off the variance of a gradient with `from` extra actions a
-    /// state, as shares of it: going on to `to`, or longer trajectories (Lemma 2, Eq. 28). Finite where
-    /// actions cost nothing.
+    /// Compares two ways to spend the same budget: raising the extra actions per state from `from` to `to`, or longer
+    /// trajectories (Lemma 2, Eq. 28). Returns the reduction of the gradient's variance for each, as a share of the
+    /// variance with `from` extra actions. Finite even if actions are free.
     ///
     /// ```
     /// use daa_trainer::decomposition::{Components, Prices, Verdict};
@@ -40,7 +41,7 @@ impl Prices {
     /// // The same at the price of a state.
     /// let trade = Prices { state: 1.0, action: 1.0 }.trade(&c, 100, 1, 2);
     /// assert_eq!(trade.verdict(), Verdict::MoreStates);
-    /// // For nothing, states take off nothing.
+    /// // With free actions, the same budget buys no states.
     /// assert_eq!(Prices { state: 1.0, action: 0.0 }.trade(&c, 100, 1, 2).states, 0.0);
     /// ```
     #[must_use]
@@ -55,9 +56,10 @@ impl Prices {
     }
 }
 
-/// The number of extra actions to go on with: twice as many where that pays for certain, half where the
-/// second half for certain does not, the same in doubt. `trade` says by how much more the second number
-/// is worth than states for its cost, and whether that is certain.
+/// Returns the next number of extra actions: `2 now` if the additional actions certainly reduce the variance more than
+/// states for the same cost, `now / 2` if the second half of the actions certainly does not, and `now` otherwise; always
+/// between `least` and `most`. `trade(from, to)` returns the advantage of raising the number from `from` to `to` over
+/// states for the same cost, and whether the sign of the advantage is certain.
 #[must_use]
 pub fn next_num_actions(
     now: usize,
@@ -111,7 +113,7 @@ mod tests {
                 Prices { state: 1.0, action: price }.trade(c, 7, from, from + more).margin()
             };
             proptest::prop_assert!(margin(&c, price) <= 1e-12);
-            // Where all states are alike, cheaper ones always pay.
+            // If all states have equal gradients, actions cheaper than states always pay.
             let alike = Components { state_variance: 0.0, ..c };
             proptest::prop_assert!(margin(&alike, cheap) > 0.0);
         }
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn with_known_components_it_comes_to_the_best_number_at_that_cost() {
-        // V(N) times the cost of a state: (1 + 30 / (N + 1)) (10 + N) is smallest near N = 15.
+        // The variance times the cost of a state, (1 + 30 / (N + 1)) (10 + N), is smallest near N = 15.
         let c = Components { state_variance: 1.0, action_variance: 30.0, ..Components::default() };
         let prices = Prices { state: 10.0, action: 1.0 };
         let walk = |from| {

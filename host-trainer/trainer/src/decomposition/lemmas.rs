@@ -1,8 +1,8 @@
-//! Lemma 1, Lemma 2, Theorem 1, its general form and Corollary 1, as functions of numbers.
+//! Lemma 1, Lemma 2, Theorem 1, its general form and Corollary 1, as functions of the variance components.
 //!
-//! All of them are linear in the components: what holds for each parameter holds for their mean.
+//! All of them are linear in the components, so a result for each parameter also holds for the mean over parameters.
 //!
-//! | paper | here |
+//! | paper | this module |
 //! |---|---|
 //! | N, T, delta | `num_actions`, `trajectory_len`, `extension` |
 //! | `Var_s[E_a grad J]`, `E_s Var_a[grad J]` | `state_variance`, `action_variance` |
@@ -10,11 +10,11 @@
 //! | `Delta_N`, `Delta_T` (Eq. 8, 26) | [`Components::delta_actions`], [`Components::delta_states`] |
 //! | Eq. 30, Theorem 1, Corollary 1 | [`Components::condition`], [`Components::theorem_1`], [`corollary_1`] |
 
-/// Where the variance of a policy gradient comes from (Lemma 1), for one sample.
+/// The components of the variance of a policy gradient (Lemma 1), for one sample.
 ///
-/// Write `m(s)` for the mean over actions of the samples `g(s, a)` at a state. Covariances at lags
-/// beyond the vectors' ends count as zero, which is what the paper assumes of all lags from T on:
-/// [`Self::up_to`] makes that assumption, longer vectors do without it.
+/// `m(s)` is the mean over actions of the samples `g(s, a)` at a state. Covariances at lags beyond the ends of the
+/// vectors count as zero. The paper assumes this for all lags from T on: [`Self::up_to`] makes that assumption, and
+/// longer vectors avoid it.
 ///
 /// ```
 /// use crate::decomposition::Components;
@@ -39,52 +39,51 @@ pub struct Components {
     pub action_variance: f64,
     /// `Cov[m(s_0), m(s_t)]` for t = 1, 2, ...
     pub marginal_covariance: Vec<f64>,
-    /// `E_s0 Cov[g(s_0, a_0), m(s_t) | s_0]` for t = 1, 2, ...: what the action taken does to the
-    /// gradients that follow. Given `s_0`: the covariance over states *and* actions is this plus the
-    /// marginal one.
+    /// `E_s0 Cov[g(s_0, a_0), m(s_t) | s_0]` for t = 1, 2, ...: the effect of the action taken on later gradients,
+    /// given `s_0`. The covariance over states *and* actions is this plus the marginal covariance.
     pub rest_covariance: Vec<f64>,
 }
 
-/// Two sides of a question: what the next unit of budget takes off the variance.
+/// The two sides of the condition: how much the next unit of budget reduces the variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Condition {
-    /// The side of more actions a state.
+    /// Reduction by more actions per state (left-hand side).
     pub actions: f64,
-    /// The side of more states.
+    /// Reduction by more states (right-hand side).
     pub states: f64,
 }
 
-/// What the next unit of budget should buy.
+/// The better use of the next unit of budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// One more action in every state.
     MoreActions,
-    /// A longer trajectory; also where both do the same, since it needs no rewinding and no model.
+    /// A longer trajectory; also if both reductions are equal, because states need neither rewinding nor a model.
     MoreStates,
 }
 
 impl Condition {
-    /// How much more the actions take off than the states, in the units of the condition.
+    /// Reduction by actions minus reduction by states, in the units of the condition.
     #[must_use]
     pub fn margin(self) -> f64 {
         self.actions - self.states
     }
 
-    /// The answer.
+    /// The verdict of the condition.
     #[must_use]
     pub fn verdict(self) -> Verdict {
         if self.actions > self.states { Verdict::MoreActions } else { Verdict::MoreStates }
     }
 }
 
-/// `sum_t weight(t) covariance_t` over the lags known, t < `end`.
+/// `sum_t weight(t) covariance_t` over the lags of the vector below `end`.
 fn sum(covariance: &[f64], end: f64, weight: impl Fn(f64) -> f64) -> f64 {
     let lags = (1..).map(f64::from as fn(u32) -> f64).take_while(|lag| *lag < end);
     covariance.iter().zip(lags).map(|(covariance, lag)| weight(lag) * covariance).sum()
 }
 
 impl Components {
-    /// The same, with covariances from lag `lags + 1` on taken for zero.
+    /// The components with covariances from lag `lags + 1` on set to zero.
     #[must_use]
     pub fn up_to(&self, lags: usize) -> Self {
         let mut short = self.clone();
@@ -93,7 +92,7 @@ impl Components {
         short
     }
 
-    /// The mean over parameters, component by component.
+    /// The mean of each component over parameters.
     ///
     /// ```
     /// use crate::decomposition::Components;
@@ -132,13 +131,13 @@ impl Components {
         2.0 * sum(&self.rest_covariance, len, |lag| (len - lag) / len)
     }
 
-    /// Variance of the underlying Markov chain, times T: what only states reduce.
+    /// Variance of the underlying Markov chain, times T: only more states reduce this part.
     #[must_use]
     pub fn markov_chain(&self, trajectory_len: usize) -> f64 {
         self.state_variance + self.marginal_sum(trajectory_len)
     }
 
-    /// Variance that depends on the policy, times T, with one action a state: what actions reduce.
+    /// Policy-dependent variance with one action per state, times T: more actions reduce this part.
     #[must_use]
     pub fn policy_dependent(&self, trajectory_len: usize) -> f64 {
         self.action_variance + self.rest_sum(trajectory_len)
@@ -159,8 +158,8 @@ impl Components {
         (self.markov_chain(trajectory_len) + policy) / trajectory_len as f64
     }
 
-    /// Change of the variance with one more action a state (Lemma 2, `Delta_N`): at most 0 unless
-    /// the covariances say otherwise. Equal to `variance(N + 1, T) - variance(N, T)`.
+    /// Change of the variance with one more action per state (Lemma 2, `Delta_N`): at most 0 unless the
+    /// policy-dependent variance is negative. Equal to `variance(N + 1, T) - variance(N, T)`.
     ///
     /// ```
     /// use crate::decomposition::Components;
@@ -220,8 +219,8 @@ impl Components {
         )
     }
 
-    /// The general condition for any N and delta (Eq. 30, and the lags from T on): more actions pay
-    /// when `actions` exceeds `states`. Both are `T' / delta` times a change of the variance.
+    /// The general condition for any N and delta (Eq. 30, including lags from T on): more actions reduce the variance
+    /// more than states when `actions` exceeds `states`. Both are `T' / delta` times a change of the variance.
     ///
     /// ```
     /// use daa_trainer::decomposition::{Components, Verdict};
@@ -247,7 +246,7 @@ impl Components {
         Condition { actions, states: state }
     }
 
-    /// Theorem 1, as printed: N = 1, delta = 1, and no covariance from lag T on.
+    /// Theorem 1, as in the paper: N = 1, delta = 1, and zero covariances from lag T on.
     ///
     /// ```
     /// use crate::decomposition::Components;
@@ -257,7 +256,7 @@ impl Components {
     ///     marginal_covariance: vec![0.25],
     ///     rest_covariance: vec![3.75],
     /// };
-    /// // T = 2: t/T Cov_t = (0.25 + 3.75) / 2, against 0.5 + 2 (1/2) 0.25: E_s Var_a plays no part.
+    /// // T = 2: t/T Cov_t = (0.25 + 3.75) / 2, against 0.5 + 2 (1/2) 0.25; the coefficient of E_s Var_a is 0.
     /// let condition = c.theorem_1(2);
     /// assert_eq!((condition.actions, condition.states), (2.0, 0.75));
     /// assert_eq!(condition.margin(), c.condition(1, 2, 1.0).margin());
@@ -273,9 +272,8 @@ impl Components {
     }
 }
 
-/// Corollary 1, a contextual bandit: more actions pay when `Var_s / E_s Var_a` is below
-/// `(1 - delta N) / (delta (N^2 + N))`. The side of the actions is the bound, the side of the states
-/// the ratio.
+/// Corollary 1, for a contextual bandit: more actions reduce the variance more than states when
+/// `Var_s / E_s Var_a` is below `(1 - delta N) / (delta (N^2 + N))`. `actions` is the bound and `states` the ratio.
 ///
 /// ```
 /// use daa_trainer::decomposition::{Verdict, corollary_1};
@@ -324,7 +322,7 @@ mod tests {
         fn deltas_are_differences_of_variances(c in components(), n in 1usize..6, len in 1usize..5, times in 1usize..5) {
             let (now, more) = (c.variance(n, len), c.variance(n + 1, len));
             prop_assert!((more - now - c.delta_actions(n, len)).abs() < 1e-12);
-            // delta = times / len: a whole number of states more.
+            // delta = times / len, so that the number of additional states is an integer.
             let extension = times as f64 / len as f64;
             let longer = c.variance(n, len + times);
             prop_assert!((longer - now - c.delta_states(n, len, extension)).abs() < 1e-12);

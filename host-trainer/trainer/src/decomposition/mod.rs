@@ -1,5 +1,5 @@
 //! The paper's variance decomposition (Lemmas 1 and 2, Theorem 1, Corollary 1), estimated from the
-//! gradients of samples. `docs/variance.md` is its mathematics.
+//! gradients of samples. `docs/variance.md` explains the mathematics.
 
 mod accumulator;
 mod actor;

@@ -1,14 +1,14 @@
-//! Random projections of per-sample gradients: the mean over parameters of every component at a
-//! fraction of the cost.
+//! Random projections of per-sample gradients: they give the mean of every component over the parameters at a fraction
+//! of the cost.
 //!
-//! For a vector r of independent random signs the mean of `(r . g)(r . h)` is `g . h`, and a mean over
-//! parameters of variances and covariances is made of such products. A layer's gradient is an outer
-//! product, so its signs are taken as an outer product too, `r = u v'`: `r . (x delta') = (u . x)(v .
-//! delta)` costs in + out multiply-adds a projection instead of in x out.
+//! For a vector r of independent random signs, the mean of `(r . g)(r . h)` is `g . h`, and means of variances and
+//! covariances over parameters consist of such products. The gradient of a layer is an outer product, so the signs are
+//! an outer product too, `r = u v'`: then `r . (x delta') = (u . x)(v . delta)` costs in + out multiply-adds per
+//! projection instead of in x out.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `u`, `v`, `w` | `[layers][Q][in]`, `[Q][out]`, `[Q][out]` | signs of a layer's inputs, outputs, biases |
+//! | `u`, `v`, `w` | `[layers][Q][in]`, `[Q][out]`, `[Q][out]` | signs for a layer's inputs, outputs and biases |
 //! | projected score | `[Q]` | takes the place of `[P]` in [`super::TrajectoryGradients`] |
 
 use super::actor::dot;
@@ -36,7 +36,7 @@ fn signs(rng: &mut impl Rng, len: usize) -> Vec<f64> {
 }
 
 impl Projection {
-    /// Draws `count` projections.
+    /// Draws `count` random projections for an actor's gradients.
     pub fn new(rng: &mut impl Rng, actor: &Actor, count: usize) -> Self {
         let layer = |(input, output): (usize, usize)| Signs {
             inputs: signs(rng, count * input),
@@ -54,7 +54,7 @@ impl Projection {
         self.count
     }
 
-    /// Writes the projections of one sample's `grad ln pi`, `[Q]`.
+    /// Writes the projections of `grad ln pi` of one sample to `projected [Q]`.
     pub fn write(&self, scores: &Scores<'_>, sample: usize, projected: &mut [f64]) {
         projected.fill(0.0);
         for (signs, (x, delta)) in self.layers.iter().zip(scores.factors(sample)) {
@@ -73,13 +73,13 @@ impl Projection {
         }
     }
 
-    /// The signs of the log-deviations, `[Q][A]`.
+    /// Signs for the log standard deviations, `[Q][A]`.
     pub(super) fn log_std_signs(&self) -> &[f64] {
         &self.log_std
     }
 
-    /// Mean components over *parameters* from an estimate over projections: a projection's variance is
-    /// that of all parameters together.
+    /// Returns components as means over *parameters* from an estimate over projections, because the variance of a
+    /// projection is the sum of the variances of all parameters.
     #[must_use]
     pub fn components(&self, estimate: &Estimate) -> Components {
         let mut estimate = estimate.clone();
@@ -123,7 +123,10 @@ mod tests {
             let squares: f64 = x.iter().zip(y).map(|(x, y)| (x * y - mean).powi(2)).sum();
             let error = (squares / n / n).sqrt();
             assert!((mean - exact).abs() < 4.0 * error, "{mean} {exact} +- {error}");
-            assert!(exact.abs() > 8.0 * error, "nothing was shown");
+            assert!(
+                exact.abs() > 8.0 * error,
+                "the product is too small for its error, so the test shows nothing"
+            );
         }
     }
 
@@ -162,11 +165,11 @@ mod tests {
         let exact = full.finish().unwrap().mean();
         let estimate = cheap.finish().unwrap();
         let projected = projection.components(&estimate);
-        // 400 projections: each component's trace within some per cent.
+        // With 400 projections, each component is accurate within a few percent.
         let ratio = projected.action_variance / exact.action_variance;
         assert!((ratio - 1.0).abs() < 0.15, "{ratio}");
         assert!(exact.action_variance > 1e-3);
-        // Without the division by the number of parameters it is another number.
+        // Negative control: without the division by the number of parameters, the estimate differs.
         assert!(estimate.mean().action_variance > 10.0 * exact.action_variance);
     }
 }

@@ -1,30 +1,29 @@
-//! What the samples of one state say about it: its mean gradient without bias, and how far off that
-//! mean is.
+//! Estimates from the samples of one state: its mean gradient, without bias, and the variance of that mean.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
 //! | `scores` | `[K][P]` | `grad ln pi` of the K actions of a state, the one taken first |
-//! | `returns` | `[K][R]` | returns of R rollouts of each |
+//! | `returns` | `[K][R]` | returns of R rollouts of each action |
 //!
-//! K - 1 of the actions never happened: given the state they know nothing of what followed. Their mean
-//! gradient is therefore free of the policy's covariances. The return of the action taken is their
-//! baseline: independent of them given the state, so it removes noise and no truth.
+//! K - 1 of the actions were not taken, so given the state they are independent of the rest of the trajectory, and
+//! their mean gradient is free of the policy's covariances. The return of the action taken is their baseline: given the
+//! state it is independent of them, so it reduces noise without adding a bias.
 
-/// One trajectory's gradients, the input of [`super::Accumulator`].
+/// The gradients of one trajectory, the input of [`super::Accumulator`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrajectoryGradients {
-    /// `[T][P]`, estimates of the mean gradient of each state, independent of the action taken.
+    /// Estimate of the mean gradient of each state, independent of the action taken, `[T][P]`.
     pub marginal: Vec<f64>,
-    /// `[T][P]`, the gradient of the action taken less `marginal`.
+    /// Gradient of the action taken minus `marginal`, `[T][P]`.
     pub rest: Vec<f64>,
-    /// `[P]`, variance over the actions of a state, a mean over the states.
+    /// Variance over the actions of a state, as a mean over the states, `[P]`.
     pub within: Vec<f64>,
-    /// `[P]`, variance of `marginal` about the truth, a mean over the states.
+    /// Variance of the error of `marginal`, as a mean over the states, `[P]`.
     pub marginal_error: Vec<f64>,
 }
 
 impl TrajectoryGradients {
-    /// Of a trajectory that is still empty.
+    /// Returns the gradients of a trajectory without states.
     #[must_use]
     pub fn new(parameters: usize, trajectory_len: usize) -> Self {
         Self {
@@ -35,7 +34,7 @@ impl TrajectoryGradients {
         }
     }
 
-    /// Forgets all states.
+    /// Removes all states.
     pub fn clear(&mut self) {
         self.marginal.clear();
         self.rest.clear();
@@ -43,13 +42,13 @@ impl TrajectoryGradients {
         self.marginal_error.fill(0.0);
     }
 
-    /// Takes the samples of the next of `trajectory_len` states.
+    /// Adds the samples of the next of `trajectory_len` states.
     ///
-    /// With two rollouts and more, the noise of a Q-value (`s^2 / R`) is taken out of the variance
-    /// over actions; with one it counts as the policy's.
+    /// With two or more rollouts, the noise of a Q-value (`s^2 / R`) is subtracted from the variance over actions; with
+    /// one rollout it counts as variance of the policy.
     ///
     /// # Panics
-    /// With less than three actions, or with returns or scores missing.
+    /// With fewer than three actions, or if returns or scores are missing.
     pub fn push(
         &mut self,
         scores: &[f64],
@@ -57,11 +56,14 @@ impl TrajectoryGradients {
         num_actions: usize,
         trajectory_len: usize,
     ) {
-        assert!(num_actions >= 3, "the action taken and two others");
+        assert!(num_actions >= 3, "a state has the action taken and at least two extra actions");
         let p = self.within.len();
-        assert_eq!(scores.len(), num_actions * p, "one score for each action");
+        assert_eq!(scores.len(), num_actions * p, "every action has one score");
         let rollouts = returns.len() / num_actions;
-        assert!(rollouts >= 1 && returns.len() == num_actions * rollouts, "the same rollouts each");
+        assert!(
+            rollouts >= 1 && returns.len() == num_actions * rollouts,
+            "every action has the same number of rollouts"
+        );
         let q: Vec<f64> = returns
             .chunks_exact(rollouts)
             .map(|r| r.iter().sum::<f64>() / rollouts as f64)
@@ -101,11 +103,11 @@ mod tests {
         // Scores 1, 2, -1; returns (3, 5), (2, 2), (6, 6): q = 4, 2, 6, noise 1, 0, 0.
         let mut gradients = TrajectoryGradients::new(1, 2);
         gradients.push(&[1.0, 2.0, -1.0], &[3.0, 5.0, 2.0, 2.0, 6.0, 6.0], 3, 2);
-        // Baselined by 4: -4 and -2; mean -3, squared deviations 2, (2 / 1) / 2 = 1 for half the states.
+        // Minus the baseline 4: -4 and -2; mean -3, squared deviations 2, (2 / 1) / 2 = 1 for half the states.
         assert_eq!(gradients.marginal, [-3.0]);
         assert_eq!(gradients.marginal_error, [0.5]);
         assert_eq!(gradients.rest, [4.0 + 3.0]);
-        // Samples 4, 4, -6: mean 2/3, sum of squares 68 - 3 (4/9) = 66 2/3, /2 = 33 1/3; less 1/3.
+        // Samples 4, 4, -6: mean 2/3, sum of squares 68 - 3 (4/9) = 66 2/3, /2 = 33 1/3; minus 1/3.
         assert!((gradients.within[0] - 0.5 * 33.0).abs() < 1e-12);
     }
 }

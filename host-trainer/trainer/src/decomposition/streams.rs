@@ -1,12 +1,12 @@
-//! Random streams of the variance measurements, apart from those of training.
+//! Random streams of the variance measurements, separate from those of training.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// Which numbers a stream holds: above those of training (`daa_envs::streams`).
+/// Purpose of a stream; the numbers lie above those of training (`daa_envs::streams`).
 #[derive(Clone, Copy, Debug)]
 pub enum Draws {
-    /// Starts of trajectories.
+    /// Initial states of trajectories.
     Starts = 0x56_01,
     /// Noise of actions.
     Noise = 0x56_02,
@@ -18,7 +18,7 @@ pub enum Draws {
     Projections = 0x56_05,
 }
 
-/// Stream `index` of `draws`, for a seed.
+/// Returns stream `index` of a purpose, for a seed.
 #[must_use]
 pub fn stream(seed: u64, draws: Draws, index: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

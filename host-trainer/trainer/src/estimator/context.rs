@@ -4,7 +4,7 @@ use crate::data::{Normalisation, RolloutBatch};
 use crate::nn::Network;
 use crate::rollout::Rollout;
 use crate::settings::NoiseScheme;
-use daa_core::advantage::Discount;
+use daa_core::math::advantage::Discount;
 use daa_envs::State;
 use daa_envs::agent::Agent;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::nn::{Reader, Shard, data_of_shard, parallel, shards, to_vec};
 use crate::world_model::{WorldModel, WorldReader};
-use daa_core::advantage::imagined_advantages;
+use daa_core::math::advantage::rollout_advantages;
 use daa_envs::streams::{Purpose, fill_normal, stream};
 use tch::{Device, Tensor};
 
@@ -175,7 +175,7 @@ fn unroll(
     first: &Tensor,
     values: &Tensor,
     noise: &Tensor,
-    discount: daa_core::advantage::Discount,
+    discount: daa_core::math::advantage::Discount,
 ) -> Tensor {
     let more = noise.size()[0];
     let (mut obs, mut raw) = (obs.shallow_clone(), first.shallow_clone());
@@ -192,7 +192,7 @@ fn unroll(
     let size = obs.size();
     let (rewards, values) = (to_vec(&Tensor::cat(&rewards, 2)), to_vec(&Tensor::cat(&values, 2)));
     let mut advantages = vec![0.0; (size[0] * size[1]) as usize];
-    imagined_advantages(&rewards, &values, more as usize + 1, discount, &mut advantages);
+    rollout_advantages(&rewards, &values, more as usize + 1, discount, &mut advantages);
     Tensor::from_slice(&advantages).view([size[0], size[1]]).to_device(obs.device())
 }
 
@@ -203,9 +203,9 @@ mod tests {
     use crate::estimator::extra_actions;
     use crate::nn::{AdamOptions, Network};
     use crate::settings::{Config, ModelOptions, NoiseScheme};
-    use daa_core::advantage::Discount;
-    use daa_core::dynamics::{Dynamics, TransitionTarget};
-    use daa_core::imagination::{LearnedModel, all_action_advantages};
+    use daa_core::math::advantage::Discount;
+    use daa_core::model::{Dynamics, TransitionTarget};
+    use daa_core::model::{LearnedModel, all_action_advantages};
     use daa_core::policy::ActionLimits;
     use daa_core::{Activation, Mlp, MlpShape, Policy, SVector};
     use daa_envs::running_stats::{ObservationScale, RunningStatistics};

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::interface::{Definition, Estimator, Extra, Memory};
 use crate::nn::to_vec;
 use crate::rollout::{Branches, Fork};
-use daa_core::advantage::gae;
+use daa_core::math::advantage::gae;
 use daa_envs as task;
 use std::sync::Arc;
 use tch::Tensor;

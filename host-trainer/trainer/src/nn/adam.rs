@@ -1,4 +1,4 @@
-//! Adam over a flat `[S, P]` store, with a state that checkpoints can save.
+//! Adam over a flat `[S, P]` tensor of parameters, with state that checkpoints can read and write.
 //!
 //! Kingma & Ba, Algorithm 1: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
 //! `p -= rate / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + epsilon)`.
@@ -10,17 +10,17 @@ use tch::{Device, Kind, Tensor};
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
-/// Against a division by a zero norm, as PyTorch's `clip_grad_norm_`.
+/// Prevents a division by zero when a norm is zero, as PyTorch's `clip_grad_norm_` does.
 const NORM_EPSILON: f64 = 1e-6;
 
-/// Settings that stay the same over a run.
+/// Settings that stay constant during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdamOptions {
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub epsilon: f64,
 }
 
-/// First and second moments, `[S, P]` each, and the number of steps.
+/// The optimiser's state: first and second moments, `[S, P]` each, and the number of steps.
 #[derive(Debug)]
 pub struct Adam {
     pub(super) first_moment: Tensor,
@@ -29,7 +29,7 @@ pub struct Adam {
     options: AdamOptions,
 }
 
-/// The numbers of one step, bias corrections included.
+/// The coefficients of one step, bias corrections included.
 #[derive(Clone, Copy)]
 struct StepSize {
     rate: f64,
@@ -38,7 +38,7 @@ struct StepSize {
 }
 
 impl Adam {
-    /// The optimiser before its first step.
+    /// Returns an optimiser for `params` before its first step: moments are zero.
     pub fn new(params: &Tensor, options: AdamOptions) -> Self {
         let (first_moment, second_moment) = (params.zeros_like(), params.zeros_like());
         Self { first_moment, second_moment, steps: 0, options }
@@ -48,7 +48,7 @@ impl Adam {
         self.options
     }
 
-    /// The optimiser of some of the seeds, as views of the moments.
+    /// Returns the optimiser of a shard's seeds; its moments are views of this optimiser's moments.
     pub(super) fn shard(&self, shard: &Shard) -> Self {
         Self {
             first_moment: of_shard(&self.first_moment, shard),
@@ -63,7 +63,8 @@ impl Adam {
         Self::new(&Tensor::zeros([0], (Kind::Float, Device::Cpu)), options)
     }
 
-    /// Scales each seed's gradient to a norm of at most `max_norm` (if any) and makes one step.
+    /// Scales the gradient `[S, P]` of each seed to a norm of at most `max_norm`, if given, and updates `params [S, P]`
+    /// by one step.
     pub fn step(
         &mut self,
         params: &mut Tensor,
@@ -85,8 +86,8 @@ impl Adam {
         }
     }
 
-    /// One pass over the four arrays: on the CPU the tensors' ten passes cost more than the
-    /// network's gradient.
+    /// Makes a step in one pass over parameters, gradients and moments: on the CPU, the ten passes of
+    /// [`Self::step_by_tensors`] cost more than the gradient of the network.
     fn step_in_one_pass(
         &mut self,
         params: &Tensor,
@@ -100,7 +101,7 @@ impl Adam {
             let [params, first, second] = rows.each_ref().map(|row| {
                 debug_assert!(row.is_contiguous() && row.kind() == Kind::Float);
                 // SAFETY: a contiguous f32 tensor on the CPU is `numel` numbers at its data pointer. The
-                // three are rows of separate allocations and live as long as `rows`; nobody else
+                // three are rows of separate allocations and live as long as `rows`; no other code
                 // writes to them during this call.
                 unsafe { std::slice::from_raw_parts_mut(row.data_ptr().cast::<f32>(), row.numel()) }
             });
@@ -136,8 +137,8 @@ impl Adam {
     }
 }
 
-/// One step of one seed, whose gradient is scaled. The same bits at every width of vectors: nothing
-/// is summed, and Rust never fuses a product with a sum.
+/// Makes one step of one seed, whose gradient is multiplied by `scale`. The result has the same bits at every vector
+/// width, because the loop has no sums over elements and Rust never fuses a product with a sum.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn step_row(
     params: &mut [f32],
@@ -158,10 +159,10 @@ fn step_row(
     }
 }
 
-/// Sums that are kept side by side: enough for the widest vectors, in one fixed order.
+/// Number of partial sums in [`norm`]: enough for the widest vectors, and added in one fixed order.
 const LANES: usize = 64;
 
-/// Euclidean norm.
+/// The Euclidean norm; equal bits at every vector width.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn norm(values: &[f32]) -> f64 {
     let mut lanes = [0.0f32; LANES];
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_norm_is_the_root_of_the_sum_of_squares() {
-        // n (n + 1) (2 n + 1) / 6, below and above the number of lanes.
+        // The sum of squares is n (n + 1) (2 n + 1) / 6; one n is below the number of lanes, one above.
         for (n, squares) in [(11, 506.0f64), (150, 1_136_275.0)] {
             let values: Vec<f32> = (1..=n).map(|i| i as f32).collect();
             assert!((norm(&values) - squares.sqrt()).abs() < 1e-6);

@@ -1,4 +1,4 @@
-//! Where the networks live: one binary for CPU and GPU.
+//! Selection of the device that computes the networks: one binary serves CPU and GPU.
 
 use std::path::{Path, PathBuf};
 use tch::Device;
@@ -7,33 +7,34 @@ use tch::Device;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// Not `cpu`, `cuda` or `cuda:N`.
+    /// The name is not `cpu`, `cuda` or `cuda:N`.
     #[error("unknown device {0:?}: use cpu, cuda or cuda:N")]
     Unknown(String),
-    /// No CUDA library, driver or card.
+    /// CUDA's library, driver or GPU is missing.
     #[error("no CUDA device was found ({0}): use --device cpu, or run `cargo xtask setup --cuda`")]
     NoCuda(String),
-    /// A CPU has no such products.
-    #[error("tf32 is for GPUs: add --device cuda, or leave it out")]
+    /// A CPU does not support TensorFloat-32.
+    #[error("tf32 needs a GPU: add --device cuda, or leave out --tf32")]
     Tf32OnCpu,
-    /// Another libtorch than the pinned one.
-    #[error("this libtorch cannot be told to use TensorFloat-32: leave out --tf32")]
+    /// The loaded libtorch is not the pinned version.
+    #[error("this version of libtorch does not offer TensorFloat-32: leave out --tf32")]
     NoTf32,
-    /// Fewer cards than asked for.
+    /// The index is not below the number of GPUs.
     #[error("the CUDA device {wanted} does not exist; this machine has {found}")]
     NoSuchCard {
-        /// Index asked for.
+        /// The requested index.
         wanted: usize,
-        /// Number of cards.
+        /// Number of GPUs.
         found: i64,
     },
 }
 
-/// The device of that name, its matrix products in full single precision unless `tf32`. The binary is linked against the CPU library alone; the CUDA library is
-/// loaded here, when it is asked for.
+/// Returns the device with the given name: `cpu`, `cuda` or `cuda:N`. Matrix products use full single precision
+/// unless `tf32` is set. The binary is linked against libtorch's CPU library only; this function loads the CUDA
+/// library when a GPU is requested.
 ///
 /// # Errors
-/// [`DeviceError`], without having changed anything.
+/// A [`DeviceError`] for each cause; the precision is unchanged then.
 pub fn select_device(name: &str, tf32: bool) -> Result<Device, DeviceError> {
     if tf32 && name == "cpu" {
         return Err(DeviceError::Tf32OnCpu);
@@ -56,7 +57,7 @@ fn device(name: &str) -> Result<Device, DeviceError> {
     };
     load_cuda()?;
     if !tch::Cuda::is_available() {
-        return Err(DeviceError::NoCuda("the driver reports no card".to_owned()));
+        return Err(DeviceError::NoCuda("the driver reports no GPU".to_owned()));
     }
     let found = tch::Cuda::device_count();
     if card as i64 >= found {
@@ -70,15 +71,15 @@ fn load_cuda() -> Result<(), DeviceError> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
     let mut reason = String::new();
     for path in cuda_libraries() {
-        // SAFETY: the constructors of libtorch's own CUDA library run; it is made to be loaded beside
+        // SAFETY: this runs the constructors of libtorch's CUDA library. That library is designed to be loaded beside
         // the CPU library of the same version, and no other thread uses libtorch yet.
         match unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) } {
             Ok(library) => {
-                // Kernels stay registered: the library must never be unloaded.
+                // Its kernels stay registered, so the library must never be unloaded.
                 std::mem::forget(library);
                 return Ok(());
             }
-            // Of a library that is there, why it does not load is worth more than that others are not.
+            // The error of a library that exists is more useful than the error of a missing one.
             Err(error) if path.exists() || reason.is_empty() => reason = error.to_string(),
             Err(_) => {}
         }
@@ -86,8 +87,8 @@ fn load_cuda() -> Result<(), DeviceError> {
     Err(DeviceError::NoCuda(reason))
 }
 
-/// Where libtorch's CUDA library may be: where the loader looks, beside the CPU library, and where
-/// `cargo xtask setup --cuda` puts it.
+/// Possible paths of libtorch's CUDA library: the loader's search path, the folder of the CPU library, and the folder
+/// of `cargo xtask setup --cuda`.
 fn cuda_libraries() -> Vec<PathBuf> {
     let name = Path::new("libtorch_cuda.so");
     let mut places = vec![name.to_owned()];
@@ -99,7 +100,7 @@ fn cuda_libraries() -> Vec<PathBuf> {
     places
 }
 
-/// The CPU library that this program has loaded.
+/// The path of libtorch's CPU library in this process, or `None` if it is not loaded.
 fn torch_library() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     maps.lines().find_map(|line| {
@@ -108,8 +109,8 @@ fn torch_library() -> Option<PathBuf> {
     })
 }
 
-/// Lets cuBLAS round to TensorFloat-32 (10 bits of mantissa) or not. The default is not to round. `tch`
-/// has no function for it, so libtorch's own is looked up by its C++ name, which belongs to the pinned
+/// Sets whether cuBLAS may round factors to TensorFloat-32 (10 bits of mantissa); libtorch's default is not to. `tch`
+/// does not offer this setting, so libtorch's function is looked up by its C++ name, which depends on the pinned
 /// version.
 ///
 /// # Errors
@@ -119,8 +120,9 @@ fn allow_tf32(allow: bool) -> Result<(), DeviceError> {
     use std::ffi::c_void;
     let this = Library::this();
     let missing = |_| DeviceError::NoTf32;
-    // SAFETY: `at::Context& at::globalContext()` and `void at::Context::setAllowTF32CuBLAS(bool)`; a
-    // reference is a pointer and a method's first argument its object in this platform's C++ ABI.
+    // SAFETY: the two functions are `at::Context& at::globalContext()` and
+    // `void at::Context::setAllowTF32CuBLAS(bool)`. In this platform's C++ ABI a reference is passed as a pointer, and
+    // a method takes its object as first argument.
     unsafe {
         let context: Symbol<unsafe extern "C" fn() -> *mut c_void> =
             this.get(b"_ZN2at13globalContextEv\0").map_err(missing)?;
@@ -131,27 +133,27 @@ fn allow_tf32(allow: bool) -> Result<(), DeviceError> {
     Ok(())
 }
 
-/// One thread inside libtorch, for the calling thread: parallelism comes from seeds, environments
-/// and pieces of work, and two OpenMP threads collapse as soon as another process wants the core.
+/// Limits libtorch to one thread per operation on the calling thread. Parallelism comes from seeds and environments;
+/// two OpenMP threads become very slow as soon as another process needs the core.
 ///
-/// OpenMP keeps this number for each thread: every thread that computes has to call it.
+/// OpenMP keeps this number per thread, so every thread that computes must call this function.
 pub fn use_one_thread() {
     tch::set_num_threads(1);
 }
 
-/// Keeps freed memory in the process. Every operation of libtorch frees what the last one needed; to
-/// give large pieces back to the kernel and fetch them again as zeroed pages costs 2 % of a run.
+/// Makes the allocator keep freed memory in the process. Every operation of libtorch frees temporary tensors; returning
+/// large ones to the kernel and fetching zeroed pages again costs 2 % of a run.
 pub fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: sets two numbers of the allocator, before other threads are there; it may refuse them.
+    // SAFETY: the calls set two options of the allocator before other threads exist; a refusal is harmless.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 30);
     }
 }
 
-/// What is wrong with the libtorch that the loader found, if anything: its `version.py` names
-/// another version than the one that this program is made for.
+/// Returns an error message if the `version.py` of the loaded libtorch names another version than the one that this
+/// program was built for; `None` if the versions agree or the file is missing.
 pub fn torch_version_error() -> Option<String> {
     let version = torch_library()?.parent()?.parent()?.join("version.py");
     let text = std::fs::read_to_string(&version).ok()?;
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_libtorch_of_this_test_is_the_right_one() {
-        // Uses libtorch, so that it is loaded.
+        // A use of libtorch, so that the linker keeps it and the loader loads it.
         assert_eq!(tch::Tensor::from_slice(&[1.0f32]).numel(), 1);
         assert_eq!(torch_version_error(), None);
     }

@@ -1,16 +1,16 @@
-//! Orthogonal initialisation.
+//! Orthogonal initialisation of weights.
 
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// An `[input][output]` matrix whose shorter side is a set of orthogonal vectors of length `gain`
-/// (Saxe et al. 2014): Gram-Schmidt on standard normal vectors, in double precision.
+/// Returns an `[input][output]` matrix whose rows or columns, whichever are fewer, are orthogonal vectors of length
+/// `gain` (Saxe et al. 2014). Computed by Gram-Schmidt on standard normal vectors, in double precision.
 pub fn orthogonal<R: Rng>(rng: &mut R, input: usize, output: usize, gain: f32) -> Vec<f32> {
     let (count, len) = (input.min(output), input.max(output));
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
     while vectors.len() < count {
         let mut vector: Vec<f64> = (0..len).map(|_| StandardNormal.sample(rng)).collect();
-        // Twice: once leaves rounding errors of the size of the shortest remainder.
+        // Two passes: after one pass, rounding errors are large relative to a short remainder.
         for _ in 0..2 {
             for other in &vectors {
                 let dot: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();

@@ -7,8 +7,8 @@
 //! | `x` | `[S, B, in]` | inputs |
 //! | `y` | `[S, B, out]` | outputs |
 //!
-//! Autograd is not used: its dispatch costs several times the arithmetic of networks of this size.
-//! A test holds every gradient against it.
+//! Autograd is not used, because its dispatch costs several times the arithmetic of networks of this size.
+//! A test compares every gradient with autograd's.
 
 mod adam;
 mod device;

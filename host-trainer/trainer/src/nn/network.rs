@@ -1,38 +1,38 @@
-//! The two-hidden-layer network of `core`, for `S` seeds.
+//! The network of `daa-core` with two hidden layers, for `S` seeds at once.
 
 use super::{Adam, AdamOptions, Shard, aligned_rows, data_of_shard, of_shard, orthogonal, shards};
-use daa_core::activation::LEAKY_SLOPE;
+use daa_core::math::activation::LEAKY_SLOPE;
 use daa_core::{Activation, MlpShape};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-/// What a backward pass needs of the forward pass.
+/// Intermediate results of a forward pass that the backward pass needs.
 #[derive(Debug)]
 pub struct Cache {
     x: Tensor,
     first: Hidden,
     second: Hidden,
-    /// The factors of the product between the hidden layers, where they were rounded.
+    /// The rounded factors of the product between the hidden layers, with bfloat16 only.
     rounded: Option<Rounded>,
 }
 
-/// The first hidden layer and the weights behind it, in bfloat16.
+/// The output of the first hidden layer and the weights of the second, in bfloat16.
 #[derive(Debug)]
 struct Rounded {
     first: Tensor,
     weight: Tensor,
 }
 
-/// A hidden layer, before and after its activation.
+/// The values of a hidden layer, before and after its activation.
 #[derive(Debug)]
 struct Hidden {
-    /// Kept only for SiLU, whose derivative is not a function of its output.
+    /// Present only for SiLU, whose derivative is not a function of its output.
     before: Option<Tensor>,
     after: Tensor,
 }
 
-/// A network, its gradients and its optimiser.
+/// The networks of all seeds, with gradients and optimiser.
 #[derive(Debug)]
 pub struct Network {
     shape: MlpShape,
@@ -50,7 +50,7 @@ pub struct Network {
 pub struct Reader(Network);
 
 impl Reader {
-    /// Rounds the product between the hidden layers, or not.
+    /// Sets whether the factors of the product between the hidden layers are rounded to bfloat16.
     #[must_use]
     pub fn with_bf16(self, bf16: bool) -> Self {
         Self(self.0.with_bf16(bf16))
@@ -61,7 +61,7 @@ impl Reader {
         self.0.predict(x)
     }
 
-    /// The parameters behind the layers, `[S, extra]`.
+    /// The extra parameters stored after the layers, `[S, extra]`.
     pub fn extra(&self) -> Tensor {
         self.0.extra()
     }
@@ -74,20 +74,20 @@ pub struct Tangent(pub Tensor);
 /// The parameters and the optimiser's state of a network, for checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkState {
-    /// `[S, P]`, flat.
+    /// Parameters, `[S, P]`, flat.
     pub params: Vec<f32>,
     /// First moment of Adam, `[S, P]`.
     pub first_moment: Vec<f32>,
     /// Second moment of Adam, `[S, P]`.
     pub second_moment: Vec<f32>,
-    /// Steps that Adam made.
+    /// Number of steps of Adam so far.
     pub steps: i64,
 }
 
 /// `x W + b` for every seed.
 fn affine(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     if x.size()[0] == 1 {
-        // One matrix product without the batch dimension: CPU kernels have less to do.
+        // One matrix product without the batch dimension is cheaper in libtorch's CPU kernels.
         bias.squeeze_dim(0).addmm(&x.squeeze_dim(0), &weight.squeeze_dim(0)).unsqueeze(0)
     } else {
         bias.baddbmm(x, weight, 1, 1)
@@ -103,7 +103,7 @@ fn product(x: &Tensor, weight: &Tensor) -> Tensor {
     }
 }
 
-/// `a' b` for every seed, written into a view of the gradients.
+/// Writes `a' b` for every seed into `out`, a view of the gradients.
 fn product_into(out: &Tensor, a: &Tensor, b: &Tensor) {
     if a.size()[0] == 1 {
         let _ = a.squeeze_dim(0).transpose(0, 1).mm_out(&out.squeeze_dim(0), &b.squeeze_dim(0));
@@ -133,7 +133,7 @@ fn activate(activation: Activation, mut z: Tensor) -> Hidden {
     }
 }
 
-/// Gradient before the activation from the gradient after it.
+/// Returns the gradient by the activation's input, given the gradient by its output.
 fn derive(activation: Activation, hidden: &Hidden, gradient: &Tensor) -> Tensor {
     match (activation, &hidden.before) {
         (Activation::Relu, _) => hidden.after.threshold_backward(gradient, 0.0),
@@ -147,8 +147,8 @@ fn derive(activation: Activation, hidden: &Hidden, gradient: &Tensor) -> Tensor 
 }
 
 impl Network {
-    /// A network for each generator in `rngs`: orthogonal weights (gain sqrt 2, `head_gain` for the
-    /// last layer), zero biases, and `extra` parameters set to `extra_value` behind the layers.
+    /// Returns one network for each generator in `rngs`: orthogonal weights (gain sqrt 2, `head_gain` for the
+    /// last layer), zero biases, and `extra` parameters set to `extra_value` after the layers.
     pub fn new<R: Rng>(
         rngs: &mut [R],
         shape: MlpShape,
@@ -176,10 +176,9 @@ impl Network {
         Self { shape, activation, extra: extra as i64, bf16: false, params, grads, adam }
     }
 
-    /// Rounds the factors of the product between the hidden layers, forward and backward, to bfloat16;
-    /// it is summed in float32. That product is most of the work of wide networks. What is narrow (the
-    /// first and the last layer) and what is summed up over many steps (parameters, moments) stays
-    /// float32.
+    /// Sets whether the factors of the product between the hidden layers are rounded to bfloat16, forward and
+    /// backward; sums stay in float32. That product is most of the work of wide networks. The narrow first and last
+    /// layers, and the values that accumulate over many steps (parameters, moments), stay in float32.
     #[must_use]
     pub fn with_bf16(mut self, bf16: bool) -> Self {
         self.bf16 = bf16;
@@ -191,12 +190,12 @@ impl Network {
         self.shape
     }
 
-    /// Function between the layers.
+    /// Activation of the hidden layers.
     pub fn activation(&self) -> Activation {
         self.activation
     }
 
-    /// Whether the product between the hidden layers is rounded.
+    /// Whether the factors of the product between the hidden layers are rounded to bfloat16.
     pub fn bf16(&self) -> bool {
         self.bf16
     }
@@ -217,12 +216,12 @@ impl Network {
         (weight, bias)
     }
 
-    /// The parameters behind the layers, `[S, extra]`, as a view.
+    /// The extra parameters stored after the layers, `[S, extra]`, as a view.
     pub fn extra(&self) -> Tensor {
         self.params.narrow(1, self.shape.params() as i64, self.extra)
     }
 
-    /// Outputs `[S, B, out]` for inputs `[S, B, in]`, and what the backward pass needs.
+    /// Outputs `[S, B, out]` for inputs `[S, B, in]`, and the cache for the backward pass.
     pub fn forward(&self, x: &Tensor) -> (Tensor, Cache) {
         let [(w1, b1), (w2, b2), (w3, b3)] = [0, 1, 2].map(|i| self.layer(&self.params, i));
         let first = activate(self.activation, affine(x, &w1, &b1));
@@ -239,7 +238,7 @@ impl Network {
         (y, Cache { x: x.shallow_clone(), first, second, rounded })
     }
 
-    /// Outputs alone.
+    /// Outputs `[S, B, out]` for inputs `[S, B, in]`, without a cache.
     pub fn predict(&self, x: &Tensor) -> Tensor {
         let shards = shards(self.seeds(), self.params.device());
         if let [_] = shards.as_slice() {
@@ -249,7 +248,8 @@ impl Network {
         Tensor::cat(&shards.iter().map(predict).collect::<Vec<_>>(), 0)
     }
 
-    /// A shard's parameters, to be read in another thread. They follow this network's steps.
+    /// Returns a reader of a shard's parameters for another thread. The reader shares memory with this network, so it
+    /// sees later steps.
     pub fn reader(&self, shard: &Shard) -> Reader {
         let adam = Adam::empty(self.adam.options());
         let (params, grads) = (of_shard(&self.params, shard), of_shard(&self.grads, shard));
@@ -257,21 +257,21 @@ impl Network {
         Reader(Self { shape, activation, extra, bf16, params, grads, adam })
     }
 
-    /// The network of some of the seeds, as views: what it learns, this one learns. Give it back to
-    /// [`rejoin`](Self::rejoin) when it has made its steps.
+    /// Returns the network of a shard's seeds, as views: its steps change this network's parameters and moments. Pass it
+    /// to [`rejoin`](Self::rejoin) after its steps.
     pub fn shard(&self, shard: &Shard) -> Self {
         let (params, grads) = (of_shard(&self.params, shard), of_shard(&self.grads, shard));
         let Self { shape, activation, extra, bf16, .. } = *self;
         Self { shape, activation, extra, bf16, params, grads, adam: self.adam.shard(shard) }
     }
 
-    /// Takes over the number of steps that a shard has made: that of every shard.
+    /// Copies the number of optimiser steps from a shard; all shards must have made equally many.
     pub fn rejoin(&mut self, shard: &Self) {
         self.adam.steps = shard.adam.steps;
     }
 
-    /// Sets the gradients of all layers from `dy [S, B, out]`, the loss's derivative by the outputs,
-    /// and those of the extra parameters to `extra [S, extra]` (none: zero).
+    /// Computes the gradients of all layers from `dy [S, B, out]`, the derivative of the loss by the outputs, and sets
+    /// the gradients of the extra parameters to `extra [S, extra]` (zero for `None`).
     pub fn backward(&mut self, cache: &Cache, dy: &Tensor, extra: Option<&Tensor>) {
         let write = |layer: usize, input: &Tensor, gradient: &Tensor| {
             let (weight, bias) = self.layer(&self.grads, layer);
@@ -304,7 +304,7 @@ impl Network {
         }
     }
 
-    /// The outputs' derivative `[S, B, out]` along `direction [S, P]` of the parameters.
+    /// Derivative of the outputs, `[S, B, out]`, along `direction [S, P]` in the space of the parameters.
     pub fn tangent(&self, cache: &Cache, direction: &Tangent) -> Tensor {
         let along = |layer: usize, input: &Tensor, moved: Option<&Tensor>| {
             let (weight, _) = self.layer(&self.params, layer);
@@ -318,12 +318,12 @@ impl Network {
         along(2, &cache.second.after, Some(&second))
     }
 
-    /// Clips each seed's gradient to `max_norm` (if any) and makes one step of Adam.
+    /// Clips the gradient of each seed to a norm of `max_norm`, if given, and makes one step of Adam.
     pub fn step(&mut self, learning_rate: f64, max_norm: Option<f64>) {
         self.adam.step(&mut self.params, &self.grads, learning_rate, max_norm);
     }
 
-    /// `[S, P]` parameters.
+    /// Parameters, `[S, P]`.
     pub fn params(&self) -> &Tensor {
         &self.params
     }
@@ -333,13 +333,13 @@ impl Network {
         self.params.copy_(params);
     }
 
-    /// The same network in double precision, for tests that take differences.
+    /// Converts the network to double precision, for tests with finite differences.
     #[cfg(test)]
     pub(crate) fn widen(&mut self) {
         self.params = self.params.to_kind(Kind::Double);
     }
 
-    /// `[S, P]` gradients of the last backward pass.
+    /// Gradients of the last backward pass, `[S, P]`.
     pub fn grads(&self) -> &Tensor {
         &self.grads
     }
@@ -349,7 +349,7 @@ impl Network {
         to_vec(&self.params.get(seed as i64))
     }
 
-    /// Everything the network is.
+    /// The state of the network and its optimiser, for checkpoints.
     pub fn state(&self) -> NetworkState {
         NetworkState {
             params: to_vec(&self.params),
@@ -359,7 +359,7 @@ impl Network {
         }
     }
 
-    /// Puts a saved state back. False, and nothing changed, when it is of another size.
+    /// Restores a saved state. Returns `false`, and changes nothing, if the state has another size.
     #[must_use]
     pub fn restore(&mut self, state: &NetworkState) -> bool {
         let len = self.params.numel();
@@ -379,7 +379,7 @@ impl Network {
     }
 }
 
-/// A tensor's numbers, row-major, on the CPU.
+/// Copies the numbers of a tensor to the CPU, in row-major order.
 #[must_use]
 pub fn to_vec(tensor: &Tensor) -> Vec<f32> {
     let tensor = tensor.to_device(Device::Cpu).contiguous().view(-1);
@@ -392,7 +392,7 @@ pub fn to_vec(tensor: &Tensor) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use daa_core::MlpSlice;
+    use daa_core::DynMlp;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
 
@@ -404,7 +404,7 @@ mod tests {
         let options = AdamOptions { epsilon: 1e-5 };
         let mut network =
             Network::new(&mut rngs, shape, activation, 0.5, (2, -0.5), options, Device::Cpu);
-        // Biases that are not zero: a forgotten one would go unnoticed.
+        // With zero biases, a test would not notice a forgotten bias.
         let _ = network.params.g_add_(&(Tensor::rand_like(&network.params) * 0.1));
         network
     }
@@ -451,7 +451,7 @@ mod tests {
         tch::manual_seed(11);
         for activation in ACTIVATIONS {
             let mut network = network(2, MlpShape::new(5, 7, 3), activation);
-            // In double precision a difference of 1e-6 says enough.
+            // Double precision permits finite differences with a step of 1e-6.
             network.params = network.params.to_kind(Kind::Double);
             let x = Tensor::randn([2, 11, 5], (Kind::Double, Device::Cpu));
             let direction = Tensor::randn_like(&network.params);
@@ -479,7 +479,7 @@ mod tests {
             let y = network.predict(&x);
             for seed in 0..2 {
                 let params = network.seed_params(seed);
-                let mlp = MlpSlice::new(shape, &params[..shape.params()], activation).unwrap();
+                let mlp = DynMlp::new(shape, &params[..shape.params()], activation).unwrap();
                 for row in 0..50 {
                     let x = to_vec(&x.get(seed as i64).get(row));
                     let (mut scratch, mut ours) = ([0.0; 128], [0.0; 6]);
@@ -527,7 +527,7 @@ mod tests {
                 (y, network.grads.copy())
             };
             let [(y, grads), (y_rounded, grads_rounded)] = [&mut exact, &mut rounded].map(gradient);
-            // 8 bits of mantissa: a relative error of at most 2^-9 a rounding, three of them.
+            // 8 bits of mantissa: a relative error of at most 2^-9 per rounding, and three roundings.
             let off = |a: &Tensor, b: &Tensor| ((a - b).norm() / a.norm()).double_value(&[]);
             for difference in [off(&y, &y_rounded), off(&grads, &grads_rounded)] {
                 assert!((1e-5..3.0 / 512.0).contains(&difference), "{difference}");

@@ -2,14 +2,14 @@
 
 use daa_core::MlpShape;
 
-/// Operations of the forward pass of one row.
+/// Number of floating-point operations of the forward pass of one row.
 #[must_use]
 pub fn forward_operations(shape: MlpShape) -> f64 {
     shape.layers().iter().map(|(input, output)| 2.0 * (input * output) as f64).sum()
 }
 
-/// Operations of forward and backward pass of one row: gradients of the weights, and of all inputs but the
-/// first layer's.
+/// Number of floating-point operations of the forward and the backward pass of one row. The backward pass computes the
+/// gradients of all weights, and of the inputs of all layers except the first.
 #[must_use]
 pub fn step_operations(shape: MlpShape) -> f64 {
     3.0 * forward_operations(shape) - 2.0 * (shape.layers()[0].0 * shape.layers()[0].1) as f64

@@ -1,6 +1,6 @@
-//! How the seeds of a run are divided into pieces of work: one by one on a CPU, all at once on a GPU.
+//! Division of a run's seeds into shards: one seed per shard on a CPU, all seeds in one shard on a GPU.
 //!
-//! A CPU gains nothing from a batched product, and computing each seed separately gives the same bits as a
+//! A batched product is not faster on a CPU, and computing each seed separately gives the same bits as a
 //! run with that seed alone. The bits of a matrix product depend on the alignment of its operands, so the
 //! numbers of each seed begin at a multiple of [`ALIGNMENT`]. A GPU is fastest with few large operations.
 
@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tch::{Device, Kind, Tensor};
 
-/// Seeds that are computed together.
+/// A range of seeds that are computed together.
 pub type Shard = Range<usize>;
 
-/// The seeds of a run, in pieces.
+/// Divides the seeds `0..seeds` of a run into shards for a device.
 #[must_use]
 pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
     #[cfg(test)]
@@ -26,21 +26,22 @@ pub fn shards(seeds: usize, device: Device) -> Vec<Shard> {
     }
 }
 
-/// Numbers of single precision in 64 bytes: what libtorch aligns its own tensors to.
+/// Single-precision numbers in 64 bytes, the alignment of libtorch's own tensors.
 pub(super) const ALIGNMENT: usize = 16;
 
-/// `[S, width]` numbers, zero, in rows that each begin at a multiple of 64 bytes.
+/// Returns a tensor of zeros, `[S, width]`, each row of which begins at a multiple of 64 bytes.
 pub fn aligned_rows(seeds: usize, width: usize, device: Device) -> Tensor {
     let size = [seeds as i64, width.next_multiple_of(ALIGNMENT) as i64];
     Tensor::zeros(size, (Kind::Float, device)).narrow(1, 0, width as i64)
 }
 
-/// A shard's rows of `[S, ...]`, as a view.
+/// The rows of a shard in a tensor `[S, ...]`, as a view.
 pub fn of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     tensor.narrow(0, shard.start as i64, shard.len() as i64)
 }
 
-/// A shard's rows of `[S, ...]`; a copy where their place in memory could be another than alone.
+/// The rows of a shard in a tensor `[S, ...]`: a view of the first rows, or a copy of later rows, so that their alignment
+/// is the same as in a run with only these seeds.
 pub fn data_of_shard(tensor: &Tensor, shard: &Shard) -> Tensor {
     let view = of_shard(tensor, shard);
     if shard.start == 0 { view } else { view.copy() }

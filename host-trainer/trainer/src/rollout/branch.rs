@@ -1,59 +1,58 @@
-//! Rewinding: other actions than the one taken, rolled out from the same state of the simulator.
+//! Rewinding: rolls out alternative actions from a state of the simulator that the run has visited.
 //!
 //! | symbol | shape | meaning |
 //! |---|---|---|
-//! | `states` | `[R]` | episodes to rewind to |
-//! | `actions` | `[R, N, A]` | raw first actions; the policy's own, sampled, follow |
-//! | `rewards`, `ends` | `[sum of lens]` | branch by branch, each up to H steps and the end of its episode |
-//! | `next_observations` | `[sum of lens, D]` | raw |
+//! | `states` | `[R]` | saved episodes to rewind to |
+//! | `actions` | `[R, N, A]` | raw first actions; actions sampled from the policy follow |
+//! | `rewards`, `ends` | `[sum of lens]` | branch by branch, each of at most H steps, shorter where its episode ends |
+//! | `next_observations` | `[sum of lens, D]` | raw observations after each step |
 
 use super::worker::Worker;
-use daa_core::advantage::End;
+use daa_core::math::advantage::End;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, fill_normal, stream};
 use daa_envs::{self as task, State};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// States and actions that are to be rolled out.
+/// A request to roll out N first actions from each of R saved states.
 #[derive(Debug)]
 pub struct Fork {
-    /// Of every seed.
+    /// The agents of all seeds, `[S]`.
     pub agents: Arc<Vec<Agent>>,
-    /// `[R]`: index of the seed and the episode to rewind to.
+    /// Index of the seed and saved episode to rewind to, `[R]`.
     pub states: Vec<(usize, State)>,
-    /// `[R, N, A]`, raw.
+    /// Raw first actions, `[R, N, A]`.
     pub actions: Vec<f32>,
-    /// N
+    /// First actions per state, N.
     pub num_actions: usize,
-    /// H, the first action included; shorter where the episode's time is up.
+    /// Steps of a branch, H, the first action included; a branch is shorter if its episode ends.
     pub horizon: usize,
-    /// Of every seed.
+    /// The seeds of the run, `[S]`.
     pub seeds: Vec<u64>,
-    /// Chooses the noise of the actions that follow the first.
+    /// Iteration of the run; selects the noise of the actions that follow the first.
     pub iteration: u64,
-    /// Whether the N actions of a row are followed by the same noise: what tells them apart is then
-    /// seen with far fewer rollouts.
+    /// Whether all N branches of a row use the same noise: their differences then need far fewer rollouts.
     pub common_noise: bool,
-    /// Whether a time limit is a truncation; else it is taken for a terminal state.
+    /// Whether reaching the time limit counts as truncation; otherwise it counts as a terminal state.
     pub bootstrap_truncation: bool,
 }
 
 /// The trajectories, in the order of the rows and their actions.
 #[derive(Debug, Default)]
 pub struct Branches {
-    /// Steps of each branch, `[R, N]`; 0 where the simulation diverged at once.
+    /// Steps of each branch, `[R, N]`; 0 if the simulation diverged in the first step.
     pub lens: Vec<usize>,
-    /// Rewards, branch by branch.
+    /// Reward of each step, branch by branch.
     pub rewards: Vec<f32>,
-    /// How each step ended; the last one of a branch never continues.
+    /// How each step ended; the last step of a branch is never [`End::Continues`].
     pub ends: Vec<End>,
-    /// What followed each step, `[D]` each.
+    /// Raw observation after each step, `[D]` each.
     pub next_observations: Vec<f32>,
 }
 
 impl Fork {
-    /// The rows that worker `index` of `workers` takes.
+    /// The rows that worker `index` of `workers` rolls out.
     pub(super) fn share(&self, index: usize, workers: usize) -> Range<usize> {
         let rows = self.states.len();
         rows * index / workers..rows * (index + 1) / workers
@@ -70,7 +69,7 @@ impl Branches {
 }
 
 impl Worker {
-    /// Rolls the actions of some rows out, and restores the worker's state.
+    /// Rolls out the actions of some rows, and then restores the worker's own episode.
     pub(super) fn branch(
         &mut self,
         fork: &Fork,
@@ -172,7 +171,7 @@ mod tests {
         config
     }
 
-    /// A batch and the branches of some of its rows.
+    /// Collects a batch and rolls out branches from some of its rows.
     fn branch(
         config: &Config,
         rows: &[usize],
@@ -202,10 +201,10 @@ mod tests {
 
     #[test]
     fn a_branch_equals_a_fresh_simulation_bit_for_bit() {
-        // Finger and reacher have different targets in every episode, quadruped activations.
+        // The finger task draws a new target in every episode; the quadruped has actuator activations.
         for name in ["walker-walk", "finger-turn_hard", "quadruped-run"] {
             let config = config(name);
-            // The first two of environment 0, and one of environment 1, whose rows start at 260.
+            // The first two rows are of environment 0, the third of environment 1, whose rows start at 260.
             let rows = [17, 40, 260 + 8];
             let (batch, agents, fork, branches, _) = branch(&config, &rows, true);
             let task = find(name).unwrap();
@@ -219,7 +218,7 @@ mod tests {
                 let number = (3 << 24) | which as u64;
                 let mut noise = stream(1, Purpose::Rewinding, number);
                 for n in 0..NUM_ACTIONS {
-                    // Nothing is rewound here: the episode is played again from its start.
+                    // The reference replays the episode from its start instead of rewinding.
                     let index = (row / 260) as u64;
                     let stream = stream_number(Purpose::Environment, index);
                     let mut fresh = Environment::new(task, 4, 1, stream).unwrap();
@@ -251,7 +250,7 @@ mod tests {
                 }
             }
             assert_eq!(step_index, branches.rewards.len());
-            // Different actions lead to different places.
+            // Negative control: different actions lead to different observations.
             assert_ne!(
                 branches.next_observations[..width],
                 branches.next_observations[HORIZON * width..][..width]
@@ -318,7 +317,7 @@ mod tests {
     #[test]
     fn a_branch_ends_with_its_episode() {
         let config = config("cartpole-swingup");
-        // Decision 248 of 250: two steps are left.
+        // At decision 248 of 250, two steps are left.
         for (bootstrap, end) in [(true, End::Truncated), (false, End::Terminated)] {
             let (.., branches, _) = branch(&config, &[248, 20], bootstrap);
             assert_eq!(branches.lens, [2, 2, 2, HORIZON, HORIZON, HORIZON]);

@@ -1,7 +1,7 @@
-//! Real trajectories: environments of all seeds, stepped in parallel, acting through `core`.
+//! Real trajectories: the environments of all seeds, stepped in parallel with actions computed by `daa-core`.
 //!
-//! A pool of threads lives as long as the run, each with its own environments and models. What is
-//! collected does not depend on their number: noise belongs to (seed, environment, iteration).
+//! A pool of threads lives as long as the run; each thread owns its environments and models. The collected
+//! batch does not depend on the number of threads, because noise depends only on (seed, environment, iteration).
 
 mod batch;
 mod branch;
@@ -27,7 +27,7 @@ enum Job {
         agents: Arc<Vec<Agent>>,
         iteration: u64,
     },
-    /// Worker `i` of the pool takes share `i` of the fork's rows.
+    /// Roll out branches: worker `i` of the pool takes share `i` of the fork's rows.
     Branch {
         fork: Arc<Fork>,
         first: usize,
@@ -37,7 +37,7 @@ enum Job {
     Restore(Vec<WorkerState>),
 }
 
-/// The answer of a thread, one entry a worker.
+/// The answer of a thread, with one entry per worker.
 enum Answer {
     Collected(Vec<(usize, Batch)>),
     Branched(Branches),
@@ -60,7 +60,7 @@ impl Drop for Thread {
         // The thread ends when its channel of jobs is closed.
         self.jobs = None;
         if let Some(handle) = self.handle.take() {
-            // A panic in it was reported when its answer failed to come.
+            // A panic in the thread was already reported when its answer was missing.
             let _ = handle.join();
         }
     }
@@ -113,7 +113,7 @@ impl Rollout {
         Ok(Self { threads, seeds: config.seeds.len() })
     }
 
-    /// Gives every thread a job and collects the answers, in the order of the workers.
+    /// Sends every thread a job and returns the answers in the order of the workers.
     fn all(&self, mut job: impl FnMut(usize) -> Job) -> Result<Vec<Answer>, task::Error> {
         let mut first = 0;
         for thread in &self.threads {
@@ -129,15 +129,18 @@ impl Rollout {
             .map(|answer| match answer {
                 Ok(Answer::Failed(error)) => Err(error),
                 Ok(answer) => Ok(answer),
-                Err(_) => Err(task::Error::Request("a rollout thread died".to_owned())),
+                Err(_) => Err(task::Error::Request(
+                    "a rollout thread panicked: its own message is above".to_owned(),
+                )),
             })
             .collect()
     }
 
-    /// Steps every environment `rollout.length` times with its seed's agent.
+    /// Steps every environment `rollout.length` times with the agent of its seed, and returns the batch.
     ///
     /// # Errors
-    /// The first [`task::Error`] of any environment. A divergence is not an error.
+    /// The first [`task::Error`] of any environment. A divergence is recorded in the batch and is not an error,
+    /// unless it repeats.
     pub fn collect(&self, agents: &Arc<Vec<Agent>>, iteration: u64) -> Result<Batch, task::Error> {
         let answers = self.all(|_| Job::Collect { agents: Arc::clone(agents), iteration })?;
         let mut batch = Batch { returns: vec![Vec::new(); self.seeds], ..Batch::default() };
@@ -160,8 +163,8 @@ impl Rollout {
         Ok(batch)
     }
 
-    /// Rolls every action of a fork out in the rewound simulator. The state of all environments is the same
-    /// afterwards.
+    /// Rolls out every first action of a fork in the rewound simulator. Afterwards all environments are back in
+    /// the states that they had before.
     ///
     /// # Errors
     /// The first [`task::Error`] of any environment.
@@ -178,10 +181,10 @@ impl Rollout {
         Ok(branches)
     }
 
-    /// The state of all workers, for checkpoints.
+    /// The states of all workers, for checkpoints.
     ///
     /// # Errors
-    /// [`task::Error`] when a thread died.
+    /// [`task::Error`] when a thread panicked.
     pub fn state(&self) -> Result<Vec<WorkerState>, task::Error> {
         let answers = self.all(|_| Job::Save)?;
         let states = answers.into_iter().filter_map(|answer| match answer {
@@ -191,15 +194,17 @@ impl Rollout {
         Ok(states.flatten().collect())
     }
 
-    /// Restores the state of all workers.
+    /// Restores the states of all workers.
     ///
     /// # Errors
-    /// [`task::Error`] when a state is not of this run's task.
+    /// [`task::Error`] when the number of states or the size of a state does not fit this run.
     pub fn restore(&self, states: &[WorkerState]) -> Result<(), task::Error> {
         let workers: usize = self.threads.iter().map(|thread| thread.workers).sum();
         if states.len() != workers {
             let saved = states.len();
-            return Err(task::Error::Request(format!("{saved} saved environments for {workers}")));
+            return Err(task::Error::Request(format!(
+                "the checkpoint holds {saved} environments, the run has {workers}"
+            )));
         }
         let mut threads = self.threads.iter();
         self.all(|first| {
@@ -259,7 +264,7 @@ fn answer(workers: &mut [Worker], job: Job, settings: Settings) -> Answer {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use daa_core::advantage::End;
+    use daa_core::math::advantage::End;
     use daa_core::{Activation, MlpShape};
     use daa_envs::running_stats::{ObservationScale, RunningStatistics};
 
@@ -285,7 +290,7 @@ pub(super) mod tests {
             assert_eq!(one.rewards, many.rewards);
             assert_eq!(one.ends, many.ends);
         }
-        // A seed sees the same alone: the second half of both is the first of the other.
+        // A seed collects the same batch alone: the second half of the batch of two seeds is the batch of seed 2.
         let alone = collect(2, vec![2]);
         assert_eq!(alone.actions, one.actions[one.actions.len() / 2..]);
     }
@@ -303,7 +308,7 @@ pub(super) mod tests {
         assert_eq!(batch.returns[0].len(), 3);
         let first: f32 = batch.rewards[..250].iter().sum();
         assert!((f64::from(first) - batch.returns[0][0]).abs() < 1e-3);
-        // The observation that follows a step is the next one's, but not across an episode's end.
+        // The observation after a step is the observation before the next step, except at an episode's end.
         assert_eq!(batch.next_observations[..5], batch.observations[5..10]);
         let end = 249 * 5;
         assert_ne!(batch.next_observations[end..end + 5], batch.observations[end + 5..end + 10]);

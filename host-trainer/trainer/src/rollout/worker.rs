@@ -1,14 +1,14 @@
-//! An environment of one seed and what it collects.
+//! A worker: one environment of one seed, and the collection of its transitions.
 
 use super::batch::{Batch, Settings};
-use daa_core::advantage::End;
+use daa_core::math::advantage::End;
 use daa_envs::agent::Agent;
 use daa_envs::streams::{Purpose, fill_normal, stream};
 use daa_envs::{self as task, Environment, State};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// An environment of one seed.
+/// One environment of one seed, with its current observation and return.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) seed_index: usize,
@@ -28,7 +28,7 @@ pub struct WorkerState {
 }
 
 impl WorkerState {
-    /// The episode, for tests that plant faults in it.
+    /// The saved episode, for tests that plant faults in it.
     pub fn episode(&mut self) -> &mut State {
         &mut self.environment
     }
@@ -46,7 +46,7 @@ impl Worker {
     pub(super) fn restore(&mut self, state: &WorkerState) -> Result<(), task::Error> {
         let (saved, here) = (&state.observation, self.observation.len());
         if saved.len() != here || saved.iter().any(|x| !x.is_finite()) {
-            let text = format!("a saved observation is not {here} finite numbers");
+            let text = format!("a saved observation does not consist of {here} finite numbers");
             return Err(task::Error::Request(text));
         }
         self.environment.restore(&state.environment)?;

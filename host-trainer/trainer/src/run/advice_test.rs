@@ -1,4 +1,4 @@
-//! Advice inside a training run.
+//! Tests of the advisor inside a training run.
 
 use super::sinks::advice::AdviceFile;
 use crate::advisor::advice::{Advice, FILE};
@@ -11,7 +11,7 @@ fn config() -> Config {
     Config { decisions: 768, ..crate::testing::small().config().clone() }
 }
 
-/// Actor, and what was said, after a run.
+/// Runs a training to its end and returns the actor's parameters and all advice.
 fn train(config: Config) -> (Vec<f32>, Vec<Advice>) {
     let mut trainer = Trainer::new(config, Device::Cpu).unwrap();
     let mut said = Vec::new();
@@ -36,7 +36,7 @@ fn advice_changes_nothing_and_is_the_same_every_time() {
         [(2, 256), (4, 512), (6, 768)]
     );
     assert_eq!(train(advised).1, said);
-    // Free actions: states of the same cost are none.
+    // Extra actions are free here, so a budget of zero buys no states.
     assert!(said.iter().all(|a| a.extension == 0.0 && a.states.value == 0.0 && a.chosen == 2));
 }
 
@@ -62,7 +62,7 @@ fn rewound_actions_cost_decisions() {
     let mut config = config();
     (config.estimator.kind, config.advise.every) = ("rewind".to_owned(), 6);
     let (_, said) = train(config);
-    // Two extra actions of two decisions each: one more costs 2 of 1 + 4.
+    // A state costs 1 decision and its two extra actions 2 decisions each. One more action costs 2 of 1 + 4.
     assert_eq!(said.iter().map(|a| a.extension).collect::<Vec<_>>(), [0.4]);
     let states = said[0].states.value;
     assert!(states > 5.0 && states < 60.0, "{states}");
@@ -81,7 +81,7 @@ fn the_number_of_actions_is_chosen_within_its_bounds_and_used() {
     let (mut now, mut moved) = (2, false);
     while !trainer.is_finished() {
         let metrics = trainer.iterate().unwrap();
-        assert_eq!(metrics[0].num_actions, now, "what was chosen is what is used");
+        assert_eq!(metrics[0].num_actions, now, "the chosen number of actions is used");
         for advice in trainer.advisor.iter_mut().flat_map(crate::advisor::Advisor::take) {
             assert!((1..=8).contains(&advice.chosen));
             assert_eq!(advice.num_actions, now);
@@ -89,7 +89,10 @@ fn the_number_of_actions_is_chosen_within_its_bounds_and_used() {
             now = advice.chosen;
         }
     }
-    assert!(moved, "free actions that remove noise were never asked for");
+    assert!(
+        moved,
+        "the number of actions never changed although actions are free and remove noise"
+    );
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn a_run_goes_on_with_the_number_that_was_chosen() {
     let place = folder.path().join(FILE);
     let whole = std::fs::read_to_string(&place).unwrap();
     assert_eq!(whole.lines().count(), 1 + chosen.len());
-    // Killed in the middle of a line, after a checkpoint at each iteration.
+    // The process is killed in the middle of a line, with a checkpoint after every iteration.
     for after in 1..chosen.len() {
         std::fs::write(&place, &whole[..whole.len() - 3]).unwrap();
         let mut again = Trainer::new(auto(), Device::Cpu).unwrap();
@@ -115,7 +118,7 @@ fn a_run_goes_on_with_the_number_that_was_chosen() {
         assert_eq!(again.advisor.unwrap().chosen(), Some(chosen[after - 1]));
         assert_eq!(std::fs::read_to_string(&place).unwrap().lines().count(), 1 + after);
     }
-    // A new run begins a new file.
+    // A new run starts a new file.
     AdviceFile::open(folder.path(), &mut Trainer::new(auto(), Device::Cpu).unwrap()).unwrap();
     assert_eq!(std::fs::read_to_string(&place).unwrap().lines().count(), 1);
 }

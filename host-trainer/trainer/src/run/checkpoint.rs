@@ -1,13 +1,13 @@
-//! The complete state of a run on disk, from which the run is resumed bit for bit.
+//! Checkpoints: the complete state of a run on disk, from which the run is resumed bit for bit.
 //!
-//! | file in `checkpoints/ITERATION/` | what |
+//! | file in `checkpoints/ITERATION/` | content |
 //! |---|---|
 //! | `weights.safetensors` | networks and their optimisers |
-//! | `state.bin` | the rest (postcard): replay, statistics, simulators, random streams, counters |
-//! | `manifest.json` | version, iteration, and size and CRC-32 of the others |
+//! | `state.bin` | the remaining state (postcard): replay, statistics, simulators, random streams, counters |
+//! | `manifest.json` | version, iteration, and size and CRC-32 of the other two files |
 //!
-//! A checkpoint is written into a temporary folder, synced and renamed, so a folder with a final name is
-//! complete. The newest checkpoints are kept, and the one with the best evaluation, which
+//! A checkpoint is written into a temporary folder, synced and renamed, so a folder named by its iteration is
+//! complete. The newest checkpoints are kept, and so is the one with the best evaluation, which
 //! `checkpoints/best.json` names.
 
 use super::directory::RunDirectory;
@@ -26,7 +26,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Raised when [`State`] changes.
+/// Version of the checkpoint format; raise it when [`State`] changes.
 const VERSION: u32 = 3;
 /// Number of the newest checkpoints that are kept.
 const KEPT: usize = 2;
@@ -49,7 +49,7 @@ struct State {
     adam_steps: Vec<i64>,
 }
 
-/// The files of a checkpoint.
+/// The content of `manifest.json`: version, position in the run, and the files of the checkpoint.
 #[derive(Serialize, Deserialize)]
 struct Manifest {
     version: u32,
@@ -58,7 +58,7 @@ struct Manifest {
     files: BTreeMap<String, Part>,
 }
 
-/// A file of a checkpoint.
+/// Size and checksum of a file of a checkpoint.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Part {
     bytes: u64,
@@ -72,15 +72,15 @@ impl Part {
     }
 }
 
-/// Which checkpoint of a run.
+/// Selects a checkpoint of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Which {
     /// The newest complete one.
     #[default]
     Newest,
-    /// The one with the best evaluation.
+    /// The checkpoint with the best evaluation.
     Best,
-    /// The one after this iteration.
+    /// The checkpoint saved after this iteration.
     Iteration(u64),
 }
 
@@ -93,7 +93,7 @@ impl std::str::FromStr for Which {
             "best" => Ok(Self::Best),
             number => number.parse().map(Self::Iteration).map_err(|_| {
                 format!(
-                    "{number} is not a checkpoint: write newest, best or the number of an iteration"
+                    "{number} is not a checkpoint: use newest, best or the number of an iteration"
                 )
             }),
         }
@@ -108,7 +108,8 @@ enum Unusable {
     Foreign(String),
 }
 
-/// Complete checkpoints, oldest first. A folder that cannot be read is an error, not an empty folder.
+/// Lists the complete checkpoints as iteration and folder, oldest first. A missing folder counts as empty; a
+/// folder that cannot be read is an error.
 fn list(directory: &RunDirectory) -> Result<Vec<(u64, PathBuf)>> {
     let folder = directory.checkpoints();
     let unreadable = || format!("cannot read {}", folder.display());
@@ -134,7 +135,7 @@ pub fn exists(directory: &RunDirectory) -> Result<bool> {
     Ok(!list(directory)?.is_empty())
 }
 
-/// The newest checkpoint's folder.
+/// The folder of the newest checkpoint, or `None` if there is no checkpoint.
 ///
 /// # Errors
 /// As [`exists`].
@@ -142,10 +143,10 @@ pub fn newest(directory: &RunDirectory) -> Result<Option<PathBuf>> {
     Ok(list(directory)?.pop().map(|(_, place)| place))
 }
 
-/// Writes a checkpoint of the trainer and deletes the oldest ones.
+/// Writes a checkpoint of the trainer, deletes the oldest ones, and returns the folder of the new one.
 ///
 /// # Errors
-/// When it cannot be written; older checkpoints are untouched then.
+/// When the checkpoint cannot be written; older checkpoints are untouched then.
 pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     let folder = directory.checkpoints();
     let target = folder.join(trainer.iteration.to_string());
@@ -194,7 +195,7 @@ fn best_json(directory: &RunDirectory) -> PathBuf {
     directory.checkpoints().join("best.json")
 }
 
-/// The best evaluation whose checkpoint is there.
+/// The best evaluation so far, from `best.json`; `None` without a readable file.
 fn best(directory: &RunDirectory) -> Option<Best> {
     serde_json::from_slice(&files::read(&best_json(directory), files::WRITTEN).ok()?).ok()
 }
@@ -255,8 +256,8 @@ fn write_into(folder: &Path, trainer: &Trainer) -> Result<()> {
     Ok(())
 }
 
-/// Restores a checkpoint of a run in a fresh trainer of the same configuration. When the newest one is damaged,
-/// an older one is restored and `warn` is called.
+/// Loads a checkpoint of a run into a fresh trainer of the same configuration. If the newest checkpoint is
+/// damaged, the newest undamaged one is loaded, and `warn` receives a line that says so.
 ///
 /// # Errors
 /// When no checkpoint is complete, or the checkpoint belongs to another version or configuration.
@@ -271,7 +272,9 @@ pub fn load(
     let wanted = match which {
         Which::Newest => None,
         Which::Best => Some(best(directory).map(|best| best.iteration).with_context(|| {
-            format!("{place} was never evaluated while it trained: it has no best checkpoint")
+            format!(
+                "{place} has no best checkpoint, because training did not evaluate it: use newest"
+            )
         })?),
         Which::Iteration(iteration) => Some(iteration),
     };
@@ -283,7 +286,7 @@ pub fn load(
     if candidates.is_empty() {
         if let Some(wanted) = wanted {
             let kept: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
-            bail!("{place} keeps no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
+            bail!("{place} has no checkpoint of iteration {wanted}, only of {}", kept.join(", "));
         }
         bail!("{place} has no checkpoint to resume from: delete the directory and train again");
     }
@@ -295,7 +298,7 @@ pub fn load(
         {
             Ok(()) if damage.is_empty() => return Ok(()),
             Ok(()) => {
-                warn(&format!("{damage}; taking the one before it, after iteration {number}"));
+                warn(&format!("{damage}; loading the checkpoint of iteration {number} instead"));
                 return Ok(());
             }
             Err(Unusable::Foreign(why)) => bail!(why),
@@ -303,22 +306,26 @@ pub fn load(
             Err(Unusable::Damaged(_)) => {}
         }
     }
-    bail!("{damage}, and no older one is whole: delete {place} and train again")
+    bail!("{damage}, and no older checkpoint is complete: delete {place} and train again")
 }
 
-/// Largest size in bytes of a part of a checkpoint of this trainer: networks, full buffers, environments.
+/// Upper bound in bytes for a file of a checkpoint of this trainer, from its networks, full replay buffers and
+/// environments.
+///
+/// # Errors
+/// When the state of the environments cannot be encoded.
 fn largest(trainer: &Trainer) -> Result<u64> {
     let numbers = |network: &Network| 3 * network.params().numel() as u64;
     let weights: u64 =
         trainer.networks().into_iter().map(|(_, network)| 4 * numbers(network)).sum();
     let buffers: u64 = trainer.buffers.iter().map(ReplayBuffer::largest).sum();
     let workers = postcard::to_allocvec(&trainer.rollout.state()?).context("encoding the state")?;
-    // Names, statistics and counters are small.
+    // The margin of 1 MiB covers names, statistics and counters.
     Ok((1 << 20) + weights.max(buffers.saturating_add(2 * workers.len() as u64)))
 }
 
-/// Reads a checkpoint and checks the length and the checksum of each part against the manifest. A part of more
-/// than `largest` bytes is not read.
+/// Returns state and weights of a checkpoint after checking each file's size and checksum against the
+/// manifest. A file of more than `largest` bytes is not read.
 fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
     let damaged = |why: String| {
         Unusable::Damaged(format!("the checkpoint {} is damaged ({why})", folder.display()))
@@ -332,7 +339,7 @@ fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
         .map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
     if value["version"] != VERSION {
         return Err(Unusable::Foreign(format!(
-            "the checkpoint {} is of version {}, this program reads {VERSION}: use the program that wrote it, or train again",
+            "the checkpoint {} has version {}, this program reads version {VERSION}: use the program that wrote it, or train again",
             folder.display(),
             value["version"]
         )));
@@ -344,31 +351,34 @@ fn read(folder: &Path, largest: u64) -> Result<(State, Vec<u8>), Unusable> {
         if manifest.files.get(name) == Some(&Part::of(&bytes)) {
             Ok(bytes)
         } else {
-            Err(damaged(format!("{name} is not what was written")))
+            Err(damaged(format!("size or checksum of {name} differs from {MANIFEST}")))
         }
     };
     let (weights, state) = (part(WEIGHTS)?, part(STATE)?);
     let state: State =
         postcard::from_bytes(&state).map_err(|error| damaged(format!("{STATE}: {error}")))?;
     if state.iteration != manifest.iteration {
-        return Err(damaged(format!("{STATE} is not of iteration {}", manifest.iteration)));
+        return Err(damaged(format!(
+            "{STATE} does not belong to iteration {}",
+            manifest.iteration
+        )));
     }
     Ok((state, weights))
 }
 
-/// Whether the counts are possible in a run of this configuration. Sums of possible counts do not overflow.
+/// Whether the saved counters are possible in a run of this configuration, so that sums of them cannot overflow.
 fn counts(state: &State, trainer: &Trainer) -> bool {
     let config = &trainer.config;
     let decisions = state.iteration.saturating_mul((config.batch() * config.num_seeds()) as u64);
     let best = state.best.is_none_or(|best| best.iteration <= state.iteration);
     best && state.iteration <= config.iterations()
-        // Each decision ends at most one episode, and may diverge.
+        // Each decision ends at most one episode and causes at most one divergence.
         && state.episodes as u64 <= 2 * decisions
         && state.diverged <= state.episodes
         && state.adam_steps.iter().all(|steps| (0..=1 << 48).contains(steps))
 }
 
-/// Restores the contents of a checkpoint in a trainer.
+/// Restores the trainer from the content of a checkpoint, after checking that it fits the configuration.
 fn put(trainer: &mut Trainer, folder: &Path, state: State, weights: &[u8]) -> Result<(), Unusable> {
     let place = folder.display();
     let foreign = || {
@@ -440,7 +450,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_into(folder.path(), &trainer).unwrap();
         let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
-            panic!("it was written just now")
+            panic!("the new checkpoint cannot be read")
         };
         let mut state = serde_json::to_value(&state).unwrap();
         let known = state.pointer_mut(place).unwrap_or_else(|| panic!("no {place}"));
@@ -479,7 +489,8 @@ mod tests {
             ("/workers/1/environment/integration", json!([1.0])),
         ];
         for (place, change) in cases {
-            let why = refusal(place, &change).unwrap_or_else(|| panic!("{place} was taken"));
+            let why = refusal(place, &change)
+                .unwrap_or_else(|| panic!("a change of {place} was accepted"));
             assert!(why.contains("the checkpoint") && !why.contains('\n'), "{place}: {why}");
         }
         // The control: numbers that may differ are accepted.
@@ -496,11 +507,11 @@ mod tests {
         let _ = trainer.critic.params().view(-1).get(spoil as i64).fill_(f64::NAN);
         write_into(folder.path(), &trainer).unwrap();
         let Ok((state, weights)) = read(folder.path(), largest(&trainer).unwrap()) else {
-            panic!("it was written just now")
+            panic!("the new checkpoint cannot be read")
         };
         match put(&mut small(), folder.path(), state, &weights) {
             Err(Unusable::Damaged(why)) => assert!(why.contains("critic is NaN"), "{why}"),
-            _ => panic!("it was taken"),
+            _ => panic!("the checkpoint was accepted"),
         }
     }
 }

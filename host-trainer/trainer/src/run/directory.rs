@@ -1,16 +1,16 @@
-//! The run directory.
+//! The run directory: all files of one training run.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
 //! | `config.toml` | the resolved configuration |
 //! | `task/` | copies of the files of a custom task |
-//! | `metrics.csv` | one line an iteration and seed: the same in every run of the same configuration |
-//! | `times.csv` | one line an iteration: where the time went |
-//! | `advice.csv` | with `--advise` or `--auto`: the verdicts, and the number of actions chosen by them |
-//! | `tensorboard/seed-SEED/` | the same as event files |
-//! | `lock` | the process that writes here, while the run is trained |
-//! | `checkpoints/ITERATION/` | weights (safetensors) and everything else a run is |
-//! | `policy.daa`, `policy-SEED.daa` | the exported images of the first and of other seeds, once there are any |
+//! | `metrics.csv` | one line per iteration and seed, equal in every run of the same configuration |
+//! | `times.csv` | one line per iteration: seconds spent in each phase |
+//! | `advice.csv` | with `--advise` or `--auto`: the advisor's verdicts and the number of actions it chose |
+//! | `tensorboard/seed-SEED/` | the metrics as TensorBoard event files |
+//! | `lock` | the process that writes into this directory, as long as it runs |
+//! | `checkpoints/ITERATION/` | weights (safetensors) and the remaining state of the run |
+//! | `policy.daa`, `policy-SEED.daa` | the exported images of the first seed and of other seeds |
 //! | `summary.json` | the last line of `train --json` |
 
 use crate::advisor::advice::FILE as ADVICE;
@@ -32,10 +32,10 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// A place for a run: `path`, which is made if it is not there, or the next free one below `runs/`.
+    /// Returns the directory for a run: `path`, created if it is missing, or the next free folder below `runs/`.
     ///
     /// # Errors
-    /// When it cannot be written, or is a folder with other files and no run.
+    /// When the folder cannot be created, or holds files that do not belong to a run.
     pub fn claim(path: Option<&Path>, config: &Config) -> Result<Self> {
         let Some(path) = path else { return Ok(Self { path: Self::next_free(config)? }) };
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
@@ -51,12 +51,15 @@ impl RunDirectory {
                 || name.to_str().is_some_and(|name| name.starts_with(".config.toml."))
         };
         if !directory.holds_run() && entries.into_iter().any(|name| !ours(&name)) {
-            bail!("{} is not empty and holds no run: choose another --run-dir", path.display());
+            bail!(
+                "{} is not empty and does not hold a run: choose another --run-dir",
+                path.display()
+            );
         }
         Ok(directory)
     }
 
-    /// Begins a run: configuration and empty metrics.
+    /// Starts a run: writes the configuration and empty metrics files.
     ///
     /// # Errors
     /// When the files cannot be written.
@@ -69,20 +72,20 @@ impl RunDirectory {
         write_atomically(&self.config(), text.as_bytes())
     }
 
-    /// Whether a run was begun here.
+    /// Whether the directory holds a run, that is, a configuration.
     #[must_use]
     pub fn holds_run(&self) -> bool {
         self.config().exists()
     }
 
-    /// Whether the run here is finished.
+    /// Whether the run is finished, that is, has a summary.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.summary().exists()
     }
 
-    /// Deletes the unfinished files and checkpoints of a process that was killed,
-    /// `.NAME.PID`. The caller must hold the lock.
+    /// Deletes the unfinished files and checkpoints of a killed process: those still named `.NAME.PID`, before
+    /// their final rename. The caller must hold the lock.
     pub fn remove_leftovers(&self) {
         for folder in [self.path.clone(), self.checkpoints()] {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -98,7 +101,7 @@ impl RunDirectory {
         }
     }
 
-    /// The newest unfinished run below `runs/` with this configuration.
+    /// The newest unfinished run below `runs/` with this configuration, or `None`.
     #[must_use]
     pub fn unfinished(config: &Config) -> Option<Self> {
         let entries = fs::read_dir("runs").ok()?.flatten();
@@ -124,18 +127,20 @@ impl RunDirectory {
                 }
             }
         }
-        bail!("the folder runs is full: delete old runs or choose a --run-dir")
+        bail!(
+            "the folder runs has no free number for this task and preset: delete old runs or choose a --run-dir"
+        )
     }
 
-    /// The directory of a run that exists, and its configuration.
+    /// Returns the directory of an existing run and its configuration.
     ///
     /// # Errors
-    /// When there is no such run.
+    /// When `path` is not a run directory, or its configuration cannot be read or is invalid.
     pub fn open(path: &Path) -> Result<(Self, Config)> {
         let directory = Self { path: path.to_owned() };
         let place = directory.config();
         let text = read_text(&place, WRITTEN).with_context(|| {
-            format!("{} is no run: cannot read {}", path.display(), place.display())
+            format!("{} is not a run directory: cannot read {}", path.display(), place.display())
         })?;
         let config = read_resolved(&text, &place.display().to_string()).map_err(|error| {
             anyhow::anyhow!("{error}: the run was made by another version of this program")
@@ -163,31 +168,31 @@ impl RunDirectory {
         self.path.join("times.csv")
     }
 
-    /// Folder of the event files.
+    /// Path of the folder of TensorBoard event files.
     #[must_use]
     pub fn tensorboard(&self) -> PathBuf {
         self.path.join("tensorboard")
     }
 
-    /// Path of the lock.
+    /// Path of the lock file.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.path.join("lock")
     }
 
-    /// Folder of the checkpoints.
+    /// Path of the folder of checkpoints.
     #[must_use]
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
 
-    /// Path of the exported image.
+    /// Path of the exported image of the first seed.
     #[must_use]
     pub fn image(&self) -> PathBuf {
         self.path.join("policy.daa")
     }
 
-    /// Path of the image of another seed than the first.
+    /// Path of the exported image of `seed`, a seed other than the first.
     #[must_use]
     pub fn image_of(&self, seed: u64) -> PathBuf {
         self.path.join(format!("policy-{seed}.daa"))
@@ -199,32 +204,32 @@ impl RunDirectory {
         self.path.join("summary.json")
     }
 
-    /// Begins `metrics.csv` and `times.csv`.
+    /// Writes `metrics.csv` and `times.csv` anew, with their header lines only.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When a file cannot be written.
     pub fn clear_metrics(&self) -> Result<()> {
         let head = |columns: Vec<String>| columns.join(",") + "\n";
         write_atomically(&self.metrics(), head(Metrics::columns()).as_bytes())?;
         write_atomically(&self.times(), head(Metrics::time_columns()).as_bytes())
     }
 
-    /// Adds an iteration: a line for each seed to `metrics.csv`, one to `times.csv`.
+    /// Appends an iteration: one line per seed to `metrics.csv` and one line to `times.csv`.
     ///
     /// # Errors
     /// When a file cannot be written.
     pub fn append(&self, seeds: &[Metrics]) -> Result<()> {
         let lines: String = seeds.iter().map(|seed| seed.cells().join(",") + "\n").collect();
         append(&self.metrics(), &lines)?;
-        // Times are those of all seeds together.
+        // Times are measured for all seeds together, so every seed holds the same ones.
         let Some(first) = seeds.first() else { return Ok(()) };
         append(&self.times(), &(first.time_cells().join(",") + "\n"))
     }
 
-    /// Flushes appended lines to the disk.
+    /// Syncs `metrics.csv` and `times.csv` to the disk.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When a file cannot be opened or synced.
     pub fn sync_metrics(&self) -> Result<()> {
         let advice = Some(self.path.join(ADVICE)).filter(|place| place.exists());
         for place in [self.metrics(), self.times()].into_iter().chain(advice) {
@@ -235,7 +240,7 @@ impl RunDirectory {
         Ok(())
     }
 
-    /// Wall seconds of all iterations so far.
+    /// Wall-clock time of all iterations so far, in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         let text = read_text(&self.times(), RECORDED).unwrap_or_default();
@@ -243,7 +248,8 @@ impl RunDirectory {
         text.lines().skip(1).filter_map(second).sum()
     }
 
-    /// Saves the decision in which a simulation diverged, as a request that `replay` takes.
+    /// Saves the decision in which a simulation diverged as a request for the command `replay`, and returns the
+    /// path of the file.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -257,8 +263,8 @@ impl RunDirectory {
         Ok(file)
     }
 
-    /// Drops the lines of `metrics.csv` and `times.csv` after an iteration, and the incomplete line of a process
-    /// that was killed. The resumed run writes them again.
+    /// Removes the lines after `iteration` and an incomplete last line from `metrics.csv` and `times.csv`. The
+    /// resumed run writes these lines again.
     ///
     /// # Errors
     /// When a file cannot be read or written.
@@ -312,12 +318,12 @@ mod tests {
         assert!(RunDirectory::claim(Some(&other), &config).is_ok());
         fs::write(other.join("thesis.tex"), "x").unwrap();
         let error = RunDirectory::claim(Some(&other), &config).unwrap_err().to_string();
-        assert!(error.contains("holds no run"), "{error}");
+        assert!(error.contains("does not hold a run"), "{error}");
         assert!(
             RunDirectory::open(&folder.path().join("none"))
                 .unwrap_err()
                 .to_string()
-                .contains("is no run")
+                .contains("is not a run directory")
         );
     }
 

@@ -1,8 +1,8 @@
-//! One process a run directory.
+//! The lock that lets only one process write into a run directory.
 //!
-//! The lock is the kernel's, so it is released when its process ends, whatever ended the process. The text in
-//! the file is for people, and for other machines on a shared disk without locks: the owner writes the time
-//! into the file every few seconds.
+//! The kernel holds the lock and releases it when the owning process ends for any reason. The text in the lock file
+//! names the owner in messages. It also serves other machines on a shared file system without locks: the owner writes
+//! the current time into the file every few seconds.
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -13,19 +13,19 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Time between two signs of life.
+/// Time between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Seconds without a sign of life after which another machine's lock counts as abandoned.
 const STALE: u64 = 60;
 
-/// Who holds a run directory.
+/// The process that holds the lock of a run directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Process.
+    /// Identifier of the process.
     pub pid: u32,
-    /// Its machine.
+    /// Host name of the process's machine.
     pub host: String,
-    /// Seconds since 1970 at which it was last alive.
+    /// Time of the last heartbeat, in seconds since 1970.
     pub heartbeat: u64,
 }
 
@@ -33,7 +33,7 @@ pub struct Owner {
 #[derive(Debug)]
 pub struct Lock {
     place: PathBuf,
-    /// Holds the kernel's lock as long as it is open.
+    /// Holds the kernel's lock as long as the file is open.
     _file: File,
     stop: Option<Sender<()>>,
     heart: Option<JoinHandle<()>>,
@@ -49,13 +49,14 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Writes the owner over the last one; a line of fixed width, so that it is whole at any time.
+/// Writes the owner over the previous owner, as a line of fixed width in one write, so that a reader never sees
+/// a mixture of two lines.
 fn sign(file: &File, owner: &Owner) -> std::io::Result<()> {
     let text = serde_json::to_string(owner).unwrap_or_default();
     file.write_all_at(format!("{text:<160}\n").as_bytes(), 0)
 }
 
-/// The owner that a lock file names.
+/// The owner that a lock file names; `None` if the file does not name one.
 fn owner(file: &File) -> Option<Owner> {
     let mut bytes = [0; 512];
     let len = file.read_at(&mut bytes, 0).ok()?;
@@ -63,10 +64,11 @@ fn owner(file: &File) -> Option<Owner> {
 }
 
 impl Lock {
-    /// Takes the lock file `place` of a directory, and waits for at most `wait` until it is free.
+    /// Takes the lock file `place` of a run directory, waiting for at most `wait` until it is free.
     ///
     /// # Errors
-    /// When another process, which is named, still holds the lock after that, or the file cannot be written.
+    /// When another process still holds the lock after `wait` (the message names the process), or the file
+    /// cannot be written.
     pub fn take(place: &Path, wait: Duration) -> Result<Self> {
         let me = Owner { pid: std::process::id(), host: host(), heartbeat: now() };
         let begun = Instant::now();
@@ -179,14 +181,14 @@ mod tests {
         let lock = Lock::take(&place, Duration::ZERO).unwrap();
         assert_eq!(lock.previous, Some(dead));
         drop(lock);
-        // Of another machine only its signs of life are known.
+        // A process on another machine is known only by its heartbeats.
         let far = Owner { pid: 7, host: "far-away".to_owned(), heartbeat: now() };
         write(&far);
         let error = Lock::take(&place, Duration::ZERO).unwrap_err().to_string();
         assert!(error.contains("process 7 on far-away"), "{error}");
         write(&Owner { heartbeat: now() - STALE - 1, ..far });
         assert!(Lock::take(&place, Duration::ZERO).is_ok());
-        // A file without an owner is free.
+        // A file that does not name an owner is free.
         std::fs::write(&place, "garbage").unwrap();
         assert!(Lock::take(&place, Duration::ZERO).is_ok());
     }

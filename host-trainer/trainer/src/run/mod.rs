@@ -1,4 +1,4 @@
-//! A run on disk: directory, lock, checkpoints, and the sinks that its metrics go to.
+//! A run on disk: directory, lock, checkpoints, and the sinks that receive its metrics.
 
 #[cfg(test)]
 mod advice_test;

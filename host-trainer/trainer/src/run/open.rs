@@ -7,18 +7,18 @@ use anyhow::Result;
 use std::path::Path;
 use tch::Device;
 
-/// The trainer of a run at its newest checkpoint.
+/// Returns the directory of the run in `path` and a trainer restored from its newest checkpoint.
 ///
 /// # Errors
-/// When there is no such run, or none of its checkpoints can be read.
+/// When `path` is not a run directory, or none of its checkpoints can be read.
 pub fn load(path: &Path) -> Result<(RunDirectory, Trainer)> {
     load_checkpoint(path, Which::Newest)
 }
 
-/// The trainer of a run at a given checkpoint.
+/// Returns the directory of the run in `path` and a trainer restored from the selected checkpoint.
 ///
 /// # Errors
-/// When there is no such run or checkpoint, or the checkpoint cannot be read.
+/// When `path` is not a run directory, or the checkpoint is missing or cannot be read.
 pub fn load_checkpoint(path: &Path, which: Which) -> Result<(RunDirectory, Trainer)> {
     let (directory, config) = RunDirectory::open(path)?;
     let mut trainer = Trainer::new(config, Device::Cpu)?;

@@ -4,7 +4,7 @@ use super::estimator::{EstimatorOptions, ModelOptions};
 use super::networks::{ActorOptions, CriticOptions};
 use super::schedule::{AdviseOptions, EvaluateOptions, RolloutOptions};
 use super::update::{NormaliseOptions, PpoOptions, TrpoOptions, UpdateOptions};
-use daa_core::advantage::Discount;
+use daa_core::math::advantage::Discount;
 use daa_envs::{self as task, Task};
 use toml::{Table, Value};
 

@@ -2,7 +2,7 @@
 
 use super::options::{AboveZero, HIDDEN, SIZE};
 use daa_core::Activation;
-use daa_core::dynamics::TransitionTarget;
+use daa_core::model::TransitionTarget;
 use serde::{Deserialize, Serialize};
 
 /// How the noise of a state's N actions is drawn.

@@ -1,4 +1,4 @@
-//! The advice of a run in its directory, and on the terminal.
+//! Output of the advisor: `advice.csv` in the run directory, and lines on the terminal.
 
 use crate::advisor::advice::{Advice, FILE};
 use crate::train::Trainer;
@@ -16,26 +16,26 @@ pub struct AdviceFile {
 }
 
 impl AdviceFile {
-    /// Begins the file of a run, or continues it: lines of iterations that will be repeated are dropped, and
-    /// the advisor takes the last N that was chosen.
+    /// Creates the file of a new run, or reopens that of a resumed run: removes the lines of iterations that the
+    /// run repeats, and gives the trainer the last chosen number of actions, N.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or is gone though N was chosen by it.
+    /// When the file cannot be read or written, or is missing although the run chooses N.
     pub fn open(folder: &Path, trainer: &mut Trainer) -> Result<Self> {
         let iteration = trainer.iteration;
         let Some(advisor) = &mut trainer.advisor else { return Ok(Self { path: None }) };
         let path = folder.join(FILE);
         let mut text = Advice::COLUMNS.join(",") + "\n";
-        // Without the last choice of N the run would continue differently.
+        // Lost advice does not change the run, so the file may start anew; a lost choice of N would change it.
         if iteration > 0 && (path.exists() || advisor.chosen().is_some()) {
             let found = read_text(&path, RECORDED).with_context(|| {
-                format!("cannot read {}, where the number of actions is written", path.display())
+                format!("cannot read {}, which holds the chosen number of actions", path.display())
             })?;
             for line in found.lines().skip(1) {
                 let cells: Vec<&str> = line.split(',').collect();
                 let numbers = (cells[0].parse::<u64>(), cells.last().map(|cell| cell.parse()));
                 let (Ok(number), Some(Ok(chosen))) = numbers else { continue };
-                // A killed process leaves half a line.
+                // A killed process may leave an incomplete line.
                 if number <= iteration && cells.len() == Advice::COLUMNS.len() {
                     advisor.resume(chosen);
                     text.push_str(line);

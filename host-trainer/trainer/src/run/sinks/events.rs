@@ -1,4 +1,4 @@
-//! A run's event files, written while it trains: `tensorboard --logdir runs`.
+//! The TensorBoard event files of a run, written during training; view them with `tensorboard --logdir runs`.
 
 use super::tensorboard::{EventFile, scalars};
 use crate::metrics::Metrics;
@@ -29,7 +29,7 @@ impl Events {
         Ok(Self { folder: directory.tensorboard(), done, seeds: BTreeMap::new() })
     }
 
-    /// Adds an iteration; steps are decisions.
+    /// Appends an iteration; TensorBoard's steps are decisions.
     ///
     /// # Errors
     /// When a file cannot be written.

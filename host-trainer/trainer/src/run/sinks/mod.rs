@@ -1,4 +1,4 @@
-//! Where the metrics and the advice of a run go: files and the terminal.
+//! Outputs for the metrics and the advice of a run: files and the terminal.
 
 pub mod advice;
 pub mod events;

@@ -1,4 +1,4 @@
-//! How a run is shown while it trains: a bar on a terminal, lines elsewhere, JSON on request.
+//! Progress output of a run: a progress bar on a terminal, lines elsewhere, JSON on request.
 
 use crate::metrics::{Metrics, Phase, Times, mean};
 use anyhow::Result;
@@ -7,33 +7,33 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// How a run is shown.
+/// Form of the progress output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
-    /// Bar or lines.
+    /// A progress bar on a terminal, lines elsewhere, on standard error.
     Human,
-    /// One object an iteration, on standard output.
+    /// One JSON object per iteration and seed, on standard output.
     Json,
-    /// Nothing.
+    /// No output.
     Nothing,
 }
 
-/// Shows a run's iterations.
+/// Prints the iterations of a run.
 #[derive(Debug)]
 pub struct Progress {
     show: Show,
     bar: Option<ProgressBar>,
     evaluation: Option<f64>,
-    /// Returns of the evaluations, or of training where there are none.
+    /// Returns of the evaluations, or of training where the run has no evaluations.
     returns: Vec<f64>,
     times: Times,
 }
 
-/// Columns of the sparkline.
+/// Width of the sparkline in characters.
 const COLUMNS: usize = 32;
 
-/// A line of blocks, from the lowest value to the highest; neighbours are averaged where there are too
-/// many.
+/// Returns a sparkline: one block character per value, scaled from the lowest value to the highest. Neighbours
+/// are averaged if there are more than `columns` values.
 fn sparkline(values: &[f64], columns: usize) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let columns = columns.min(values.len());
@@ -52,7 +52,7 @@ fn sparkline(values: &[f64], columns: usize) -> String {
 }
 
 impl Progress {
-    /// The progress of a run of `decisions` decisions, `done` of which have been taken.
+    /// Returns the output for a run of `decisions` decisions in total, of which `done` are already taken.
     #[must_use]
     pub fn new(show: Show, decisions: u64, done: u64) -> Self {
         let bar = (show == Show::Human && std::io::stderr().is_terminal()).then(|| {
@@ -127,7 +127,7 @@ impl Progress {
         each.collect::<Vec<_>>().join("  ")
     }
 
-    /// Prints a line above the progress bar.
+    /// Prints a message to standard error without disturbing the progress bar; prints nothing in the other forms.
     pub fn say(&self, line: &str) {
         match (self.show, &self.bar) {
             (Show::Human, Some(bar)) => bar.suspend(|| eprintln!("{line}")),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_sparkline_goes_from_the_lowest_to_the_highest_block() {
         assert_eq!(sparkline(&[0.0, 4.0, 8.0], 8), "▁▅█");
-        // Two neighbours a column: means 1, 5, 9.
+        // Two values per column: means 1, 5, 9.
         assert_eq!(sparkline(&[0.0, 2.0, 4.0, 6.0, 8.0, 10.0], 3), "▁▅█");
         assert_eq!(sparkline(&[3.0, 3.0], 8), "▁▁");
         assert_eq!(sparkline(&[], 8), "");

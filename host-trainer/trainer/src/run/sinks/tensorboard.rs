@@ -1,8 +1,8 @@
-//! TensorBoard's event files, written by hand.
+//! Writer of TensorBoard's event files, without a protocol-buffer library.
 //!
 //! A file is a sequence of records; a record is a protocol-buffer message `Event` in a frame:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 8 | length of the message, little-endian |
 //! | 4 | masked CRC-32C of these 8 bytes |
@@ -15,7 +15,7 @@
 //! | | `step` | 2, int64 |
 //! | | `file_version` | 3, string: `brain.Event:2`, in the first record |
 //! | | `summary` | 5, `Summary` |
-//! | | `session_log` | 7, `SessionLog`: values at this step and later ones are void |
+//! | | `session_log` | 7, `SessionLog`: TensorBoard discards earlier records of this step and later ones |
 //! | `Summary` | `value` | 1, repeated `Value` |
 //! | `Value` | `tag`, `simple_value` | 1, string; 2, float |
 //! | `SessionLog` | `status` | 1, enum: 1 is `START` |
@@ -26,7 +26,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// An event file that grows.
+/// An event file that is open for appending.
 #[derive(Debug)]
 pub struct EventFile {
     file: File,
@@ -34,11 +34,11 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Begins a file in a folder, which is made where it is missing. `wall_time` is in seconds since
-    /// 1970; of several files in a folder TensorBoard reads the earlier first.
+    /// Creates an event file in `folder`, and the folder if it is missing. `wall_time` is in seconds since 1970
+    /// and becomes part of the file's name: TensorBoard reads the files of a folder in order of time.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the folder or the file cannot be written.
     pub fn create(folder: &Path, wall_time: f64) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         // A run that is resumed within a second must not overwrite its earlier file.
@@ -59,8 +59,8 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Records that the run was resumed from a checkpoint at `step`: TensorBoard discards what it read of this
-    /// step and of later ones.
+    /// Records that the run resumes from a checkpoint at `step`: TensorBoard then discards the values of this step
+    /// and of later ones.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -70,7 +70,7 @@ impl EventFile {
         self.record(&event.0)
     }
 
-    /// Adds numbers of one step, each under its tag.
+    /// Appends the scalars of one step, each with its tag.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -98,7 +98,8 @@ impl EventFile {
     }
 }
 
-/// The scalars of a line of `metrics.csv`: its numbers, under tags that TensorBoard shows in groups.
+/// Returns the scalars of a line of `metrics.csv`: each number with the tag that puts it into one of TensorBoard's
+/// groups. Empty cells are left out.
 ///
 /// ```
 /// use daa_trainer::run::sinks::tensorboard::scalars;
@@ -113,7 +114,7 @@ pub fn scalars<T: AsRef<str>>(columns: &[T], cells: &[T]) -> Vec<(String, f32)> 
         .collect()
 }
 
-/// A record of a message.
+/// Returns the record that frames a message.
 fn frame(message: &[u8]) -> Vec<u8> {
     let len = (message.len() as u64).to_le_bytes();
     let mut bytes = Vec::with_capacity(message.len() + 16);
@@ -124,12 +125,13 @@ fn frame(message: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A checksum is masked because the checksum of data that hold their own is always the same.
+/// Masks a checksum as TensorFlow's record format prescribes: a plain CRC over data that contain their own CRC
+/// is constant.
 fn masked(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// CRC-32C (Castagnoli), bit by bit: some hundred bytes an iteration.
+/// CRC-32C (Castagnoli), bit by bit: an iteration writes only a few hundred bytes, so a table is not worthwhile.
 fn crc32c(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
@@ -159,7 +161,7 @@ impl Message {
         self.0.push(value as u8);
     }
 
-    /// A string or a message within this one.
+    /// Appends a string or a nested message.
     fn bytes(&mut self, field: u64, bytes: &[u8]) {
         self.key(field, 2);
         self.varint(bytes.len() as u64);
