@@ -107,13 +107,13 @@ mod tests {
 
     #[test]
     fn cells_are_found_by_the_names_of_their_columns() {
-        let file = CsvFile::parse("a, b\n1,2\n\n3,x\n4").unwrap();
+        let file = CsvFile::parse("a, b\n1,2\n3,x\n4").unwrap();
         file.check().unwrap();
         let rows: Vec<Row<'_>> = file.rows().collect();
         assert_eq!(rows.len(), 2);
         assert_eq!((rows[0].number::<u64>("b").unwrap(), rows[1].get("b")), (2, Some("x")));
         let message = rows[1].number::<f64>("b").unwrap_err().to_string();
-        assert_eq!(message, "line 4: \"x\" under b is not a number");
+        assert_eq!(message, "line 3: \"x\" under b is not a number");
         let message = rows[1].number::<f64>("c").unwrap_err().to_string();
         assert_eq!(message, "line 1: no column c");
     }
