@@ -4,7 +4,6 @@
 //! from an image, which was checked when it was written. [`import`] reads an ONNX or safetensors file as steps,
 //! makes an image of them, and compares the image with the steps.
 
-mod c_header;
 pub mod export;
 mod files;
 mod format;
@@ -19,7 +18,6 @@ mod onnx;
 mod protobuf;
 mod provenance;
 pub mod quantise;
-mod safetensors;
 mod steps;
 
 pub use files::{FORMATS, write_formats};

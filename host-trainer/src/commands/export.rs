@@ -148,7 +148,7 @@ fn convert(args: &Export) -> Result<()> {
         );
     }
     if args.formats.0.is_empty() {
-        let flags = FORMATS.map(|format| format!("--{} FILE", format.flag)).join(", ");
+        let flags = FORMATS.iter().map(|format| format!("--{} FILE", format.flag)).collect::<Vec<_>>().join(", ");
         bail!("{image} is an image already: name another format with one of {flags}");
     }
     let formats = args.formats.write(&args.run)?;

@@ -1,15 +1,18 @@
 //! The formats of other programs in which an image can be written.
 
+mod c_header;
+mod safetensors;
+
 use crate::format::Format;
 use crate::image::AlignedImage;
-use crate::{c_header, onnx, safetensors};
+use crate::onnx;
 use anyhow::{Context, Result, bail};
 use daa_core::math::WeightType;
 use daa_envs::files::write_atomically;
 use std::path::{Path, PathBuf};
 
 /// All formats, in the order of the help. The option of `host-trainer export` follows from the definition.
-pub const FORMATS: [Format; 3] = [onnx::FORMAT, safetensors::FORMAT, c_header::FORMAT];
+pub const FORMATS: &[Format] = &[onnx::FORMAT, safetensors::FORMAT, c_header::FORMAT];
 
 /// Writes the image at `path` in other formats, each into its file.
 ///
