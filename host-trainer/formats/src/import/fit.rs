@@ -339,7 +339,7 @@ mod tests {
         refused(&with(&[], &[]), "not limited");
         refused(&with(&[], &[Step::Scale(vec![-1.0]), end.clone()]), "not positive");
         refused(&with(&[], &[tanh.clone(), clamp(-0.5, 1.0)]), "cut off after its tanh");
-        refused(&with(&[], &[end.clone(), tanh.clone()]), "not one tanh");
+        refused(&with(&[], &[end.clone(), tanh.clone()]), "not a single tanh");
         refused(&with(&[clamp(-1.0, 2.0)], std::slice::from_ref(&end)), "one clip");
         refused(
             &with(&[end.clone(), Step::Scale(vec![2.0])], std::slice::from_ref(&end)),
@@ -355,6 +355,6 @@ mod tests {
         other[1] = Step::Function(Activation::Relu);
         refused(&other, "different functions");
         other.remove(1);
-        refused(&other, "something else than one activation");
+        refused(&other, "not followed by exactly one activation");
     }
 }
