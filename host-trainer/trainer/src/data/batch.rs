@@ -113,7 +113,6 @@ impl ScoredBatch {
     }
 
     /// Observations, actions, log-probabilities and advantages.
-    #[must_use]
     pub fn tensors(&self) -> [Tensor; 4] {
         [&self.obs, &self.actions, &self.log_probs, &self.advantages].map(Tensor::shallow_clone)
     }
