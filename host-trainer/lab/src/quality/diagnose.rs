@@ -138,8 +138,9 @@ fn diagnose(trainer: &Trainer, args: &Args) -> Result<Report> {
 
     let context = subject.context(&real, &visited, num_actions);
     let extra = extra_actions(&context, &subject.actor.predict(&real.obs).tanh());
-    let is_rewind = |estimator: &&Box<dyn Estimator>| estimator.definition().rewinds;
-    let rewind = subject.estimators.iter().find(is_rewind).context("no estimator rewinds")?;
+    let mut estimators = subject.estimators.iter();
+    let rewind =
+        estimators.find(|known| known.definition().rewinds).context("no estimator rewinds")?;
     // The differences between the actions of a state are small beside the noise that follows the actions.
     let common = context.simulator.map(|simulator| Simulator { common_noise: true, ..simulator });
     let common = Context { simulator: common, ..context };
