@@ -122,7 +122,7 @@ fn a_policy_of_the_papers_width_fits_with_i8_weights_and_meets_its_period() {
     };
     let (plain, assembly) = (cost(&[]), cost(&["--asm"]));
     // The count exceeds a 24-bit counter, so it was not taken modulo 780 000 instructions.
-    assert!((2.9..3.2).contains(&plain), "{plain} instructions per multiply-add");
+    assert!((2.5..2.9).contains(&plain), "{plain} instructions per multiply-add");
     assert!((1.0..1.3).contains(&assembly), "{assembly} instructions per multiply-add");
     // The error is the driver's refusal, not the firmware's message about the closed link.
     let mut plan = xtask();

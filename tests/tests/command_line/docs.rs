@@ -203,7 +203,7 @@ fn tables_of_options_are_those_of_the_program() {
     let help = run(host_trainer(root()).args(["train", "--help"])).stdout;
     let defaults: String = help.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
     let preset = |name: &str| {
-        let file = format!("host-trainer/src/presets/{name}.toml");
+        let file = format!("host-trainer/trainer/src/presets/{name}.toml");
         std::fs::read_to_string(root().join(file)).unwrap()
     };
     let presets =

@@ -36,7 +36,9 @@ fn every_fault_ends_as_promised_and_a_campaign_is_reproducible() {
             assert_eq!(outcome[event], Value::Null, "{event}: {outcome}");
         }
         assert_eq!((&outcome["departures"], &outcome["late"]), (&0.into(), &0.into()));
-        assert_eq!((&outcome["ticks"], &outcome["fed"]), (&DECISIONS.into(), &DECISIONS.into()));
+        // In SAFE the loop also feeds the watchdog when only a part of the first observation has arrived.
+        let (ticks, fed) = (DECISIONS, DECISIONS + 1);
+        assert_eq!((&outcome["ticks"], &outcome["fed"]), (&ticks.into(), &fed.into()));
     }
     let seed = 0x00FA_0175.to_string();
     let mut evaluate = host_trainer(Path::new("."));

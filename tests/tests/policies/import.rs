@@ -216,7 +216,7 @@ fn a_file_that_cannot_be_imported_is_refused_in_one_line() {
         ("sizes", &["takes 6", "5 are observed"]),
         ("actions", &["gives 2 actions", "takes 1"]),
         ("wide", &["4097", "at most 4096"]),
-        ("nan", &["action_net.weight", "NaN at 3"]),
+        ("nan", &["action_net.weight", "NaN at index 3"]),
         ("deviations", &["3 standard deviations", "1 actions"]),
         ("norm", &["policy_net.1.weight", "[8]"]),
         ("shapes", &["layer 2", "9", "gives 8"]),

@@ -48,7 +48,8 @@ impl Manifest {
             };
             read().map_err(|error| explain(error, &path))
         };
-        files::below(dir)?.into_iter().map(entry).collect::<Result<_>>().map(Self)
+        let names = files::below(dir)?.into_iter().filter(|name| !is_changed_by_administrators(name));
+        names.map(entry).collect::<Result<_>>().map(Self)
     }
 
     /// Reads the lines that [`text`](Self::text) wrote.
@@ -90,6 +91,12 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Whether a file may differ from its package: administrators add their authorities to the list of certificates that
+/// Python's packages trust, in every installed copy.
+fn is_changed_by_administrators(name: &Path) -> bool {
+    name.ends_with("certifi/cacert.pem")
 }
 
 /// Size and time of change. A link must lead somewhere; its own size counts.
@@ -177,6 +184,19 @@ mod tests {
         fs::remove_file(&link).unwrap();
         files::link("elsewhere", &link).unwrap();
         assert_eq!(verify(Check::Quick), Err(link));
+    }
+
+    #[test]
+    fn a_list_of_certificates_may_be_extended() {
+        assert!(is_changed_by_administrators(Path::new("certifi/cacert.pem")));
+        assert!(!is_changed_by_administrators(Path::new("certifi/core.py")));
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("certifi/cacert.pem");
+        fs::create_dir_all(list.parent().unwrap()).unwrap();
+        fs::write(&list, "one").unwrap();
+        let mut manifest = Manifest::of(dir.path()).unwrap();
+        fs::write(&list, "one and another").unwrap();
+        assert_eq!(manifest.verify(dir.path(), Check::Full), Ok(()));
     }
 
     #[test]
