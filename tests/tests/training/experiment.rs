@@ -118,7 +118,7 @@ fn advantages_are_diagnosed_against_the_simulator() {
     // More rollouts, a better truth.
     let reliability = |report: &Value| report["reliability"].as_f64().unwrap();
     assert!(reliability(&diagnose("64")) > reliability(&diagnose("4")));
-    refuse(host_trainer(folder).args(["diagnose", "nowhere"]), &["nowhere", "no run"]);
+    refuse(host_trainer(folder).args(["diagnose", "nowhere"]), &["nowhere", "not a run directory"]);
     refuse(host_trainer(folder).args(["diagnose", "r", "--seed", "8"]), &["no seed 8"]);
 }
 

@@ -79,7 +79,7 @@ fn a_task_goes_from_its_files_to_the_microcontroller() {
     fs::copy(run_dir.join("task/hover.xml"), alone.path().join("hover.xml")).unwrap();
     fs::write(alone.path().join("hover.toml"), original.replace("margin = 0.5", "margin = 0.6"))
         .unwrap();
-    refuse(&mut lonely(&["--task-file", "hover.toml"]), &["hover@", "or were changed"]);
+    refuse(&mut lonely(&["--task-file", "hover.toml"]), &["hover@", "or have changed"]);
     refuse(&mut lonely(&["--task-file", "none.toml"]), &["none.toml", "cannot read it"]);
 
     let report = succeed(xtask().arg("emulate").arg(&image).args(["--episodes", "2", "--json"]));

@@ -48,7 +48,8 @@ impl Manifest {
             };
             read().map_err(|error| explain(error, &path))
         };
-        let names = files::below(dir)?.into_iter().filter(|name| !is_changed_by_administrators(name));
+        let names =
+            files::below(dir)?.into_iter().filter(|name| !is_changed_by_administrators(name));
         names.map(entry).collect::<Result<_>>().map(Self)
     }
 

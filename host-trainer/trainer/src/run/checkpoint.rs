@@ -151,6 +151,7 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
     let folder = directory.checkpoints();
     let target = folder.join(trainer.iteration.to_string());
     if target.exists() {
+        name_best(directory, trainer.best)?;
         return Ok(target);
     }
     directory.sync_metrics()?;
@@ -163,10 +164,7 @@ pub fn save(directory: &RunDirectory, trainer: &Trainer) -> Result<PathBuf> {
         let _ = fs::remove_dir_all(&beside);
         return Err(error);
     }
-    if trainer.best.is_some_and(|best| best.iteration == trainer.iteration) {
-        let text = serde_json::to_string(&trainer.best).context("naming the best checkpoint")?;
-        write_atomically(&best_json(directory), text.as_bytes())?;
-    }
+    name_best(directory, trainer.best)?;
     let best = best(directory).map(|best| best.iteration);
     let all = list(directory)?;
     for (iteration, old) in &all[..all.len().saturating_sub(KEPT)] {
@@ -189,6 +187,16 @@ pub fn discard_after(directory: &RunDirectory, iteration: u64) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// Writes the best evaluation to `best.json` where the file says something else: a process that is killed between a
+/// checkpoint and this file leaves the file of an earlier evaluation.
+fn name_best(directory: &RunDirectory, newest: Option<Best>) -> Result<()> {
+    if newest.is_none() || best(directory) == newest {
+        return Ok(());
+    }
+    let text = serde_json::to_string(&newest).context("naming the best checkpoint")?;
+    write_atomically(&best_json(directory), text.as_bytes())
 }
 
 fn best_json(directory: &RunDirectory) -> PathBuf {
@@ -460,6 +468,27 @@ mod tests {
             Ok(()) => None,
             Err(Unusable::Damaged(why) | Unusable::Foreign(why)) => Some(why),
         }
+    }
+
+    #[test]
+    fn the_best_checkpoint_is_named_after_a_kill_between_the_checkpoint_and_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut trainer = small();
+        let place = folder.path().join("run");
+        let directory = RunDirectory::claim(Some(&place), trainer.config()).unwrap();
+        directory.begin(trainer.config()).unwrap();
+        trainer.iterate().unwrap();
+        trainer.best = Some(Best { iteration: 1, mean: 3.5 });
+        save(&directory, &trainer).unwrap();
+        // A process that was killed before it wrote best.json.
+        fs::remove_file(best_json(&directory)).unwrap();
+        save(&directory, &trainer).unwrap();
+        assert_eq!(best(&directory), trainer.best);
+        // The next checkpoint names it as well, and an evaluation that was discarded is not named any longer.
+        trainer.iterate().unwrap();
+        fs::write(best_json(&directory), r#"{"iteration":2,"return":9.0}"#).unwrap();
+        save(&directory, &trainer).unwrap();
+        assert_eq!(best(&directory), trainer.best);
     }
 
     #[test]
