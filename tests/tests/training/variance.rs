@@ -178,7 +178,10 @@ fn advice_that_cannot_be_given_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let cases: [(&[&str], &[&str]); 5] = [
-        (&["--advise", "--estimator", "single"], &["advise", "rewind, q_network or dynamics"]),
+        (
+            &["--advise", "--estimator", "single"],
+            &["estimator.kind = \"single\"", "rewind, q_network or dynamics"],
+        ),
         (&["--auto", "--seeds", "1,2"], &["advise.auto", "one seed a run"]),
         (
             &["--auto", "--set", "estimator.num_actions=64"],

@@ -10,7 +10,7 @@ const MOST: u64 = 1024;
 /// Reads `1..5` (both ends included) or `1,4,9`.
 ///
 /// ```
-/// use crate::config::{Seeds, parse_seeds};
+/// use daa_trainer::config::{Seeds, parse_seeds};
 /// assert_eq!(parse_seeds("2..4"), Ok(Seeds(vec![2, 3, 4])));
 /// assert_eq!(parse_seeds("7,1"), Ok(Seeds(vec![7, 1])));
 /// assert!(parse_seeds("4..2").is_err());

@@ -16,7 +16,7 @@ impl Prices {
     /// cost of a state with `from` extra actions.
     ///
     /// ```
-    /// use crate::decomposition::Prices;
+    /// use daa_trainer::decomposition::Prices;
     /// // A state with two extra actions costs 4 + 2; two more cost a third of that.
     /// assert_eq!(Prices { state: 4.0, action: 1.0 }.extension(2, 4), 2.0 / 6.0);
     /// ```

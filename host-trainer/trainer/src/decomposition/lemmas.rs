@@ -17,7 +17,7 @@
 /// longer vectors avoid it.
 ///
 /// ```
-/// use crate::decomposition::Components;
+/// use daa_trainer::decomposition::Components;
 /// let c = Components {
 ///     state_variance: 1.0,
 ///     action_variance: 6.0,
@@ -95,7 +95,7 @@ impl Components {
     /// The mean of each component over parameters.
     ///
     /// ```
-    /// use crate::decomposition::Components;
+    /// use daa_trainer::decomposition::Components;
     /// let of = |x: f64| Components { state_variance: x, marginal_covariance: vec![2.0 * x], ..Components::default() };
     /// let mean = Components::mean(&[of(1.0), of(3.0)]);
     /// assert_eq!((mean.state_variance, mean.marginal_covariance[0]), (2.0, 4.0));
@@ -162,7 +162,7 @@ impl Components {
     /// policy-dependent variance is negative. Equal to `variance(N + 1, T) - variance(N, T)`.
     ///
     /// ```
-    /// use crate::decomposition::Components;
+    /// use daa_trainer::decomposition::Components;
     /// let c = Components { action_variance: 6.0, ..Components::default() };
     /// assert_eq!(c.delta_actions(1, 2), -6.0 / (2.0 * (1.0 + 1.0)));
     /// assert_eq!(c.delta_actions(2, 2), -6.0 / (2.0 * (4.0 + 2.0)));
@@ -182,7 +182,7 @@ impl Components {
     /// ```
     ///
     /// ```
-    /// use crate::decomposition::Components;
+    /// use daa_trainer::decomposition::Components;
     /// let c = Components {
     ///     state_variance: 1.0,
     ///     action_variance: 6.0,
@@ -249,7 +249,7 @@ impl Components {
     /// Theorem 1, as in the paper: N = 1, delta = 1, and zero covariances from lag T on.
     ///
     /// ```
-    /// use crate::decomposition::Components;
+    /// use daa_trainer::decomposition::Components;
     /// let c = Components {
     ///     state_variance: 0.5,
     ///     action_variance: 9.0,
