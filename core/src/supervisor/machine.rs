@@ -35,7 +35,7 @@ pub trait Machine<const ACT: usize> {
     fn log(&mut self, tick: u32, event: &Event);
     /// Called when the host has said goodbye.
     fn goodbye(&mut self);
-    /// The clock of [`Measurement`].
+    /// The clock of [`Measurement`](crate::protocol::Measurement).
     fn cycles(&self) -> u32;
     /// Ticks of that clock since `begin`.
     fn cycles_since(&self, begin: u32) -> u32;

@@ -173,7 +173,7 @@ pub fn export(
     })
 }
 
-/// Largest difference between the means of `core` and those of `means` on [`CHECKED`] observations. A tenth of
+/// Largest difference between the means of `core` and those of `means` on 1000 observations. A tenth of
 /// them are drawn from the declared ranges, the others were visited.
 ///
 /// # Errors

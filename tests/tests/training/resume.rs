@@ -99,7 +99,7 @@ fn a_run_that_chooses_its_number_of_actions_resumes_with_the_same_choices() {
     // Negative control: without the record of its choices a run would continue with another N, so it is refused.
     kill_at(8, auto("lost"));
     fs::remove_file(folder.join("lost/advice.csv")).unwrap();
-    refuse(&mut auto("lost"), &["lost/advice.csv", "the number of actions"]);
+    refuse(&mut auto("lost"), &["lost/advice.csv", "chosen number of actions"]);
     fs::write(folder.join("lost/advice.csv"), advice.lines().next().unwrap()).unwrap();
     let _ = succeed(&mut auto("lost"));
     assert!(difference(folder, "whole", "lost").is_some(), "the choices change nothing");
