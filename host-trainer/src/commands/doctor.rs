@@ -56,19 +56,19 @@ fn diagnose() -> Diagnosis {
 impl Doctor {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
- let json = self.json;
-    let diagnosis = diagnose();
-    if json {
-        output::line(serde_json::to_string(&diagnosis)?)?;
-    } else {
-        output::line(format!(
-            "libtorch {}, CUDA {}",
-            diagnosis.torch,
-            if diagnosis.cuda { "found" } else { "not found" }
-        ))?;
-        output::line(format!("matrix product: largest error {:.1e}", diagnosis.matmul_error))?;
-        output::line(format!("MuJoCo {}, models: {}", diagnosis.mujoco, diagnosis.models))?;
+        let json = self.json;
+        let diagnosis = diagnose();
+        if json {
+            output::line(serde_json::to_string(&diagnosis)?)?;
+        } else {
+            output::line(format!(
+                "libtorch {}, CUDA {}",
+                diagnosis.torch,
+                if diagnosis.cuda { "found" } else { "not found" }
+            ))?;
+            output::line(format!("matrix product: largest error {:.1e}", diagnosis.matmul_error))?;
+            output::line(format!("MuJoCo {}, models: {}", diagnosis.mujoco, diagnosis.models))?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
-    Ok(ExitCode::SUCCESS)
-}
 }

@@ -37,37 +37,37 @@ pub(crate) struct Evaluate {
 impl Evaluate {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
- let args = &self;
-    let threads = match args.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
-    let (agent, task, action_repeat) = policy_of(&args.what)?;
-    let episodes = args.episodes as usize;
-    let actions = if args.sampled { Actions::Sampled } else { Actions::Mean };
-    let what = Evaluation { task, action_repeat, actions, episodes, seed: args.seed, threads };
-    let episodes = evaluate(&agent, &what)?;
-    let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
-    let Summary { mean, standard_error } = Summary::of(&returns);
-    if let Some(file) = &args.trajectories {
-        write_atomically(file, trajectories_csv(task, &episodes)?.as_bytes())?;
-    }
-    if args.json {
-        output::line(format!(
-            "{}",
-            serde_json::json!({ "mean": mean, "stderr": standard_error, "returns": returns })
-        ))?;
-    } else {
-        for (index, value) in returns.iter().enumerate() {
-            output::line(format!("episode {index:>3}  {value:8.2}"))?;
+        let args = &self;
+        let threads = match args.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let (agent, task, action_repeat) = policy_of(&args.what)?;
+        let episodes = args.episodes as usize;
+        let actions = if args.sampled { Actions::Sampled } else { Actions::Mean };
+        let what = Evaluation { task, action_repeat, actions, episodes, seed: args.seed, threads };
+        let episodes = evaluate(&agent, &what)?;
+        let returns: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
+        let Summary { mean, standard_error } = Summary::of(&returns);
+        if let Some(file) = &args.trajectories {
+            write_atomically(file, trajectories_csv(task, &episodes)?.as_bytes())?;
         }
-        output::line(format!(
-            "mean return {mean:.2} +- {standard_error:.2} ({}, {} episodes, seed {})",
-            task.name,
-            returns.len(),
-            args.seed
-        ))?;
+        if args.json {
+            output::line(format!(
+                "{}",
+                serde_json::json!({ "mean": mean, "stderr": standard_error, "returns": returns })
+            ))?;
+        } else {
+            for (index, value) in returns.iter().enumerate() {
+                output::line(format!("episode {index:>3}  {value:8.2}"))?;
+            }
+            output::line(format!(
+                "mean return {mean:.2} +- {standard_error:.2} ({}, {} episodes, seed {})",
+                task.name,
+                returns.len(),
+                args.seed
+            ))?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
-    Ok(ExitCode::SUCCESS)
-}
 }

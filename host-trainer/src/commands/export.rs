@@ -5,8 +5,8 @@ use anyhow::{Context, Result, bail};
 use daa_envs::evaluate::{Actions, Evaluation, Summary, evaluate};
 use daa_envs::output;
 use daa_formats::export::{Choice, record_latest};
-use daa_formats::{FORMATS, Format, write_formats};
 use daa_formats::quantise::Dtype;
+use daa_formats::{FORMATS, Format, write_formats};
 use daa_trainer::run::checkpoint::Which;
 use daa_trainer::run::open::load_checkpoint;
 use daa_trainer::train::Trainer;
@@ -45,54 +45,57 @@ pub(crate) struct Export {
 impl Export {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
- let args = &self;
-    if args.run.is_file() {
-        convert(args)?;
- return Ok(ExitCode::SUCCESS);
-    }
-    let (directory, trainer) = load_checkpoint(&args.run, args.checkpoint)?;
-    let seeds = &trainer.config().seeds;
-    let seed_index = match args.seed.as_deref() {
-        None => 0,
-        Some("best") => best_seed(&trainer)?,
-        Some(seed) => {
-            let wanted = seed.parse().ok();
-            let found = seeds.iter().position(|known| Some(*known) == wanted);
-            found.with_context(|| {
-                format!("{} has no seed {seed}, only {seeds:?} (or best)", args.run.display())
-            })?
+        let args = &self;
+        if args.run.is_file() {
+            convert(args)?;
+            return Ok(ExitCode::SUCCESS);
         }
-    };
-    let path = args.output.clone().unwrap_or_else(|| directory.image());
-    let choice = Choice { weights: args.dtype.into(), policy_only: args.policy_only };
-    let exported = export_seed(&trainer, seed_index, &path, choice)?;
-    record_latest(&path)?;
-    let formats = args.formats.write(&path)?;
-    if args.json {
-        output::line(format!(
-            "{}",
-            serde_json::json!({ "image": path, "exported": exported, "formats": formats })
-        ))?;
-    } else {
-        output::line(format!(
-            "{}: {} bytes, {} golden vectors, return {:.1} +- {:.1}, core and libtorch differ by at most {:.1e}",
-            path.display(),
-            exported.bytes,
-            exported.golden_vectors,
-            exported.mean,
-            exported.stderr,
-            exported.largest_difference
-        ))?;
-        if let Some(loss) = exported.loss {
+        let (directory, trainer) = load_checkpoint(&args.run, args.checkpoint)?;
+        let seeds = &trainer.config().seeds;
+        let seed_index = match args.seed.as_deref() {
+            None => 0,
+            Some("best") => best_seed(&trainer)?,
+            Some(seed) => {
+                let wanted = seed.parse().ok();
+                let found = seeds.iter().position(|known| Some(*known) == wanted);
+                found.with_context(|| {
+                    format!("{} has no seed {seed}, only {seeds:?} (or best)", args.run.display())
+                })?
+            }
+        };
+        let path = args.output.clone().unwrap_or_else(|| directory.image());
+        let choice = Choice { weights: args.dtype.into(), policy_only: args.policy_only };
+        let exported = export_seed(&trainer, seed_index, &path, choice)?;
+        record_latest(&path)?;
+        let formats = args.formats.write(&path)?;
+        if args.json {
             output::line(format!(
-                "floats return {:.1} +- {:.1}; actions differ by at most {:.4}, {:.4} in the mean",
-                loss.float_mean, loss.float_stderr, loss.largest_action_error, loss.action_error
+                "{}",
+                serde_json::json!({ "image": path, "exported": exported, "formats": formats })
             ))?;
+        } else {
+            output::line(format!(
+                "{}: {} bytes, {} golden vectors, return {:.1} +- {:.1}, core and libtorch differ by at most {:.1e}",
+                path.display(),
+                exported.bytes,
+                exported.golden_vectors,
+                exported.mean,
+                exported.stderr,
+                exported.largest_difference
+            ))?;
+            if let Some(loss) = exported.loss {
+                output::line(format!(
+                    "floats return {:.1} +- {:.1}; actions differ by at most {:.4}, {:.4} in the mean",
+                    loss.float_mean,
+                    loss.float_stderr,
+                    loss.largest_action_error,
+                    loss.action_error
+                ))?;
+            }
+            formats.iter().try_for_each(|file| output::line(file.display()))?;
         }
-        formats.iter().try_for_each(|file| output::line(file.display()))?;
+        Ok(ExitCode::SUCCESS)
     }
-    Ok(ExitCode::SUCCESS)
-}
 }
 
 /// Files in formats of other programs: an option for each format of [`FORMATS`].
@@ -148,7 +151,11 @@ fn convert(args: &Export) -> Result<()> {
         );
     }
     if args.formats.0.is_empty() {
-        let flags = FORMATS.iter().map(|format| format!("--{} FILE", format.flag)).collect::<Vec<_>>().join(", ");
+        let flags = FORMATS
+            .iter()
+            .map(|format| format!("--{} FILE", format.flag))
+            .collect::<Vec<_>>()
+            .join(", ");
         bail!("{image} is an image already: name another format with one of {flags}");
     }
     let formats = args.formats.write(&args.run)?;

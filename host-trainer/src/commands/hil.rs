@@ -47,42 +47,42 @@ pub(crate) struct Hil {
 impl Hil {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
- let args = &self;
-    if !(args.ticks_per_instruction.is_finite() && args.ticks_per_instruction > 0.0) {
-        bail!("--ticks-per-instruction {} is not above 0", args.ticks_per_instruction);
-    }
-    let options = hil::Options {
-        image: args.image.clone(),
-        request: args.request.clone(),
-        reply: args.reply.clone(),
-        episodes: args.episodes as usize,
-        seed: args.seed,
-        ticks_per_instruction: args.ticks_per_instruction,
-        plan: daa_core::model::planner::Plan {
-            candidates: args.best_of,
-            acts: !args.telemetry,
-            temperature: args.softmax,
-            budget: (f64::from(args.budget) * args.ticks_per_instruction) as u32,
-            seed: 0,
-        },
-    };
-    let report = hil::run(&options, |index, episode| {
-        if !args.json {
-            output::line(format!(
-                "episode {index:>3}  host {:8.2}  microcontroller {:8.2}  differing actions {}  instructions/decision {:.0}",
-                episode.host_return,
-                episode.mcu_return,
-                episode.differing_actions,
-                episode.instructions_per_decision
-            ))?;
+        let args = &self;
+        if !(args.ticks_per_instruction.is_finite() && args.ticks_per_instruction > 0.0) {
+            bail!("--ticks-per-instruction {} is not above 0", args.ticks_per_instruction);
         }
-        Ok(())
-    })?;
-    if args.json {
-        output::line(serde_json::to_string(&report)?)?;
+        let options = hil::Options {
+            image: args.image.clone(),
+            request: args.request.clone(),
+            reply: args.reply.clone(),
+            episodes: args.episodes as usize,
+            seed: args.seed,
+            ticks_per_instruction: args.ticks_per_instruction,
+            plan: daa_core::model::planner::Plan {
+                candidates: args.best_of,
+                acts: !args.telemetry,
+                temperature: args.softmax,
+                budget: (f64::from(args.budget) * args.ticks_per_instruction) as u32,
+                seed: 0,
+            },
+        };
+        let report = hil::run(&options, |index, episode| {
+            if !args.json {
+                output::line(format!(
+                    "episode {index:>3}  host {:8.2}  microcontroller {:8.2}  differing actions {}  instructions/decision {:.0}",
+                    episode.host_return,
+                    episode.mcu_return,
+                    episode.differing_actions,
+                    episode.instructions_per_decision
+                ))?;
+            }
+            Ok(())
+        })?;
+        if args.json {
+            output::line(serde_json::to_string(&report)?)?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
-    Ok(ExitCode::SUCCESS)
-}
 }
 
 /// A finite temperature of at least 0.

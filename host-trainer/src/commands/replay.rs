@@ -16,12 +16,12 @@ pub(crate) struct Replay {
 impl Replay {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
- let file = &self.file;
-    let text =
-        read_text(file, RECORDED).with_context(|| format!("cannot read {}", file.display()))?;
-    let named = replay::parse(&text).and_then(|r| find_near(&r.task, file));
-    named.with_context(|| file.display().to_string())?;
-    output::line(replay::replay(&text).with_context(|| file.display().to_string())?)?;
-    Ok(ExitCode::SUCCESS)
-}
+        let file = &self.file;
+        let text =
+            read_text(file, RECORDED).with_context(|| format!("cannot read {}", file.display()))?;
+        let named = replay::parse(&text).and_then(|r| find_near(&r.task, file));
+        named.with_context(|| file.display().to_string())?;
+        output::line(replay::replay(&text).with_context(|| file.display().to_string())?)?;
+        Ok(ExitCode::SUCCESS)
+    }
 }

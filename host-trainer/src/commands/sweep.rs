@@ -80,7 +80,8 @@ fn folder_of(file: &Path) -> &Path {
 }
 
 fn plan(file: &Path) -> Result<ExitCode> {
-    let text = read_text(file, WRITTEN).with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        read_text(file, WRITTEN).with_context(|| format!("cannot read {}", file.display()))?;
     let plan = Definition::parse(&text).and_then(|definition| {
         let (folder, out) = (folder_of(file), Path::new(""));
         Plan::new(&definition, folder, &Given::default(), out, Directories::ById)

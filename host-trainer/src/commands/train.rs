@@ -39,34 +39,34 @@ pub(crate) struct Train {
 impl Train {
     /// Trains.
     pub(crate) fn run(self) -> Result<ExitCode> {
- let args = &self;
-    let show = match (args.json, args.quiet) {
-        (true, _) => Show::Json,
-        (false, true) => Show::Nothing,
-        (false, false) => Show::Human,
-    };
-    let options = Options {
-        show,
-        checkpoint_every: Duration::from_secs(args.checkpoint_every),
-        wait_for_lock: Duration::from_secs(args.wait_for_lock),
-    };
-    let resume = match args.resume.as_deref().map(|run| (run, run.to_str())) {
-        None => Resume::Here,
-        Some((_, Some("auto"))) => Resume::Auto,
-        Some((_, Some("never"))) => Resume::Never,
-        Some((run, _)) => {
-            if args.run_dir.is_some() || !args.config.is_empty() {
-                bail!(
-                    "--resume {} uses the recorded configuration of the run: leave out the other options, or name the run with --run-dir",
-                    run.display()
-                );
+        let args = &self;
+        let show = match (args.json, args.quiet) {
+            (true, _) => Show::Json,
+            (false, true) => Show::Nothing,
+            (false, false) => Show::Human,
+        };
+        let options = Options {
+            show,
+            checkpoint_every: Duration::from_secs(args.checkpoint_every),
+            wait_for_lock: Duration::from_secs(args.wait_for_lock),
+        };
+        let resume = match args.resume.as_deref().map(|run| (run, run.to_str())) {
+            None => Resume::Here,
+            Some((_, Some("auto"))) => Resume::Auto,
+            Some((_, Some("never"))) => Resume::Never,
+            Some((run, _)) => {
+                if args.run_dir.is_some() || !args.config.is_empty() {
+                    bail!(
+                        "--resume {} uses the recorded configuration of the run: leave out the other options, or name the run with --run-dir",
+                        run.display()
+                    );
+                }
+                return finish(Session::resume(run, options)?, show);
             }
-            return finish(Session::resume(run, options)?, show);
-        }
-    };
-    let config = args.config.resolve()?;
-    finish(Session::begin(config, args.run_dir.as_deref(), &resume, options)?, show)
-}
+        };
+        let config = args.config.resolve()?;
+        finish(Session::begin(config, args.run_dir.as_deref(), &resume, options)?, show)
+    }
 }
 
 fn finish(begun: Begun, show: Show) -> Result<ExitCode> {
