@@ -99,7 +99,8 @@ impl Fuzzing {
 fn build(project: &Project, planted: bool) -> Result<PathBuf> {
     let what = if planted { "with planted mistakes" } else { "without planted mistakes" };
     let step = Step::new(format!("building the fuzz targets {what}"));
-    let features = if planted { "libfuzzer,planted" } else { "libfuzzer" };
+    // The target of configurations needs the trainer, which the package leaves out by default.
+    let features = if planted { "libfuzzer,trainer,planted" } else { "libfuzzer,trainer" };
     let mut cargo = process::cargo(project.root());
     cargo.args(["build", "--release", "--package", "fuzz", "--features", features]);
     // The other program of the package writes the corpus, and has no libFuzzer to link with.
