@@ -14,7 +14,7 @@ use daa_core::model::TransitionTarget;
 use daa_core::policy::Head;
 use daa_core::protocol::{Request, Transfer, encode, frame_capacity};
 #[cfg(feature = "trainer")]
-use daa_trainer::config::SEPARATOR;
+use crate::config::SEPARATOR;
 #[cfg(feature = "trainer")]
 use daa_trainer::config::{Config, Options};
 
