@@ -1,5 +1,7 @@
 //! Seed inputs: valid inputs of every kind.
 
+#[cfg(feature = "trainer")]
+use crate::config::SEPARATOR;
 use crate::image::{ACT, HIDDEN, OBS};
 use daa_core::Activation;
 use daa_core::image::{
@@ -13,8 +15,6 @@ use daa_core::math::{
 use daa_core::model::TransitionTarget;
 use daa_core::policy::Head;
 use daa_core::protocol::{Request, Transfer, encode, frame_capacity};
-#[cfg(feature = "trainer")]
-use crate::config::SEPARATOR;
 #[cfg(feature = "trainer")]
 use daa_trainer::config::{Config, Options};
 
